@@ -1,0 +1,107 @@
+/* Reading and printing decimal numbers. */
+#include "base/number.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skip_digits(const char *s, int *n)
+{
+    for (*n = 0; isdigit((unsigned char)*s); s++)
+        ++*n;
+    return s;
+}
+
+/* [-+]? ( [0-9]+ ( \. [0-9]* )? | \. [0-9]+ ) ( [eE] [-+]? [0-9]+ )?  *whole: no point, no
+ * exponent. */
+static int is_number(const char *s, int *whole)
+{
+    int before, after = 0, exponent;
+    if (*s == '-' || *s == '+')
+        s++;
+    s = skip_digits(s, &before);
+    *whole = 1;
+    if (*s == '.') {
+        s = skip_digits(s + 1, &after);
+        *whole = 0;
+    }
+    if (before + after == 0)
+        return 0;
+    if (*s == 'e' || *s == 'E') {
+        s++;
+        if (*s == '-' || *s == '+')
+            s++;
+        s = skip_digits(s, &exponent);
+        if (exponent == 0)
+            return 0;
+        *whole = 0;
+    }
+    return *s == 0;
+}
+
+int number_float(const char *text, double *value)
+{
+    int whole;
+    if (!is_number(text, &whole))
+        return -1;
+    *value = strtod(text, NULL);
+    return isfinite(*value) ? 0 : -1;
+}
+
+int number_int(const char *text, int64_t *value)
+{
+    int whole;
+    if (!is_number(text, &whole))
+        return -1;
+    if (whole) {
+        errno = 0;
+        *value = strtoll(text, NULL, 10);
+        return errno ? -1 : 0;
+    }
+    double d = strtod(text, NULL);
+    if (!(fabs(d) <= 9007199254740992.0) || d != floor(d))
+        return -1;
+    *value = (int64_t)d;
+    return 0;
+}
+
+/* digits "2512" and exponent -3 of the leading digit: "0.002512". The bounds are those of Python's
+ * repr. */
+static void lay_out(char *out, const char *digits, int n, int exponent)
+{
+    if (exponent < -4 || exponent >= 16) {
+        *out++ = digits[0];
+        if (n > 1)
+            out += sprintf(out, ".%.*s", n - 1, digits + 1);
+        sprintf(out, "e%d", exponent);
+    } else if (exponent < 0) {
+        sprintf(out, "0.%.*s%.*s", -exponent - 1, "0000", n, digits);
+    } else if (n <= exponent + 1) {
+        sprintf(out, "%.*s%.*s", n, digits, exponent + 1 - n, "0000000000000000");
+    } else {
+        sprintf(out, "%.*s.%.*s", exponent + 1, digits, n - exponent - 1, digits + exponent + 1);
+    }
+}
+
+char *number_format(double value, char text[32])
+{
+    char e[40], digits[20];
+    int precision = 0, n = 0;
+    if (value == 0)
+        return strcpy(text, "0");
+    do
+        snprintf(e, sizeof e, "%.*e", precision, value);
+    while (strtod(e, NULL) != value && ++precision < 17);
+    const char *s = e;
+    char *out = text;
+    if (*s == '-')
+        *out++ = *s++;
+    for (; *s && *s != 'e'; s++)
+        if (isdigit((unsigned char)*s) && n < 18)
+            digits[n++] = *s;
+    lay_out(out, digits, n, atoi(s + 1));
+    return text;
+}
