@@ -1,0 +1,72 @@
+/* Compile: a graph becomes a plan, an ordered list of kernel calls with an address for every tensor.
+ *
+ * Passes, in order: check, lower (expand what the backend lacks), autograd, lower, prune, place. The plan keeps
+ * the compiled graph and owns it. Two blocks of memory, both sized here:
+ *   static  parameters, gradients, moments (each flat, in the same order), inputs, constants, results
+ *   arena   everything else, placed by liveness; in place where a source dies */
+#ifndef TENSOR_COMPILE_PLAN_H
+#define TENSOR_COMPILE_PLAN_H
+
+#include "tensor/graph/graph.h"
+#include "tensor/ops/op.h"
+
+struct strbuf;
+
+/* What compile needs to know of a backend. */
+struct capability {
+    int (*has)(const void *ctx, const struct op *op);
+    size_t (*scratch)(const void *ctx, const struct node *n); /* bytes the kernel needs while it runs */
+    size_t value_size;   /* 4 or 8 */
+    const void *ctx;
+};
+
+struct plan_options {
+    const char *loss;    /* output to differentiate; NULL: forward only */
+    int optimizer;       /* append the gradient norm and AdamW (needs loss) */
+    int keep_gradients;  /* name each parameter's gradient as an output "grad/NAME" */
+    int no_reuse;        /* every tensor gets its own place (tests: an oracle for the planner) */
+};
+
+enum plan_block { PLAN_NONE, PLAN_STATIC, PLAN_ARENA };
+
+struct placement {
+    enum plan_block block;
+    size_t offset;       /* bytes into the block */
+};
+
+struct step {
+    const struct node *node;
+    size_t scratch_offset; /* into the arena */
+    size_t scratch_bytes;
+};
+
+/* Owned by the caller of plan_compile; freed by plan_free with its graph. */
+struct plan {
+    struct graph *graph;        /* the compiled graph */
+    struct placement *places;   /* [graph->n_tensors] */
+    struct step *steps;
+    int n_steps;
+    size_t static_bytes, arena_bytes;
+    size_t value_size;
+
+    struct tensor **params;     /* learned parameters in flat order, those with a gradient first */
+    int n_params, n_trained;
+    int64_t param_count;        /* values in all registered parameters, unused ones included */
+    int64_t trained_count;      /* values with a gradient: the length of the flat gradient and moments */
+    size_t params_offset, grads_offset, m_offset, v_offset; /* into static; 0 sizes without optimizer */
+};
+
+/* Compiles g, which the plan takes over (also on failure). */
+struct plan *plan_compile(struct graph *g, const struct plan_options *options,
+                          const struct capability *backend, struct error *err);
+void plan_free(struct plan *p);
+
+/* Aborts if two tensors that live at the same time overlap, or a kernel reads what another wrote since. */
+int plan_verify(const struct plan *p, struct error *err);
+
+/* Sum of op costs over the nodes of a graph (before lowering: what the model asks for). */
+void graph_cost(const struct graph *g, struct op_cost *total);
+
+void plan_dump(const struct plan *p, struct strbuf *out);
+
+#endif

@@ -1,0 +1,274 @@
+/* Building graphs: leaves, nodes, scopes and regions. */
+#include "tensor/graph/graph.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "tensor/ops/op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct graph *graph_new(void)
+{
+    struct graph *g = mem_zalloc(1, sizeof *g);
+    g->scope = "";
+    g->region_policies = mem_grow(NULL, 0, &g->cap_regions, sizeof *g->region_policies);
+    g->region_policies[0] = REGION_KEEP;
+    return g;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g)
+        return;
+    arena_release(&g->arena);
+    free(g->tensors);
+    free(g->nodes);
+    free(g->outputs);
+    free(g->output_names);
+    free(g->region_policies);
+    free(g);
+}
+
+int graph_failed(const struct graph *g, struct error *err)
+{
+    if (!g->error.code)
+        return 0;
+    if (err)
+        *err = g->error;
+    return -1;
+}
+
+void graph_refuse(struct graph *g, const char *fmt, ...)
+{
+    if (g->error.code)
+        return;
+    char text[sizeof g->error.msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    error_set(&g->error, "%s%s%s", g->scope, g->scope[0] ? ": " : "", text);
+}
+
+/* ---- leaves ---------------------------------------------------------------------------------- */
+
+static struct tensor *tensor_new(struct graph *g, const char *name, struct shape shape,
+                                 enum tensor_type type, enum tensor_kind kind)
+{
+    struct tensor *t = ARENA_NEW(&g->arena, struct tensor);
+    t->id = g->n_tensors;
+    t->name = name;
+    t->shape = shape;
+    t->type = type;
+    t->kind = kind;
+    g->tensors = mem_grow(g->tensors, (size_t)g->n_tensors, &g->cap_tensors, sizeof *g->tensors);
+    g->tensors[g->n_tensors++] = t;
+    return t;
+}
+
+static void check_shape(struct graph *g, const char *name, struct shape shape)
+{
+    char text[128];
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dim[i] < 1) {
+            graph_refuse(g, "%s: impossible shape %s", name, shape_text(shape, text, sizeof text));
+            return;
+        }
+}
+
+static struct tensor *leaf(struct graph *g, const char *name, struct shape shape,
+                           enum tensor_type type, enum tensor_kind kind)
+{
+    check_shape(g, name, shape);
+    return tensor_new(g, arena_strdup(&g->arena, name), shape, type, kind);
+}
+
+struct tensor *graph_input(struct graph *g, const char *name, struct shape shape,
+                           enum tensor_type type)
+{
+    return leaf(g, name, shape, type, TENSOR_INPUT);
+}
+
+static struct tensor *initialised(struct graph *g, const char *name, struct shape shape,
+                                  struct init init, enum tensor_kind kind)
+{
+    struct tensor *t = graph_find(g, name);
+    if (t) {
+        char want[128], have[128];
+        if (t->kind != kind || !shape_equal(t->shape, shape))
+            graph_refuse(g, "%s is declared twice, with shapes %s and %s", name,
+                         shape_text(t->shape, have, sizeof have),
+                         shape_text(shape, want, sizeof want));
+        return t;
+    }
+    t = leaf(g, name, shape, TENSOR_VALUE, kind);
+    t->init = init;
+    t->requires_grad = kind == TENSOR_PARAM;
+    return t;
+}
+
+struct tensor *graph_param(struct graph *g, const char *name, struct shape shape, struct init init)
+{
+    return initialised(g, name, shape, init, TENSOR_PARAM);
+}
+
+struct tensor *graph_state(struct graph *g, const char *name, struct shape shape, struct init init)
+{
+    return initialised(g, name, shape, init, TENSOR_STATE);
+}
+
+struct tensor *graph_constant(struct graph *g, const char *name, struct shape shape,
+                              const double *values)
+{
+    struct tensor *t = leaf(g, name, shape, TENSOR_VALUE, TENSOR_CONSTANT);
+    if (g->error.code)
+        return t;
+    size_t n = (size_t)shape_count(shape);
+    double *copy = ARENA_ARRAY(&g->arena, double, n);
+    memcpy(copy, values, n * sizeof *copy);
+    t->constant = copy;
+    return t;
+}
+
+struct tensor *graph_scalar(struct graph *g, double value)
+{
+    char name[40];
+    snprintf(name, sizeof name, "%.17g", value);
+    return graph_constant(g, name, SHAPE_SCALAR, &value);
+}
+
+struct tensor *graph_find(const struct graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->kind != TENSOR_NODE && !strcmp(g->tensors[i]->name, name))
+            return g->tensors[i];
+    return NULL;
+}
+
+struct tensor *graph_output_find(const struct graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_outputs; i++)
+        if (!strcmp(g->output_names[i], name))
+            return g->outputs[i];
+    return NULL;
+}
+
+void graph_output(struct graph *g, const char *name, struct tensor *t)
+{
+    size_t cap = g->cap_outputs;
+    g->outputs = mem_grow(g->outputs, (size_t)g->n_outputs, &cap, sizeof *g->outputs);
+    g->output_names =
+        mem_grow(g->output_names, (size_t)g->n_outputs, &g->cap_outputs, sizeof *g->output_names);
+    g->outputs[g->n_outputs] = t;
+    g->output_names[g->n_outputs++] = arena_strdup(&g->arena, name);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static int input_requires_grad(const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i]->requires_grad)
+            return 1;
+    return 0;
+}
+
+static struct tensor **copy_pointers(struct graph *g, struct tensor *const *from, int n)
+{
+    struct tensor **to = ARENA_ARRAY(&g->arena, struct tensor *, n);
+    for (int i = 0; i < n; i++)
+        to[i] = from[i];
+    return to;
+}
+
+struct node *graph_apply(struct graph *g, const struct op *op, int n_in,
+                         struct tensor *const *in, const void *attr)
+{
+    struct node *n = ARENA_NEW(&g->arena, struct node);
+    n->op = op;
+    n->scope = g->scope;
+    n->n_in = n_in;
+    n->in = copy_pointers(g, in, n_in);
+    n->n_out = op->n_out;
+    n->region = g->region;
+    n->backward = g->in_backward;
+    if (op->attr_size) {
+        void *copy = arena_alloc(&g->arena, op->attr_size);
+        memcpy(copy, attr, op->attr_size);
+        n->attr = copy;
+    }
+    if (n_in < op->min_in || n_in > op->max_in)
+        BUG("%s takes %d to %d inputs, not %d", op->name, op->min_in, op->max_in, n_in);
+
+    struct shape shape[GRAPH_OUTPUTS_MAX] = {{0}};
+    enum tensor_type type[GRAPH_OUTPUTS_MAX] = {TENSOR_VALUE};
+    struct error err = {0};
+    if (!g->error.code && op->shape(n, shape, type, &err))
+        graph_refuse(g, "%s", err.msg);
+
+    struct tensor *out[GRAPH_OUTPUTS_MAX];
+    int requires_grad =
+        !(op->flags & (OP_CONSTANT_GRAD | OP_EFFECT)) && op->grad && input_requires_grad(n);
+    for (int i = 0; i < op->n_out; i++) {
+        const char *name = arena_printf(&g->arena, "%s%s%s", g->scope, g->scope[0] ? "/" : "",
+                                        op->name);
+        out[i] = tensor_new(g, name, shape[i], type[i], TENSOR_NODE);
+        out[i]->producer = n;
+        out[i]->output = i;
+        out[i]->requires_grad = requires_grad;
+    }
+    n->out = copy_pointers(g, out, op->n_out);
+    n->id = g->n_nodes;
+    g->nodes = mem_grow(g->nodes, (size_t)g->n_nodes, &g->cap_nodes, sizeof *g->nodes);
+    g->nodes[g->n_nodes++] = n;
+    return n;
+}
+
+/* ---- scopes and regions ---------------------------------------------------------------------- */
+
+const char *graph_scope_push(struct graph *g, const char *name)
+{
+    const char *old = g->scope;
+    g->scope = arena_printf(&g->arena, "%s%s%s", old, old[0] ? "." : "", name);
+    return old;
+}
+
+void graph_scope_pop(struct graph *g, const char *old)
+{
+    g->scope = old;
+}
+
+void graph_region_begin(struct graph *g, enum region_policy policy)
+{
+    ASSERT(g->region == 0);
+    g->region = ++g->n_regions;
+    g->region_policies = mem_grow(g->region_policies, (size_t)g->n_regions, &g->cap_regions,
+                                  sizeof *g->region_policies);
+    g->region_policies[g->n_regions] = policy;
+}
+
+void graph_region_end(struct graph *g)
+{
+    g->region = 0;
+}
+
+void graph_dump(const struct graph *g, struct strbuf *out)
+{
+    char text[128];
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = g->nodes[i];
+        strbuf_addf(out, "%4d %-22s", n->id, n->op->name);
+        for (int k = 0; k < n->n_out; k++)
+            strbuf_addf(out, " %%%d%s", n->out[k]->id,
+                        shape_text(n->out[k]->shape, text, sizeof text));
+        strbuf_adds(out, " <-");
+        for (int k = 0; k < n->n_in; k++) {
+            if (n->in[k]->kind == TENSOR_NODE)
+                strbuf_addf(out, " %%%d", n->in[k]->id);
+            else
+                strbuf_addf(out, " %s", n->in[k]->name);
+        }
+        strbuf_addf(out, "   [%s]\n", n->scope);
+    }
+}

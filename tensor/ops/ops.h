@@ -1,0 +1,205 @@
+/* Ops as functions: what each computes, with its attributes and gradient. A kernel implements exactly this.
+ *
+ * Letters as in op.h. Where a tensor may have any rank, "rows" are all its dimensions but the last. */
+#ifndef TENSOR_OPS_OPS_H
+#define TENSOR_OPS_OPS_H
+
+#include "tensor/ops/op.h"
+
+/* ---- structure ------------------------------------------------------------------------------- */
+
+/* The same elements in the same order under another shape; shares memory. */
+struct tensor *op_reshape(struct graph *g, struct tensor *x, struct shape shape);
+struct reshape_attr {
+    struct shape shape;
+};
+
+/* Elements start .. start+length-1 along axis. Gradient: pad with zeros. */
+struct tensor *op_slice(struct graph *g, struct tensor *x, int axis, int64_t start, int64_t length);
+/* Zeros before and after along axis. Gradient: slice. */
+struct tensor *op_pad(struct graph *g, struct tensor *x, int axis, int64_t before, int64_t after);
+struct range_attr { /* slice: start, length; pad: before, after */
+    int axis;
+    int64_t a, b;
+};
+
+/* Joins n tensors along axis. Gradient: slices. */
+struct tensor *op_concat(struct graph *g, struct tensor *const *x, int n, int axis);
+struct axis_attr {
+    int axis;
+};
+
+/* x (1, …) -> (count, …): one copy a batch element. Gradient: sum over axis 0. */
+struct tensor *op_repeat(struct graph *g, struct tensor *x, int64_t count);
+struct count_attr {
+    int64_t count;
+};
+
+/* image (B,c,H,W) -> (B, H/p * W/p, c*p*p): non-overlapping patches, tokens row-major over the grid, the
+ * elements of a patch in the order (channel, row, column) of a convolution's weight. A patch embedding is
+ * patchify and linear. p must divide H and W. unpatchify is its inverse and its gradient. */
+struct tensor *op_patchify(struct graph *g, struct tensor *image, int64_t patch);
+struct patch_attr {
+    int64_t patch, channels, height, width; /* of the image */
+};
+
+/* Adaptive average pooling of a token grid: x (B, rows*cols, C) -> (B, out_rows*out_cols, C). Bin i covers
+ * rows floor(i*rows/out_rows) .. ceil((i+1)*rows/out_rows)-1; bins overlap where the sizes do not divide.
+ * pool_grid_grad spreads dy back: dx += dy / bin size. */
+struct tensor *op_pool_grid(struct graph *g, struct tensor *x, int64_t rows, int64_t cols,
+                            int64_t out_rows, int64_t out_cols);
+struct pool_attr {
+    int64_t rows, cols, out_rows, out_cols;
+};
+
+/* ---- element-wise ---------------------------------------------------------------------------- */
+
+/* Binary ops broadcast as numpy does: shapes are aligned at the right, and a dimension of 1 or a missing one
+ * repeats. Gradients are summed back over what was repeated. */
+struct tensor *op_add(struct graph *g, struct tensor *a, struct tensor *b);
+struct tensor *op_sub(struct graph *g, struct tensor *a, struct tensor *b);
+struct tensor *op_mul(struct graph *g, struct tensor *a, struct tensor *b);
+struct tensor *op_div(struct graph *g, struct tensor *a, struct tensor *b);
+
+/* scale * x + shift */
+struct tensor *op_affine(struct graph *g, struct tensor *x, double scale, double shift);
+struct affine_attr {
+    double scale, shift;
+};
+struct tensor *op_exp(struct graph *g, struct tensor *x);
+struct tensor *op_log(struct graph *g, struct tensor *x);
+struct tensor *op_sqrt(struct graph *g, struct tensor *x);
+struct tensor *op_erf(struct graph *g, struct tensor *x);
+struct tensor *op_sigmoid(struct graph *g, struct tensor *x);
+/* elu(x) + 1: x + 1 for x > 0, else exp(x), computed without the cancellation of exp(x) - 1 + 1.
+ * phi_grad (x, dy): dy * (x > 0 ? 1 : exp(x)). */
+struct tensor *op_phi(struct graph *g, struct tensor *x);
+struct tensor *op_phi_grad(struct graph *g, struct tensor *x, struct tensor *dy);
+/* Exact GELU: x/2 (1 + erf(x / sqrt 2)) (Hendrycks and Gimpel 2016). gelu_grad (x, dy). */
+struct tensor *op_gelu(struct graph *g, struct tensor *x);
+struct tensor *op_gelu_grad(struct graph *g, struct tensor *x, struct tensor *dy);
+
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+/* scale * sum over the axes first .. first+count-1. keep: they stay with size 1. */
+struct tensor *op_sum(struct graph *g, struct tensor *x, int first, int count, int keep,
+                      double scale);
+/* Maximum over one axis, kept with size 1. A shift, so autograd takes it for a constant. */
+struct tensor *op_max(struct graph *g, struct tensor *x, int axis);
+struct reduce_attr {
+    int first, count, keep;
+    double scale;
+};
+/* x with dimensions of 1 repeated to shape (same rank), times scale: the adjoint of sum. */
+struct tensor *op_spread(struct graph *g, struct tensor *x, struct shape shape, double scale);
+struct spread_attr {
+    struct shape shape;
+    double scale;
+};
+/* Mean over the tokens of x (B,N,C) -> (B,C). */
+struct tensor *op_mean_tokens(struct graph *g, struct tensor *x);
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* y = x w^T + b: x (…, I), w (O, I) or a patch kernel (O, c, p, p) with c*p*p = I, b (O) or NULL -> (…, O).
+ * Gradients: dx = dy w, dw = dy^T x, db = column sums of dy. */
+struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
+
+/* Products of stacks of matrices, one for each batch element and head:
+ *   c = scale * op(a) op(b),  op(x) = x or its transpose.
+ * The layout of each operand follows from its rank:
+ *   2: (rows, cols), one matrix;  all three operands are then of rank 2 and heads is 1
+ *   3: token-major (B, rows, heads*cols);  4: head-major (B, heads, rows, cols).
+ * out_rank is 2, 3 or 4. Gradients are products of the same kind. */
+struct matmul_attr {
+    int heads, trans_a, trans_b, out_rank;
+    double scale;
+};
+struct tensor *op_matmul(struct graph *g, struct tensor *a, struct tensor *b,
+                         struct matmul_attr attr);
+/* The sizes of one product, for kernels: c (m,n) = op(a) (m,k) op(b) (k,n), batch * heads times. */
+struct matmul_size {
+    int64_t batch, m, n, k;
+};
+struct matmul_size op_matmul_size(const struct node *n);
+
+/* ---- fused ----------------------------------------------------------------------------------- */
+
+/* Softmax over one axis (negative counts from the end). softmax_grad (y, dy): y * (dy - sum(dy * y)). */
+struct tensor *op_softmax(struct graph *g, struct tensor *x, int axis);
+
+/* Layer normalisation over the last axis with biased variance (Ba et al. 2016): y = (x - mean) * rstd * gamma +
+ * beta, rstd = 1 / sqrt(var + eps). Outputs y, mean (rows), rstd (rows).
+ * layer_norm_grad (dy, x, gamma, mean, rstd) -> dx, dgamma, dbeta. */
+struct tensor *op_layer_norm(struct graph *g, struct tensor *x, struct tensor *gamma,
+                             struct tensor *beta, double eps);
+struct eps_attr {
+    double eps;
+};
+
+/* Multi-head attention (Vaswani et al. 2017): softmax(scale * q k^T + key_bias) v per head, all operands
+ * token-major. Either three tensors q (B,M,H*D), k (B,N,H*D), v (B,N,H*E), or one packed qkv (B,N,3*H*D) with the
+ * column ranges q, k, v one after the other. key_bias (B,N) is added to every score of its key (proportional
+ * attention's log sizes; no gradient). Outputs: out (B,M,H*E), lse (B,H,M), the log of each row's sum of
+ * exponentials. explicit_products: fvcore sees the two products (ToMe, LookupViT, CrossViT) instead of a fused
+ * call that it counts as 0.
+ * attention_grad: inputs of attention, then out, lse, dout -> dq, dk, dv, or dqkv packed alike. */
+struct attention_attr {
+    int heads, packed, has_bias, explicit_products;
+    double scale;
+};
+struct tensor *op_attention(struct graph *g, struct tensor *q, struct tensor *k, struct tensor *v,
+                            struct tensor *key_bias, int heads, double scale);
+struct tensor *op_attention_packed(struct graph *g, struct tensor *qkv, struct tensor *key_bias,
+                                   int heads, double scale);
+/* B, M, N, H, D, E of an attention node (also of attention_grad). */
+struct attention_size {
+    int64_t batch, queries, keys, heads, dim, value_dim;
+};
+struct attention_size op_attention_size(const struct node *n);
+
+/* Linear attention (Katharopoulos et al. 2020; ViTTM eq. 8 and 9 with the authors' normaliser), per head:
+ *   out_m = phi(q_m) (sum_n phi(k_n)^T v_n) / (phi(q_m) . sum_n phi(k_n) + eps),  phi(x) = elu(x) + 1.
+ * q (B,M,H*F), k (B,N,H*F), v (B,N,H*E), all before phi -> out (B,M,H*E), kv (B,H,F,E), ksum (B,H,F).
+ * linear_attention_grad (q, k, v, kv, ksum, out, dout) -> dq, dk, dv. */
+struct linear_attention_attr {
+    int heads;
+    double eps;
+};
+struct tensor *op_linear_attention(struct graph *g, struct tensor *q, struct tensor *k,
+                                   struct tensor *v, int heads, double eps);
+struct attention_size op_linear_attention_size(const struct node *n); /* dim is F */
+
+/* Mean cross entropy. target is int32 labels (B) or soft targets (B,K) that need not sum to 1. With labels,
+ * smoothing s makes the target (1-s) onehot + s/K. -> loss (). No gradient to the targets.
+ * cross_entropy_grad (logits, target, dloss) -> dlogits. */
+struct tensor *op_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *target,
+                                double smoothing);
+struct loss_attr {
+    double smoothing;
+};
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+/* Stochastic depth (Huang et al. 2016): x (B, …); sample b is kept with probability 1 - rate and divided by
+ * it, else zeroed. The draw is a function of (run seed, stream, step, b): rng_init_hashed(seed, stream, step, b),
+ * kept if rng_uniform >= rate. Its gradient is the same op with the same stream. */
+struct tensor *op_drop_path(struct graph *g, struct tensor *x, double rate, const char *name);
+struct drop_attr {
+    double rate;
+    uint64_t stream;
+};
+
+/* Sum of squares of all elements -> (), accumulated in double in a fixed order. */
+struct tensor *op_norm_square(struct graph *g, struct tensor *x);
+
+/* Effect: one AdamW step (Loshchilov and Hutter 2019) over flat blocks of P values, gradients first scaled by
+ * min(1, clip / (sqrt(norm_square) + 1e-6)) when clip > 0. Inputs: params, m, v (changed), grads, norm_square,
+ * hyper (8): lr, weight decay, beta1, beta2, eps, clip, t (1 for the first step), unused. No outputs.
+ *   p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;
+ *   p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps) */
+enum adamw_hyper { HYPER_LR, HYPER_DECAY, HYPER_BETA1, HYPER_BETA2, HYPER_EPS, HYPER_CLIP, HYPER_T, HYPER_COUNT = 8 };
+void op_apply_adamw(struct graph *g, struct tensor *params, struct tensor *m, struct tensor *v,
+                    struct tensor *grads, struct tensor *norm_square, struct tensor *hyper);
+
+#endif
