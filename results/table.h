@@ -1,0 +1,37 @@
+/* The ablation table: mean ± error over seeds, pivoted over two configuration keys or a row a cell.
+ */
+#ifndef RESULTS_TABLE_H
+#define RESULTS_TABLE_H
+
+struct error;
+struct rows;
+struct store;
+
+enum table_error { TABLE_STD, TABLE_SEM, TABLE_CI95, TABLE_ERRORS };
+enum table_test { TABLE_NO_TEST, TABLE_PAIRED };
+
+const char *table_error_name(enum table_error error); /* "std", "sem", "ci95" */
+int table_error_find(const char *name, struct error *err);
+
+struct table_options {
+    const char *experiment;
+    const char *rows, *cols; /* configuration keys; both NULL: a row a cell with its cost columns */
+    const char *metric;      /* NULL: the first objective, else val/top1 or what the runs have */
+    enum table_error error;
+    const char
+        *baseline; /* "model.rw_head=linear,model.fusion=add"; NULL: the experiment's, if any */
+    enum table_test test; /* TABLE_PAIRED: exact sign-flip test against the baseline over common
+                           * seeds, Holm-corrected over the cells */
+    const char *device;   /* device class; NULL: all, with a warning where they mix */
+    int machine; /* mean, error, n, failed as columns of their own: what csv and json print */
+};
+
+/* Each cell reads "76.26 ± 0.31 (n=3)", "76.26 (n=1)", "—" where nothing ran, "failed (1 of 3)"
+ * where no run is done, "76.26 ± 0.31 (n=2, 1 failed)" where some are. The best is strong. The
+ * caption says what the metric, the error and n are and which epoch was read. warnings (may be
+ * NULL) receives a line for each of: mixed commits, mixed devices, n too small for the test. */
+struct strbuf;
+struct rows *table_build(struct store *s, const struct table_options *o, struct strbuf *warnings,
+                         struct error *err);
+
+#endif
