@@ -1,12 +1,13 @@
-/* Commands. Each is one file cli/cmd_NAME.c that defines `const struct command command_NAME`, and one line
- * in commands.def. The option table is the only description of the command line: it parses it and it prints
+/* Commands. Each is one file cli/cmd_NAME.c that defines `const struct command command_NAME`, and
+ * one line in commands.def. The option table is the only description of the command line: it parses
+ * it and it prints
  * --help, the shell completions and the manual page.
  *
  *   static const struct option_spec options[] = {
  *       OPTION_DB,                                                   // --db PATH
  *       OPTION_FORMAT,                                               // --format table|csv|...
- *       {.name = "jobs", .letter = 'j', .type = OPTION_INT, .value = "N", .fallback = "0", .min = 0,
- *        .max = 1024, .doc = "runs at a time (0: as many as cores)"},
+ *       {.name = "jobs", .letter = 'j', .type = OPTION_INT, .value = "N", .fallback = "0", .min =
+ * 0, .max = 1024, .doc = "runs at a time (0: as many as cores)"},
  *       {.name = "dry-run", .doc = "say what would run"},            // a flag
  *       {0}};
  *
@@ -18,7 +19,8 @@
  *       return EXIT_FINE;                                            // or -1 with err set
  *   }
  *
- *   const struct command command_run = {.name = "run", .summary = "...", .operands = "FILE.yaml", ...}; */
+ *   const struct command command_run = {.name = "run", .summary = "...", .operands = "FILE.yaml",
+ * ...}; */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
@@ -29,9 +31,9 @@ struct error;
 struct strbuf;
 
 enum option_type {
-    OPTION_FLAG,   /* no value */
+    OPTION_FLAG, /* no value */
     OPTION_TEXT,
-    OPTION_INT,    /* min..max inclusive where max > min */
+    OPTION_INT, /* min..max inclusive where max > min */
     OPTION_FLOAT,
     OPTION_CHOICE, /* one of choice(0), choice(1), … */
     OPTION_LIST    /* text; may be given several times */
@@ -58,17 +60,18 @@ enum command_flags {
 
 struct command {
     const char *name;
-    const char *group;    /* heading in `vittm help` */
-    const char *summary;  /* one line */
-    const char *operands; /* "FILE.yaml [key=value …]"; NULL for none */
+    const char *group;              /* heading in `vittm help` */
+    const char *summary;            /* one line */
+    const char *operands;           /* "FILE.yaml [key=value …]"; NULL for none */
     int min_operands, max_operands; /* without overrides; max -1: any number */
     enum operand_kind operand_kind;
     unsigned flags;
     const struct option_spec *options; /* or NULL */
-    const char *details;  /* paragraphs for --help and the manual page; or NULL */
-    const char *examples; /* lines "vittm ...    what"; or NULL */
-    const char *(*word)(int i); /* OPERAND_WORD: the words, NULL past the last */
-    /* Returns an exit code, or -1 with err set: its message is printed and its code is the exit code. */
+    const char *details;               /* paragraphs for --help and the manual page; or NULL */
+    const char *examples;              /* lines "vittm ...    what"; or NULL */
+    const char *(*word)(int i);        /* OPERAND_WORD: the words, NULL past the last */
+    /* Returns an exit code, or -1 with err set: its message is printed and its code is the exit
+     * code. */
     int (*run)(const struct args *a, struct error *err);
 };
 
@@ -97,22 +100,24 @@ struct args {
     int n_operands;
     const char *const *overrides; /* "model.dim=64,96"; see COMMAND_OVERRIDES */
     int n_overrides;
-    int color;           /* stdout may be coloured: a terminal, no NO_COLOR, no --no-color */
-    int argc;            /* the whole command line as typed, for the record */
+    int color; /* stdout may be coloured: a terminal, no NO_COLOR, no --no-color */
+    int argc;  /* the whole command line as typed, for the record */
     char **argv;
     struct args_values *values;
 };
 
 /* Values; asking for an option that the command does not declare is a bug of ours. */
 int args_flag(const struct args *a, const char *name);
-const char *args_text(const struct args *a, const char *name);  /* also of a choice; NULL: not given */
+const char *args_text(const struct args *a,
+                      const char *name); /* also of a choice; NULL: not given */
 int64_t args_int(const struct args *a, const char *name);
 double args_float(const struct args *a, const char *name);
-int args_given(const struct args *a, const char *name);         /* how often it was typed */
+int args_given(const struct args *a, const char *name);              /* how often it was typed */
 const char *args_nth(const struct args *a, const char *name, int i); /* OPTION_LIST */
-const char *args_db(const struct args *a);                      /* --db, $VITTM_DB, out/vittm.db */
+const char *args_db(const struct args *a); /* --db, $VITTM_DB, out/vittm.db */
 
-/* Parses argv[2..] against c's table. -1: err says what and the nearest name. args_release after either. */
+/* Parses argv[2..] against c's table. -1: err says what and the nearest name. args_release after
+ * either. */
 int args_parse(struct args *a, const struct command *c, int argc, char **argv, struct error *err);
 void args_release(struct args *a);
 /* The user asked for help (--help or -h anywhere before --). */
@@ -128,7 +133,7 @@ const char *command_nearest(const char *name);
 void help_overview(struct strbuf *out);
 void help_command(struct strbuf *out, const struct command *c);
 void help_manual(struct strbuf *out, const struct command *c); /* roff; c NULL: vittm(1) itself */
-int help_completion(struct strbuf *out, const char *shell);    /* bash, zsh, fish; -1: unknown shell */
+int help_completion(struct strbuf *out, const char *shell); /* bash, zsh, fish; -1: unknown shell */
 
 /* Dispatches; returns the exit code. */
 int cli_main(int argc, char **argv);
