@@ -93,16 +93,16 @@ static int print_version(void)
 
 int cli_main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "--no-color") == 0) { /* it may stand before the command */
+        char *first = argv[1];
+        argv[1] = argv[2];
+        argv[2] = first;
+    }
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0)
         return print_version();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return print_help(NULL);
-    if (strcmp(name, "--no-color") == 0 && argc > 2) { /* it may stand before the command */
-        argv[1] = argv[2];
-        argv[2] = (char *)name;
-        name = argv[1];
-    }
     if (argc < 2) {
         struct strbuf text = STRBUF_INIT;
         help_overview(&text);

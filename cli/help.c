@@ -57,8 +57,8 @@ static void two_columns(struct strbuf *out, const char *left, const char *right,
 void help_overview(struct strbuf *out)
 {
     strbuf_adds(out,
-                "vittm: ablations of efficient Vision Transformers, from a YAML grid to tables and "
-                "figures\n\nusage: vittm COMMAND [options] [arguments]\n");
+                "vittm: ablations of efficient Vision Transformers, from a YAML grid to figures\n\n"
+                "usage: vittm COMMAND [options] [arguments]\n");
     const char *group = "";
     for (int i = 0; command_at(i) != NULL; i++) {
         const struct command *c = command_at(i);
@@ -69,9 +69,8 @@ void help_overview(struct strbuf *out)
         group = c->group;
         two_columns(out, c->name, c->summary, 14);
     }
-    strbuf_adds(out,
-                "\n`vittm help COMMAND` or `vittm COMMAND --help` tells more. --version says what "
-                "was\nbuilt; --no-color or NO_COLOR=1 turns colours off.\n");
+    strbuf_adds(out, "\n`vittm help COMMAND` or `vittm COMMAND --help` tells more. --version says\n"
+                     "what was built; --no-color or NO_COLOR=1 turns colours off.\n");
 }
 
 static void option_left(struct strbuf *left, const struct option_spec *o)
@@ -109,8 +108,8 @@ static void add_option(struct strbuf *out, const struct option_spec *o)
 
 void help_command(struct strbuf *out, const struct command *c)
 {
-    strbuf_addf(out, "vittm %s: ", c->name);
-    wrap(out, c->summary, 8 + (int)strlen(c->name), 0);
+    strbuf_addf(out, "vittm %s:", c->name);
+    wrap(out, c->summary, 7 + (int)strlen(c->name), 0);
     strbuf_addf(out, "\nusage: vittm %s%s%s%s\n", c->name, c->options != NULL ? " [options]" : "",
                 c->operands != NULL ? " " : "", c->operands != NULL ? c->operands : "");
     if (c->details != NULL) {
