@@ -1,0 +1,59 @@
+/* Launchers: how a worker process gets to run. The scheduler decides what runs next and what an
+ * ending means; a launcher only starts, watches and signals. A member is one file and one line of
+ * launchers.def; the scheduler holds jobs as opaque numbers, so a cluster's queue fits behind the
+ * same five calls. */
+#ifndef RUNNER_LAUNCHER_H
+#define RUNNER_LAUNCHER_H
+
+#include "base/config.h"
+
+struct error;
+
+/* What every job of one runner has in common. Strings must outlive the launcher's state. */
+struct launch_plan {
+    const char *program; /* path of the binary; it is started as `program worker FOLDER` */
+    int jobs;            /* at most this many at once: slots 0 .. jobs-1 */
+    int threads;         /* of each job */
+};
+
+/* One job. The scheduler owns the struct; id means something to its launcher alone. */
+struct launch_job {
+    long long id; /* local: the process id, which is also its process group */
+    int slot;     /* which share of the machine it has */
+};
+
+/* How a job ended. */
+struct launch_ending {
+    int code;             /* exit code, or -1 */
+    int signal;           /* that killed it, or 0 */
+    double cpu_s;         /* user and system time, -1 where unknown */
+    long long peak_bytes; /* of resident memory, -1 where unknown */
+};
+
+struct launcher {
+    struct config_choice choice; /* name and one line of help; first member */
+    /* Makes the state that the other calls get: for local, the cores of each slot. */
+    int (*open)(const struct launch_plan *plan, void **state, struct error *err);
+    void (*close)(void *state);
+    /* Starts `program worker folder`, both outputs appended to folder/log.txt. Fails with
+     * EXIT_INTERRUPTED where a worker of a runner that died is still in the folder. */
+    int (*start)(void *state, const char *folder, int slot, struct launch_job *job,
+                 struct error *err);
+    /* 0 while it runs, 1 with *ending filled once it has ended (and only once). */
+    int (*poll)(void *state, struct launch_job *job, struct launch_ending *ending);
+    /* Sends SIGTERM or SIGKILL to the job and everything it started. */
+    void (*signal)(void *state, const struct launch_job *job, int signal);
+    /* Number of processes of an earlier runner that still work in the folder, each sent `signal`
+     * (0: none is sent). */
+    int (*survivors)(void *state, const char *folder, int signal);
+};
+
+/* Registry: member i or NULL past the last; by name or NULL. */
+const struct launcher *launcher_at(int i);
+const struct launcher *launcher_find(const char *name);
+
+#define LAUNCHER(name) extern const struct launcher launch_##name;
+#include "runner/launchers.def"
+#undef LAUNCHER
+
+#endif

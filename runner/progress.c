@@ -1,0 +1,163 @@
+/* Live lines by ANSI cursor movement: go up over the lines drawn last, clear to the end, draw
+ * again. */
+#include "runner/progress.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct progress {
+    int fd;
+    int live, colour;
+    int drawn; /* live lines on the screen now */
+};
+
+struct progress *progress_new(int fd)
+{
+    struct progress *p = mem_zalloc(1, sizeof *p);
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    p->fd = fd;
+    p->live = isatty(fd) && term && strcmp(term, "dumb");
+    p->colour = p->live && !(no_colour && *no_colour);
+    return p;
+}
+
+static void put(struct progress *p, const struct strbuf *s)
+{
+    /* A terminal that is gone must not end the runs. */
+    file_write_fd(p->fd, s->text, s->len, "stderr", NULL);
+}
+
+/* To the first column of the first live line, everything from there on cleared. */
+static void take_off(struct progress *p, struct strbuf *s)
+{
+    if (p->drawn)
+        strbuf_addf(s, "\r\x1b[%dA\x1b[J", p->drawn);
+    p->drawn = 0;
+}
+
+void progress_free(struct progress *p)
+{
+    struct strbuf s = STRBUF_INIT;
+    if (!p)
+        return;
+    take_off(p, &s);
+    put(p, &s);
+    strbuf_release(&s);
+    free(p);
+}
+
+int progress_is_live(const struct progress *p)
+{
+    return p->live;
+}
+
+void progress_say(struct progress *p, enum progress_level level, const char *fmt, ...)
+{
+    static const char *const colours[] = {"", "\x1b[32m", "\x1b[31m"};
+    struct strbuf s = STRBUF_INIT;
+    va_list ap;
+    take_off(p, &s);
+    if (p->colour)
+        strbuf_adds(&s, colours[level]);
+    va_start(ap, fmt);
+    strbuf_vaddf(&s, fmt, ap);
+    va_end(ap);
+    if (p->colour && level != PROGRESS_PLAIN)
+        strbuf_adds(&s, "\x1b[0m");
+    strbuf_addc(&s, '\n');
+    put(p, &s);
+    strbuf_release(&s);
+}
+
+static void screen(const struct progress *p, int *columns, int *rows)
+{
+    struct winsize w;
+    int known = !ioctl(p->fd, TIOCGWINSZ, &w);
+    *columns = known && w.ws_col >= 20 ? w.ws_col : 80;
+    *rows = known && w.ws_row >= 4 ? w.ws_row : 24;
+}
+
+void progress_draw(struct progress *p, const struct progress_run *runs, int n,
+                   const struct progress_total *total)
+{
+    if (!p->live)
+        return;
+    int columns, rows;
+    struct strbuf s = STRBUF_INIT;
+    screen(p, &columns, &rows);
+    int shown = n <= rows - 2 ? n : rows - 3;
+    take_off(p, &s);
+    for (int i = 0; i < shown; i++) {
+        progress_run_text(&s, &runs[i], columns - 1);
+        strbuf_addc(&s, '\n');
+    }
+    if (shown < n)
+        strbuf_addf(&s, "... and %d more\n", n - shown);
+    if (p->colour)
+        strbuf_adds(&s, "\x1b[1m");
+    progress_total_text(&s, total, columns - 1);
+    strbuf_adds(&s, p->colour ? "\x1b[0m\n" : "\n");
+    p->drawn = shown + (shown < n) + 1;
+    put(p, &s);
+    strbuf_release(&s);
+}
+
+/* Cuts what was added since `from` to columns characters; UTF-8 is cut between characters. */
+static void cut(struct strbuf *s, size_t from, int columns)
+{
+    size_t i = from;
+    for (int n = 0; i < s->len; i++) {
+        if (((unsigned char)s->text[i] & 0xc0) == 0x80)
+            continue;
+        if (n++ == columns)
+            break;
+    }
+    strbuf_truncate(s, i);
+}
+
+void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns)
+{
+    size_t from = out->len;
+    char left[32];
+    strbuf_addf(out, "  %s", run->label);
+    if (run->epochs)
+        strbuf_addf(out, "  epoch %d/%d", run->epoch, run->epochs);
+    else
+        strbuf_adds(out, "  starting");
+    if (isfinite(run->loss))
+        strbuf_addf(out, "  loss %.3f", run->loss);
+    if (isfinite(run->top1))
+        strbuf_addf(out, "  top-1 %.1f %%", run->top1);
+    if (isfinite(run->images_per_s) && run->images_per_s > 0)
+        strbuf_addf(out, "  %.0f images/s", run->images_per_s);
+    if (isfinite(run->left_s))
+        strbuf_addf(out, "  %s left", clock_format(run->left_s, left, sizeof left));
+    cut(out, from, columns);
+}
+
+void progress_total_text(struct strbuf *out, const struct progress_total *t, int columns)
+{
+    size_t from = out->len;
+    char left[32];
+    strbuf_addf(out, "%d of %d done", t->done, t->runs);
+    if (t->running)
+        strbuf_addf(out, ", %d running", t->running);
+    if (t->elsewhere)
+        strbuf_addf(out, ", %d in another runner", t->elsewhere);
+    if (t->failed)
+        strbuf_addf(out, ", %d failed", t->failed);
+    if (t->stopping)
+        strbuf_addf(out, "; %s", t->stopping);
+    else if (isfinite(t->left_s) && t->done < t->runs)
+        strbuf_addf(out, ", about %s left", clock_format(t->left_s, left, sizeof left));
+    cut(out, from, columns);
+}
