@@ -12,6 +12,8 @@
 
 struct strbuf;
 
+#define PLAN_ALIGN 16 /* values; every tensor starts at a multiple of 16 values */
+
 /* What compile needs to know of a backend. */
 struct capability {
     int (*has)(const void *ctx, const struct op *op);
@@ -22,7 +24,8 @@ struct capability {
 
 struct plan_options {
     const char *loss;    /* output to differentiate; NULL: forward only */
-    int optimizer;       /* append the gradient norm and AdamW (needs loss) */
+    int optimizer;       /* append the gradient norm and AdamW (needs loss):
+                          * makes the input "train/hyper" and the output "train/norm_square" */
     int keep_gradients;  /* name each parameter's gradient as an output "grad/NAME" */
     int no_reuse;        /* every tensor gets its own place (tests: an oracle for the planner) */
 };
@@ -50,10 +53,12 @@ struct plan {
     size_t value_size;
 
     struct tensor **params;     /* learned parameters in flat order, those with a gradient first */
+    struct tensor **grads;      /* [n_trained] their gradients */
     int n_params, n_trained;
     int64_t param_count;        /* values in all registered parameters, unused ones included */
-    int64_t trained_count;      /* values with a gradient: the length of the flat gradient and moments */
-    size_t params_offset, grads_offset, m_offset, v_offset; /* into static; 0 sizes without optimizer */
+    int64_t flat_count;         /* length of the flat gradients and moments: the trained parameters, each
+                                 * padded to PLAN_ALIGN values; padding is zero and stays zero */
+    size_t params_offset, grads_offset; /* of the flat segments in the static block */
 };
 
 /* Compiles g, which the plan takes over (also on failure). */

@@ -138,6 +138,14 @@ struct tensor *graph_scalar(struct graph *g, double value)
     return graph_constant(g, name, SHAPE_SCALAR, &value);
 }
 
+struct tensor *graph_flat(struct graph *g, enum flat_segment segment, int64_t count)
+{
+    const char *name = segment == FLAT_PARAMS ? "train/params" : "train/grads";
+    struct tensor *t = leaf(g, name, SHAPE(count), TENSOR_VALUE, TENSOR_FLAT);
+    t->output = (int)segment;
+    return t;
+}
+
 struct tensor *graph_find(const struct graph *g, const char *name)
 {
     for (int i = 0; i < g->n_tensors; i++)

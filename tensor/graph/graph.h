@@ -51,8 +51,11 @@ enum tensor_kind {
     TENSOR_INPUT,    /* written by the host before each run */
     TENSOR_PARAM,    /* learned; lives in the plan's flat parameter block */
     TENSOR_STATE,    /* kept from run to run, changed by OP_EFFECT nodes: moments, EMA */
-    TENSOR_CONSTANT  /* filled once when the program is loaded */
+    TENSOR_CONSTANT, /* filled once when the program is loaded */
+    TENSOR_FLAT      /* all parameters or all their gradients as one row: a segment of the static block */
 };
+
+enum flat_segment { FLAT_PARAMS, FLAT_GRADS };
 
 /* How a parameter or state block gets its first value. Keyed by name, so it does not depend on what else is in
  * the graph (base/rng.h). */
@@ -75,7 +78,7 @@ struct tensor {
     enum tensor_type type;
     enum tensor_kind kind;
     struct node *producer;     /* NULL for leaves */
-    int output;                /* which output of the producer */
+    int output;                /* which output of the producer; TENSOR_FLAT: which segment */
     struct init init;          /* parameters and state */
     int unused;                /* parameter the model registers but never reads, on purpose (authors' code) */
     const double *constant;    /* TENSOR_CONSTANT: shape_count values */
@@ -137,6 +140,7 @@ struct tensor *graph_state(struct graph *g, const char *name, struct shape shape
 struct tensor *graph_constant(struct graph *g, const char *name, struct shape shape,
                               const double *values); /* values are copied */
 struct tensor *graph_scalar(struct graph *g, double value);
+struct tensor *graph_flat(struct graph *g, enum flat_segment segment, int64_t count);
 struct tensor *graph_find(const struct graph *g, const char *name); /* leaf by name, or NULL */
 /* The named result, or NULL. */
 struct tensor *graph_output_find(const struct graph *g, const char *name);

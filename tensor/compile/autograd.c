@@ -1,0 +1,108 @@
+/* Reverse-mode differentiation, graph to graph: one rule an op, applied to the nodes in reverse order.
+ *
+ * A region with REGION_RECOMPUTE is computed again just before its gradients: the rules of its nodes see the
+ * copy's tensors, so the forward pass keeps nothing of its inside alive. */
+#include "base/memory.h"
+#include "tensor/compile/pass.h"
+#include "tensor/ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sweep {
+    struct graph *g;
+    struct tensor **grads;  /* by tensor id */
+    struct tensor **again;  /* recomputed counterpart by tensor id, or NULL */
+    int n;                  /* tensors and nodes of the forward pass */
+    int n_nodes;
+    int region;             /* the region that again belongs to */
+};
+
+static struct tensor *recomputed(const struct sweep *s, struct tensor *t)
+{
+    return t->id < s->n && s->again[t->id] ? s->again[t->id] : t;
+}
+
+static void recompute_region(struct sweep *s, int region)
+{
+    struct graph *g = s->g;
+    memset(s->again, 0, (size_t)s->n * sizeof *s->again);
+    s->region = region;
+    for (int i = 0; i < s->n_nodes; i++) {
+        const struct node *n = g->nodes[i];
+        if (n->region != region)
+            continue;
+        struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);
+        for (int k = 0; k < n->n_in; k++)
+            in[k] = recomputed(s, n->in[k]);
+        g->scope = n->scope;
+        const struct node *copy = graph_apply(g, n->op, n->n_in, in, n->attr);
+        for (int k = 0; k < n->n_out; k++)
+            s->again[n->out[k]->id] = copy->out[k];
+        free(in);
+    }
+}
+
+static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d)
+{
+    char want[128], have[128];
+    if (!shape_equal(d->shape, t->shape) && !s->g->error.code)
+        BUG("gradient of %s has shape %s instead of %s", t->name,
+            shape_text(d->shape, have, sizeof have), shape_text(t->shape, want, sizeof want));
+    struct tensor **sum = &s->grads[t->id];
+    *sum = *sum ? op_add(s->g, *sum, d) : d;
+}
+
+static void differentiate(struct sweep *s, const struct node *n)
+{
+    struct tensor *dout[GRAPH_OUTPUTS_MAX] = {0};
+    int any = 0;
+    for (int i = 0; i < n->n_out; i++) {
+        dout[i] = s->grads[n->out[i]->id];
+        any |= dout[i] != NULL;
+    }
+    if (!any || !n->out[0]->requires_grad)
+        return;
+    if (!n->op->grad)
+        BUG("op %s at %s has no gradient rule", n->op->name, n->scope);
+    if (n->region && s->g->region_policies[n->region] == REGION_RECOMPUTE &&
+        n->region != s->region)
+        recompute_region(s, n->region);
+
+    struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);
+    struct tensor **din = mem_zalloc((size_t)n->n_in, sizeof *din);
+    int *wanted = mem_zalloc((size_t)n->n_in, sizeof *wanted);
+    struct tensor *out[GRAPH_OUTPUTS_MAX];
+    struct node seen = *n; /* the node over recomputed tensors, where there are any */
+    for (int i = 0; i < n->n_in; i++) {
+        in[i] = n->region ? recomputed(s, n->in[i]) : n->in[i];
+        wanted[i] = n->in[i]->requires_grad;
+    }
+    for (int i = 0; i < n->n_out; i++)
+        out[i] = n->region ? recomputed(s, n->out[i]) : n->out[i];
+    seen.in = in;
+    seen.out = out;
+    s->g->scope = n->scope;
+    n->op->grad(&(struct grad){s->g, &seen, dout, din, wanted});
+    for (int i = 0; i < n->n_in; i++)
+        if (wanted[i] && din[i])
+            accumulate(s, n->in[i], din[i]);
+    free(in);
+    free(din);
+    free(wanted);
+}
+
+int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
+                  struct error *err)
+{
+    struct sweep s = {g, grads, mem_zalloc((size_t)n, sizeof *s.again), n, g->n_nodes, 0};
+    const char *scope = g->scope;
+    g->in_backward = 1;
+    grads[loss->id] = graph_scalar(g, 1.0);
+    for (int i = s.n_nodes - 1; i >= 0; i--)
+        differentiate(&s, g->nodes[i]);
+    g->in_backward = 0;
+    g->scope = scope;
+    free(s.again);
+    return graph_failed(g, err);
+}

@@ -1,0 +1,26 @@
+/* The passes of plan_compile; included by tensor/compile/ only. Each works on the graph in place and returns -1
+ * with the reason where it refuses. */
+#ifndef TENSOR_COMPILE_PASS_H
+#define TENSOR_COMPILE_PASS_H
+
+#include "tensor/compile/plan.h"
+
+/* Expands every fused op that the backend lacks, alone or through its gradient op. */
+int pass_lower(struct graph *g, const struct capability *backend, struct error *err);
+
+/* Appends the gradient of loss. grads[id] is the gradient of each tensor that had one when called (the
+ * caller's array, n entries, zeroed). */
+int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
+                  struct error *err);
+
+/* Drops nodes that no output, effect or kept tensor needs. keep: n_keep further roots. */
+void pass_prune(struct graph *g, struct tensor *const *keep, int n_keep);
+
+/* Refuses parameters that nothing reads and inputs that nothing reads. */
+int pass_check(const struct graph *g, struct error *err);
+
+/* Gives every tensor of the plan its place and every step its scratch. */
+void pass_place(struct plan *p, const struct plan_options *options,
+                const struct capability *backend);
+
+#endif

@@ -1,0 +1,272 @@
+/* Placing: an address for every tensor.
+ *
+ * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which lives from
+ * the step that writes it first to the step that reads it last. Storages of the arena are placed largest first
+ * at the lowest offset that is free during their life. Parameters, their gradients, inputs, constants, state
+ * and results have fixed places in the static block. */
+#include "base/memory.h"
+#include "tensor/compile/pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct storage {
+    int first, last;   /* steps; first is -1 for leaves */
+    size_t bytes, offset;
+    enum plan_block block;
+    int fixed;         /* offset is decided */
+};
+
+struct placer {
+    struct plan *p;
+    const struct graph *g;
+    int *root;               /* tensor id -> storage index; -1: dead tensor */
+    struct storage *s;
+    int n;
+    size_t static_bytes;
+};
+
+static size_t tensor_bytes(const struct plan *p, const struct tensor *t)
+{
+    size_t each = t->type == TENSOR_INT ? sizeof(int32_t) : p->value_size;
+    return (size_t)shape_count(t->shape) * each;
+}
+
+static size_t aligned(const struct plan *p, size_t bytes)
+{
+    size_t unit = PLAN_ALIGN * p->value_size;
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static size_t reserve_static(struct placer *pl, size_t bytes)
+{
+    size_t offset = pl->static_bytes;
+    pl->static_bytes += aligned(pl->p, bytes);
+    return offset;
+}
+
+static int new_storage(struct placer *pl, const struct tensor *t, int step)
+{
+    struct storage *s = &pl->s[pl->n];
+    *s = (struct storage){.first = step, .last = step, .bytes = tensor_bytes(pl->p, t),
+                          .block = PLAN_ARENA};
+    pl->root[t->id] = pl->n;
+    return pl->n++;
+}
+
+static void fix(struct placer *pl, const struct tensor *t, size_t offset)
+{
+    struct storage *s = &pl->s[pl->root[t->id]];
+    s->block = PLAN_STATIC;
+    s->offset = offset;
+    s->fixed = 1;
+}
+
+/* ---- the static block ------------------------------------------------------------------------ */
+
+static void place_params(struct placer *pl)
+{
+    struct plan *p = pl->p;
+    p->params_offset = pl->static_bytes;
+    for (int i = 0; i < p->n_params; i++) {
+        new_storage(pl, p->params[i], -1);
+        fix(pl, p->params[i], reserve_static(pl, tensor_bytes(p, p->params[i])));
+    }
+    p->grads_offset = pl->static_bytes;
+    if (p->n_trained)
+        reserve_static(pl, (size_t)p->flat_count * p->value_size);
+}
+
+static void place_leaves(struct placer *pl)
+{
+    for (int i = 0; i < pl->g->n_tensors; i++) {
+        const struct tensor *t = pl->g->tensors[i];
+        if (t->kind == TENSOR_NODE || t->kind == TENSOR_PARAM)
+            continue;
+        new_storage(pl, t, -1);
+        if (t->kind == TENSOR_FLAT)
+            fix(pl, t, t->output == FLAT_PARAMS ? pl->p->params_offset : pl->p->grads_offset);
+        else
+            fix(pl, t, reserve_static(pl, tensor_bytes(pl->p, t)));
+    }
+}
+
+/* Gradients stand in the flat order of their parameters; results have a place of their own. */
+static void pin_results(struct placer *pl)
+{
+    struct plan *p = pl->p;
+    size_t offset = p->grads_offset;
+    for (int i = 0; i < p->n_trained; i++) {
+        fix(pl, p->grads[i], offset);
+        offset += aligned(p, tensor_bytes(p, p->grads[i]));
+    }
+    for (int i = 0; i < pl->g->n_outputs; i++) {
+        const struct tensor *t = pl->g->outputs[i];
+        if (!pl->s[pl->root[t->id]].fixed)
+            fix(pl, t, reserve_static(pl, tensor_bytes(p, t)));
+    }
+}
+
+/* ---- liveness -------------------------------------------------------------------------------- */
+
+static void make_storages(struct placer *pl)
+{
+    for (int i = 0; i < pl->g->n_nodes; i++) {
+        const struct node *n = pl->g->nodes[i];
+        for (int k = 0; k < n->n_in; k++) {
+            struct storage *s = &pl->s[pl->root[n->in[k]->id]];
+            if (s->last < i)
+                s->last = i;
+        }
+        for (int k = 0; k < n->n_out; k++) {
+            if (n->op->flags & OP_ALIAS)
+                pl->root[n->out[k]->id] = pl->root[n->in[0]->id];
+            else
+                new_storage(pl, n->out[k], i);
+        }
+    }
+}
+
+/* May output 0 of n take the memory of input k? The storage must die here, and no other input may show it in
+ * another arrangement. */
+static int may_overwrite(const struct placer *pl, const struct node *n, int k)
+{
+    const struct storage *to = &pl->s[pl->root[n->out[0]->id]];
+    const struct storage *from = &pl->s[pl->root[n->in[k]->id]];
+    if (n->in[k]->type != TENSOR_VALUE || from->block != PLAN_ARENA || from->fixed || to->fixed ||
+        from->last != n->id || from->bytes != to->bytes ||
+        shape_count(n->in[k]->shape) != shape_count(n->out[0]->shape))
+        return 0;
+    for (int i = 0; i < n->n_in; i++)
+        if (pl->root[n->in[i]->id] == pl->root[n->in[k]->id] &&
+            !shape_equal(n->in[i]->shape, n->in[k]->shape))
+            return 0;
+    return 1;
+}
+
+static void merge(struct placer *pl, int from, int into)
+{
+    struct storage *a = &pl->s[into], *b = &pl->s[from];
+    if (a->last < b->last)
+        a->last = b->last;
+    b->bytes = 0; /* gone */
+    for (int i = 0; i < pl->g->n_tensors; i++)
+        if (pl->root[i] == from)
+            pl->root[i] = into;
+}
+
+static void share_in_place(struct placer *pl)
+{
+    for (int i = 0; i < pl->g->n_nodes; i++) {
+        const struct node *n = pl->g->nodes[i];
+        if (!(n->op->flags & OP_INPLACE) || n->n_out < 1)
+            continue;
+        for (int k = 0; k < n->n_in; k++)
+            if (may_overwrite(pl, n, k)) {
+                merge(pl, pl->root[n->out[0]->id], pl->root[n->in[k]->id]);
+                break;
+            }
+    }
+}
+
+/* ---- the arena ------------------------------------------------------------------------------- */
+
+static int larger_first(const void *x, const void *y)
+{
+    const struct storage *a = *(struct storage *const *)x, *b = *(struct storage *const *)y;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a < b ? -1 : a > b);
+}
+
+static int by_offset(const void *x, const void *y)
+{
+    const struct storage *a = *(struct storage *const *)x, *b = *(struct storage *const *)y;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* The lowest offset where s fits among the n placed storages that live at the same time. */
+static size_t lowest_gap(const struct plan *p, const struct storage *s, struct storage **placed,
+                         int n, struct storage **busy)
+{
+    int n_busy = 0;
+    for (int i = 0; i < n; i++)
+        if (placed[i]->first <= s->last && s->first <= placed[i]->last)
+            busy[n_busy++] = placed[i];
+    qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
+    size_t offset = 0;
+    for (int i = 0; i < n_busy; i++) {
+        if (busy[i]->offset >= offset + aligned(p, s->bytes))
+            break;
+        size_t end = busy[i]->offset + aligned(p, busy[i]->bytes);
+        if (end > offset)
+            offset = end;
+    }
+    return offset;
+}
+
+static void place_arena(struct placer *pl, int no_reuse)
+{
+    struct plan *p = pl->p;
+    struct storage **order = mem_zalloc((size_t)pl->n, sizeof *order);
+    struct storage **busy = mem_zalloc((size_t)pl->n, sizeof *busy);
+    int n = 0;
+    for (int i = 0; i < pl->n; i++)
+        if (!pl->s[i].fixed && pl->s[i].bytes)
+            order[n++] = &pl->s[i];
+    qsort(order, (size_t)n, sizeof *order, larger_first);
+    for (int i = 0; i < n; i++) {
+        order[i]->offset =
+            no_reuse ? p->arena_bytes : lowest_gap(p, order[i], order, i, busy);
+        size_t end = order[i]->offset + aligned(p, order[i]->bytes);
+        if (end > p->arena_bytes)
+            p->arena_bytes = end;
+    }
+    free(order);
+    free(busy);
+}
+
+void pass_place(struct plan *p, const struct plan_options *options,
+                const struct capability *backend)
+{
+    const struct graph *g = p->graph;
+    size_t most = (size_t)g->n_tensors + (size_t)g->n_nodes;
+    struct placer pl = {.p = p, .g = g, .root = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
+                        .s = mem_zalloc(most, sizeof *pl.s)};
+    for (int i = 0; i < g->n_tensors; i++)
+        pl.root[i] = -1;
+    place_params(&pl);
+    place_leaves(&pl);
+    make_storages(&pl);
+    pin_results(&pl);
+    if (!options->no_reuse)
+        share_in_place(&pl);
+
+    p->n_steps = 0;
+    p->steps = mem_zalloc((size_t)g->n_nodes, sizeof *p->steps);
+    int *scratch_storage = mem_alloc(sizeof(int) * ((size_t)g->n_nodes + 1));
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = g->nodes[i];
+        if (n->op->flags & OP_ALIAS)
+            continue;
+        struct step *st = &p->steps[p->n_steps];
+        st->node = n;
+        st->scratch_bytes = backend->scratch ? backend->scratch(backend->ctx, n) : 0;
+        scratch_storage[p->n_steps++] = pl.n;
+        pl.s[pl.n++] = (struct storage){
+            .first = i, .last = i, .bytes = st->scratch_bytes, .block = PLAN_ARENA};
+    }
+    place_arena(&pl, options->no_reuse);
+    for (int i = 0; i < p->n_steps; i++)
+        p->steps[i].scratch_offset = pl.s[scratch_storage[i]].offset;
+
+    p->places = mem_zalloc((size_t)g->n_tensors, sizeof *p->places);
+    for (int i = 0; i < g->n_tensors; i++)
+        if (pl.root[i] >= 0)
+            p->places[i] =
+                (struct placement){pl.s[pl.root[i]].block, pl.s[pl.root[i]].offset};
+    p->static_bytes = pl.static_bytes;
+    free(scratch_storage);
+    free(pl.root);
+    free(pl.s);
+}

@@ -1,0 +1,172 @@
+/* plan_compile: the passes in order. */
+#include "tensor/compile/plan.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "tensor/compile/pass.h"
+#include "tensor/ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void graph_cost(const struct graph *g, struct op_cost *total)
+{
+    *total = (struct op_cost){0};
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct op_cost c;
+        op_cost(g->nodes[i], &c);
+        total->macs += c.macs;
+        total->macs_fvcore += c.macs_fvcore;
+        total->other_flops += c.other_flops;
+        total->bytes_read += c.bytes_read;
+        total->bytes_written += c.bytes_written;
+    }
+}
+
+/* The tensor whose memory t shows. */
+static struct tensor *memory_of(struct tensor *t)
+{
+    while (t->producer && (t->producer->op->flags & OP_ALIAS))
+        t = t->producer->in[0];
+    return t;
+}
+
+/* A parameter's gradient is written straight into the flat segment, so it needs memory of its own: no leaf, not
+ * another parameter's gradient, no result. */
+static struct tensor *own_memory(struct plan *p, struct tensor *d)
+{
+    struct graph *g = p->graph;
+    struct tensor *m = memory_of(d);
+    int shared = m->kind != TENSOR_NODE;
+    for (int i = 0; i < p->n_trained && !shared; i++)
+        shared = memory_of(p->grads[i]) == m;
+    for (int i = 0; i < g->n_outputs && !shared; i++)
+        shared = memory_of(g->outputs[i]) == m;
+    return shared ? op_affine(g, d, 1, 0) : d;
+}
+
+static void list_params(struct plan *p, struct tensor *const *grads)
+{
+    struct graph *g = p->graph;
+    p->params = mem_zalloc((size_t)g->n_tensors, sizeof *p->params);
+    p->grads = mem_zalloc((size_t)g->n_tensors, sizeof *p->grads);
+    for (int i = 0, n = g->n_tensors; grads && i < n; i++) {
+        struct tensor *t = g->tensors[i];
+        if (t->kind != TENSOR_PARAM || !grads[i])
+            continue;
+        p->params[p->n_params++] = t;
+        p->grads[p->n_trained] = own_memory(p, grads[i]);
+        p->n_trained++;
+        int64_t count = shape_count(t->shape);
+        p->flat_count += (count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+    }
+    for (int i = 0; i < g->n_tensors; i++) {
+        struct tensor *t = g->tensors[i];
+        if (t->kind != TENSOR_PARAM)
+            continue;
+        p->param_count += shape_count(t->shape);
+        if (!grads || !grads[i])
+            p->params[p->n_params++] = t;
+    }
+}
+
+static void append_optimizer(struct plan *p)
+{
+    struct graph *g = p->graph;
+    struct init zero = {INIT_ZERO, 0};
+    struct tensor *params = graph_flat(g, FLAT_PARAMS, p->flat_count);
+    struct tensor *grads = graph_flat(g, FLAT_GRADS, p->flat_count);
+    struct tensor *m = graph_state(g, "train/m", SHAPE(p->flat_count), zero);
+    struct tensor *v = graph_state(g, "train/v", SHAPE(p->flat_count), zero);
+    struct tensor *hyper = graph_input(g, "train/hyper", SHAPE(HYPER_COUNT), TENSOR_VALUE);
+    struct tensor *square = op_norm_square(g, grads);
+    graph_output(g, "train/norm_square", square);
+    op_apply_adamw(g, params, m, v, grads, square, hyper);
+}
+
+static void name_gradients(struct plan *p)
+{
+    for (int i = 0; i < p->n_trained; i++) {
+        char *name = arena_printf(&p->graph->arena, "grad/%s", p->params[i]->name);
+        graph_output(p->graph, name, p->grads[i]);
+    }
+}
+
+static int differentiate(struct plan *p, const struct plan_options *o,
+                         const struct capability *backend, struct error *err)
+{
+    struct graph *g = p->graph;
+    struct tensor *loss = graph_output_find(g, o->loss);
+    if (!loss)
+        return error_set(err, "the model has no result named %s", o->loss);
+    int n = g->n_tensors;
+    struct tensor **grads = mem_zalloc((size_t)n, sizeof *grads);
+    int rc = pass_autograd(g, loss, grads, n, err);
+    if (!rc) {
+        list_params(p, grads);
+        if (o->optimizer && p->n_trained)
+            append_optimizer(p);
+        if (o->keep_gradients)
+            name_gradients(p);
+        rc = pass_lower(g, backend, err);
+    }
+    free(grads);
+    return rc;
+}
+
+static int compile(struct plan *p, const struct plan_options *o, const struct capability *backend,
+                   struct error *err)
+{
+    struct graph *g = p->graph;
+    if (graph_failed(g, err))
+        return -1;
+    pass_prune(g, NULL, 0);
+    if (pass_check(g, err) || pass_lower(g, backend, err))
+        return -1;
+    if (o->loss && differentiate(p, o, backend, err))
+        return -1;
+    if (!o->loss)
+        list_params(p, NULL);
+    pass_prune(g, p->grads, p->n_trained);
+    pass_place(p, o, backend);
+    return 0;
+}
+
+struct plan *plan_compile(struct graph *g, const struct plan_options *options,
+                          const struct capability *backend, struct error *err)
+{
+    struct plan *p = mem_zalloc(1, sizeof *p);
+    p->graph = g;
+    p->value_size = backend->value_size;
+    if (compile(p, options, backend, err)) {
+        plan_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    free(p->places);
+    free(p->steps);
+    free(p->params);
+    free(p->grads);
+    graph_free(p->graph);
+    free(p);
+}
+
+void plan_dump(const struct plan *p, struct strbuf *out)
+{
+    char text[128];
+    strbuf_addf(out, "static %zu bytes, arena %zu bytes, %d steps\n", p->static_bytes,
+                p->arena_bytes, p->n_steps);
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct node *n = p->steps[i].node;
+        strbuf_addf(out, "%4d %-22s", i, n->op->name);
+        for (int k = 0; k < n->n_out; k++)
+            strbuf_addf(out, " %s@%zu", shape_text(n->out[k]->shape, text, sizeof text),
+                        p->places[n->out[k]->id].offset);
+        strbuf_addf(out, "   [%s%s]\n", n->scope, n->backward ? ", backward" : "");
+    }
+}

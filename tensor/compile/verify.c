@@ -1,0 +1,135 @@
+/* plan_verify: an independent check of the memory plan, by running it symbolically. Every byte of the arena
+ * remembers which tensor was written there last; a step may read a tensor only while all its bytes are its own
+ * (or of the storage it shares). Quadratic in nothing: bytes are kept as a list of owned ranges. */
+#include "base/memory.h"
+#include "tensor/compile/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct range {
+    size_t begin, end;
+    int owner; /* identity of the value: id of the tensor that a non-alias op wrote */
+};
+
+struct ownership {
+    struct range *r;
+    size_t n, cap;
+};
+
+static void push(struct ownership *o, size_t begin, size_t end, int owner)
+{
+    if (begin >= end)
+        return;
+    o->r = mem_grow(o->r, o->n, &o->cap, sizeof *o->r);
+    o->r[o->n++] = (struct range){begin, end, owner};
+}
+
+/* The bytes begin..end now belong to owner (-1: garbage). */
+static void take(struct ownership *o, size_t begin, size_t end, int owner)
+{
+    size_t n = o->n;
+    for (size_t i = 0; i < n; i++) {
+        struct range r = o->r[i];
+        if (r.end <= begin || r.begin >= end)
+            continue;
+        o->r[i].end = o->r[i].begin; /* empty */
+        push(o, r.begin, r.begin < begin ? begin : r.begin, r.owner);
+        push(o, end < r.end ? end : r.end, r.end, r.owner);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < o->n; i++)
+        if (o->r[i].begin < o->r[i].end)
+            o->r[kept++] = o->r[i];
+    o->n = kept;
+    push(o, begin, end, owner);
+}
+
+static int owns(const struct ownership *o, size_t begin, size_t end, int owner)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct range *r = &o->r[i];
+        if (r->owner == owner && r->begin < end && r->end > begin)
+            found += (r->end < end ? r->end : end) - (r->begin > begin ? r->begin : begin);
+    }
+    return found == end - begin;
+}
+
+static size_t bytes_of(const struct plan *p, const struct tensor *t)
+{
+    return (size_t)shape_count(t->shape) *
+           (t->type == TENSOR_INT ? sizeof(int32_t) : p->value_size);
+}
+
+static const struct tensor *value_of(const struct tensor *t)
+{
+    while (t->producer && (t->producer->op->flags & OP_ALIAS))
+        t = t->producer->in[0];
+    return t;
+}
+
+/* TENSOR_FLAT gradients are written through the parameters' gradients. */
+static int check_read(const struct plan *p, const struct ownership *blocks, int step,
+                      const struct tensor *t, struct error *err)
+{
+    const struct tensor *v = value_of(t);
+    if (v->kind != TENSOR_NODE)
+        return 0;
+    struct placement at = p->places[t->id];
+    if (at.block == PLAN_NONE)
+        return error_set(err, "step %d reads %s, which has no place", step, t->name);
+    if (!owns(&blocks[at.block], at.offset, at.offset + bytes_of(p, t), v->id))
+        return error_set(err, "step %d (%s) reads %s after another result took its memory", step,
+                         p->steps[step].node->op->name, t->name);
+    return 0;
+}
+
+static int check_step(const struct plan *p, struct ownership *blocks, int i, struct error *err)
+{
+    const struct step *st = &p->steps[i];
+    const struct node *n = st->node;
+    take(&blocks[PLAN_ARENA], st->scratch_offset, st->scratch_offset + st->scratch_bytes, -1);
+    for (int k = 0; k < n->n_in; k++)
+        if (check_read(p, blocks, i, n->in[k], err))
+            return -1;
+    for (int k = 0; k < n->n_out; k++) {
+        struct placement at = p->places[n->out[k]->id];
+        size_t end = at.offset + bytes_of(p, n->out[k]);
+        size_t limit = at.block == PLAN_ARENA ? p->arena_bytes : p->static_bytes;
+        if (at.block == PLAN_NONE || end > limit)
+            return error_set(err, "step %d writes %s outside its block", i, n->out[k]->name);
+        for (int j = 0; j < n->n_in && !(n->op->flags & OP_INPLACE); j++) {
+            struct placement in = p->places[n->in[j]->id];
+            if (in.block == at.block && in.offset < end &&
+                at.offset < in.offset + bytes_of(p, n->in[j]))
+                return error_set(err, "step %d (%s) writes %s over its own input %s", i,
+                                 n->op->name, n->out[k]->name, n->in[j]->name);
+        }
+        take(&blocks[at.block], at.offset, end, n->out[k]->id);
+    }
+    for (int k = 0; k < n->n_out; k++)
+        if (!owns(&blocks[p->places[n->out[k]->id].block], p->places[n->out[k]->id].offset,
+                  p->places[n->out[k]->id].offset + bytes_of(p, n->out[k]), n->out[k]->id))
+            return error_set(err, "step %d: two results of %s overlap", i, n->op->name);
+    return 0;
+}
+
+int plan_verify(const struct plan *p, struct error *err)
+{
+    struct ownership blocks[3] = {{0}};
+    int rc = 0;
+    for (int i = 0; i < p->n_steps && !rc; i++)
+        rc = check_step(p, blocks, i, err);
+    for (int i = 0; i < p->graph->n_outputs && !rc; i++) {
+        const struct tensor *t = p->graph->outputs[i], *v = value_of(t);
+        struct placement at = p->places[t->id];
+        if (v->kind == TENSOR_NODE &&
+            !owns(&blocks[at.block], at.offset, at.offset + bytes_of(p, t), v->id))
+            rc = error_set(err, "result %s is overwritten before the end",
+                           p->graph->output_names[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        free(blocks[i].r);
+    return rc;
+}

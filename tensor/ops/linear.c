@@ -1,0 +1,83 @@
+/* linear: y = x w^T + b. */
+#include "tensor/ops/rule.h"
+
+struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b)
+{
+    return graph_apply(g, &op_linear_row, b ? 3 : 2, (struct tensor *[]){x, w, b}, NULL)->out[0];
+}
+
+static int linear_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                        struct error *err)
+{
+    (void)type;
+    struct shape x = n->in[0]->shape, w = n->in[1]->shape;
+    char left[200], right[200];
+    int64_t out = w.rank ? w.dim[0] : 0;
+    if (x.rank < 1 || w.rank < 2 || shape_count(w) != out * shape_last(x))
+        return op_refuse(n, err, "%s does not fit the weight %s",
+                         op_describe(n, 0, left, sizeof left),
+                         op_describe(n, 1, right, sizeof right));
+    if (n->n_in == 3 && (n->in[2]->shape.rank != 1 || n->in[2]->shape.dim[0] != out))
+        return op_refuse(n, err, "the bias %s does not fit the weight %s",
+                         op_describe(n, 2, left, sizeof left),
+                         op_describe(n, 1, right, sizeof right));
+    shape[0] = x;
+    shape[0].dim[x.rank - 1] = out;
+    return 0;
+}
+
+static struct tensor *as_matrix(struct graph *g, struct tensor *x)
+{
+    return op_reshape(g, x, SHAPE(shape_rows(x->shape), shape_last(x->shape)));
+}
+
+static struct tensor *weight_matrix(struct graph *g, struct tensor *w)
+{
+    int64_t out = w->shape.dim[0];
+    return op_reshape(g, w, SHAPE(out, shape_count(w->shape) / out));
+}
+
+static void linear_grad(struct grad *gr)
+{
+    struct graph *g = gr->g;
+    struct tensor *x = gr->node->in[0], *w = gr->node->in[1];
+    struct tensor *dy = as_matrix(g, gr->dout[0]);
+    struct matmul_attr plain = {1, 0, 0, 2, 1.0}, transposed = {1, 1, 0, 2, 1.0};
+    if (gr->wanted[0])
+        gr->din[0] = op_reshape(g, op_matmul(g, dy, weight_matrix(g, w), plain), x->shape);
+    if (gr->wanted[1])
+        gr->din[1] = op_reshape(g, op_matmul(g, dy, as_matrix(g, x), transposed), w->shape);
+    if (gr->node->n_in == 3 && gr->wanted[2])
+        gr->din[2] = op_sum(g, dy, 0, 1, 0, 1.0);
+}
+
+static void linear_expand(struct graph *g, const struct node *n, struct tensor *const *in,
+                          struct tensor **out)
+{
+    struct matmul_attr a = {1, 0, 1, 2, 1.0};
+    struct tensor *y = op_matmul(g, as_matrix(g, in[0]), weight_matrix(g, in[1]), a);
+    if (n->n_in == 3)
+        y = op_add(g, y, in[2]);
+    out[0] = op_reshape(g, y, n->out[0]->shape);
+}
+
+static void linear_cost(const struct node *n, struct op_cost *c)
+{
+    int64_t rows = shape_rows(n->in[0]->shape);
+    c->macs = rows * shape_count(n->in[1]->shape);
+    c->macs_fvcore = c->macs;
+    c->other_flops = n->n_in == 3 ? shape_count(n->out[0]->shape) : 0;
+}
+
+const struct op op_linear_row = {
+    .name = "linear",
+    .doc = "x w^T + b",
+    .flags = OP_FUSED,
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .shape = linear_shape,
+    .grad = linear_grad,
+    .expand = linear_expand,
+    .cost = linear_cost,
+};
