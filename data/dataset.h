@@ -1,0 +1,108 @@
+/* Data sets: numbered images with a class label each, and for some a segmentation mask.
+ *
+ * A kind of data set (shapes, cifar10, image_folder, …) is a struct dataset_kind, listed in
+ * data/datasets.def. It declares the configuration keys that only it reads, with its own defaults.
+ * A data set is one split of one kind, opened for reading. After dataset_open nothing in it
+ * changes, so any number of threads may read it at once. */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "data/image.h"
+#include "data/preprocess.h"
+
+struct error;
+struct dataset;
+struct import_recipe;
+
+enum split { SPLIT_TRAIN, SPLIT_VAL };
+
+/* "train", "val". */
+const char *split_name(enum split split);
+
+#define DATASET_IGNORE 255 /* mask value of pixels that count for nothing */
+
+struct dataset_kind {
+    struct config_choice choice;
+    const char *folder; /* its folder under a data root ("cifar-10-batches-bin"); NULL: built in or
+                           the root */
+    int train_images, val_images, known_classes; /* of the complete set; 0: the user's own */
+    const struct import_recipe *import; /* how `vittm data get` brings it; NULL: it cannot */
+
+    /* Allocates *d (a struct that starts with struct dataset, zeroed by mem_zalloc) and fills
+     * total, classes, channels, mean, deviation. On failure *d stays NULL or is what close can
+     * free. */
+    int (*open)(struct dataset **d, const struct config *c, enum split split, struct error *err);
+    void (*close)(struct dataset *d);
+    int (*label)(const struct dataset *d, int64_t i);
+    const char *(*class_name)(const struct dataset *d, int k);
+    /* Sample i as u8. The view points into the data set or into scratch, which is the calling
+     * thread's. Kinds that draw their images (shapes) draw them at size x size; the others ignore
+     * size. */
+    int (*read)(const struct dataset *d, int64_t i, int size, struct image *scratch,
+                struct image_view *view, struct error *err);
+    /* The mask of sample i with the size of its image, one byte a pixel in scratch->rgb (as one
+     * plane): 0 .. classes-1 or DATASET_IGNORE. NULL: the kind has none. mask_classes counts the
+     * values. */
+    int (*mask)(const struct dataset *d, int64_t i, int size, struct image *scratch,
+                struct image_view *view, struct error *err);
+    int mask_classes;
+    /* File that sample i comes from, for messages; NULL: built in. Returns text. */
+    const char *(*file)(const struct dataset *d, int64_t i, char *text, int size);
+    /* SHA-256 of what the samples are: contents where they are small, names and sizes where not. */
+    int (*hash)(const struct dataset *d, char hex[65], struct error *err);
+};
+
+/* The common part. Members of kinds see "i" as numbers 0 .. total-1; everybody else sees 0 ..
+ * count-1. */
+struct dataset {
+    const struct dataset_kind *kind;
+    enum split split;
+    int64_t total, count;
+    int32_t *subset; /* count numbers below total, or NULL where count is total */
+    int classes;
+    int channels;                 /* 3, or 1 for gray sets */
+    float mean[3], deviation[3];  /* of its training pixels, on the scale 0 .. 1 */
+    struct preprocess preprocess; /* what data.normalize, data.augment.* and data.eval.* say */
+};
+
+/* The i-th kind, NULL past the last; by name, or NULL; the same as a choice for config tables. */
+const struct dataset_kind *dataset_kind_at(int i);
+const struct dataset_kind *dataset_kind_named(const char *name);
+
+/* Root table of every data.* key that is not a kind's own. */
+extern const struct config_key data_keys[];
+
+/* Opens the split of data.dataset. data.train_size / data.val_size images of it are used (0: all):
+ * the first ones of a permutation that depends on nothing but the split and its size. A data set
+ * that is not there is EXIT_ENVIRONMENT with the command that brings it. Ends with dataset_close.
+ */
+int dataset_open(struct dataset **d, const struct config *c, enum split split, struct error *err);
+void dataset_close(struct dataset *d); /* NULL is fine */
+
+const char *dataset_name(const struct dataset *d);
+int64_t dataset_count(const struct dataset *d);
+int dataset_classes(const struct dataset *d);
+/* "airplane"; a number as text where a set has no names: then it lives until the next call in this
+ * thread. */
+const char *dataset_class_name(const struct dataset *d, int k);
+int dataset_label(const struct dataset *d, int64_t i);
+int dataset_has_masks(const struct dataset *d);
+int dataset_mask_classes(const struct dataset *d);
+/* See struct dataset_kind. An error names the file. */
+int dataset_read(const struct dataset *d, int64_t i, int size, struct image *scratch,
+                 struct image_view *view, struct error *err);
+int dataset_read_mask(const struct dataset *d, int64_t i, int size, struct image *scratch,
+                      struct image_view *view, struct error *err);
+
+/* 64 hex digits that identify the data: kind, split, subset and content (contents of CIFAR files,
+ * names and sizes of image folders). Takes well under a second for sets that fit into memory. */
+int dataset_hash(const struct dataset *d, char hex[65], struct error *err);
+
+/* What data.root "auto" means: the i-th folder to look in ($VITTM_DATA, then ~/.cache/vittm), or
+ * NULL past the last. Returns text. */
+const char *dataset_root(int i, char *text, int size);
+
+#endif

@@ -1,0 +1,48 @@
+/* From a decoded image to the model's input tensor, as upstream does it:
+ *   evaluation  resize the short side (Pillow bicubic on u8), centre crop, x/255, (x - mean)/std
+ *   training    crop (none, pad or random resized crop), flip, x*(1/255), (x - mean)/std
+ * All that is random comes from the caller's generator, in a fixed order. */
+#ifndef DATA_PREPROCESS_H
+#define DATA_PREPROCESS_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "data/image.h"
+
+struct dataset;
+struct error;
+struct rng;
+
+enum crop_kind { CROP_NONE, CROP_PAD, CROP_RRC };
+
+struct preprocess {
+    float mean[3], deviation[3];
+    float train_level[3][256], eval_level[3][256]; /* u8 sample -> normalised value, by channel */
+    int flip;
+    enum crop_kind crop;
+    int pad;                   /* CROP_PAD: pixels of black on each side */
+    double scale[2], ratio[2]; /* CROP_RRC: share of the area, width / height */
+    double eval_crop_ratio;    /* image size / short side before the centre crop */
+};
+
+/* Reads data.normalize, data.augment.* and data.eval.*; d supplies its own mean and deviation. */
+int preprocess_init(struct preprocess *p, const struct config *c, const struct dataset *d,
+                    struct error *err);
+
+/* What one thread needs to prepare samples; zero-initialise, release. */
+struct preprocess_scratch {
+    struct image image, mask, resized;
+    float *rows;
+    size_t rows_capacity;
+};
+void preprocess_scratch_release(struct preprocess_scratch *s);
+
+/* One image into out (channels,size,size). channels is 3, or 1 where the view has one; a view of
+ * one channel fills three alike. mask (one plane, may be NULL) goes through the same geometry into
+ * mask_out (size,size), nearest neighbour, DATASET_IGNORE outside. r NULL means evaluation. */
+void preprocess_sample(const struct preprocess *p, const struct image_view *view,
+                       const struct image_view *mask, int size, int channels, struct rng *r,
+                       struct preprocess_scratch *s, float *out, uint8_t *mask_out);
+
+#endif
