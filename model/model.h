@@ -17,7 +17,7 @@ struct model_io {
     /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits"; the first is the
      * one that papers report. */
     struct tensor *logits[MODEL_HEADS_MAX];
-    const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory", "process" */
+    const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory_logits", "process_logits" */
     int n_logits;
     struct tensor *loss;    /* output "loss", the sum over heads; NULL without a loss */
 };
@@ -41,6 +41,8 @@ struct model_options {
     int soft_targets;  /* targets are (B, K) values */
     int training;      /* stochastic depth is active */
     double smoothing;
+    int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
+                        * "output/process_tokens" */
 };
 
 /* Builds the configured model. Returns the graph (the caller's, or plan_compile's), or NULL with the reason:

@@ -1,0 +1,33 @@
+/* Process tokens pooled from the memory's patch embedding. */
+#include "model/process_init.h"
+
+static const struct config_key keys[] = {
+    {.name = "model.process_grid",
+     .type = CONFIG_INT,
+     .fallback = "7",
+     .min = 1,
+     .max = 1024,
+     .doc = "side of the pooled grid; there are process_grid^2 process tokens"},
+    {0},
+};
+
+static struct tensor *build(struct builder *b, struct tensor *image, struct tensor *memory,
+                            int64_t side)
+{
+    (void)image;
+    int64_t grid = config_int(b->c, "model.process_grid");
+    if (grid > side) {
+        graph_refuse(b->g, "model.process_grid %lld is larger than the memory grid %lld",
+                     (long long)grid, (long long)side);
+        return memory;
+    }
+    return op_pool_grid(b->g, memory, side, side, grid, grid);
+}
+
+const struct process_init process_init_downsample = {
+    .choice = {.name = "downsample",
+               .doc = "the memory's patch embedding, average pooled",
+               .keys = keys},
+    .paper = "ViTTM section 3.1; the authors' code for it does not run, this is what it intends",
+    .build = build,
+};

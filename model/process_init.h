@@ -1,0 +1,22 @@
+/* Where the process tokens come from (ViTTM section 3.1).
+ *
+ * To add one: model/process_NAME.c with a struct process_init process_init_NAME, and a line in
+ * process_inits.def. */
+#ifndef MODEL_PROCESS_INIT_H
+#define MODEL_PROCESS_INIT_H
+
+#include "nn/nn.h"
+
+struct process_init {
+    struct config_choice choice;
+    const char *paper;
+    /* image (B,c,S,S) and the memory's patch embedding before its position embedding (B,T,C), a grid of
+     * side x side -> process tokens before their position embedding (B,K,C). */
+    struct tensor *(*build)(struct builder *b, struct tensor *image, struct tensor *memory,
+                            int64_t side);
+};
+
+const struct process_init *process_init_at(int i); /* NULL past the last */
+const struct config_choice *process_init_choice(int i);
+
+#endif

@@ -1,0 +1,109 @@
+/* ViT and DeiT (Dosovitskiy et al. 2021; Touvron et al. 2021, 2022): one stream of tokens. */
+#include "model/model.h"
+#include "nn/nn.h"
+
+#include <stdio.h>
+
+enum pool { POOL_TOKEN, POOL_AVG };
+
+static const struct config_choice pools[] = {
+    {.name = "token", .doc = "the class token after the final norm"},
+    {.name = "avg", .doc = "the mean of the patch tokens, then a norm"},
+};
+
+static const struct config_choice *pool_choice(int i)
+{
+    return i >= 0 && i < 2 ? &pools[i] : NULL;
+}
+
+static const struct config_key keys[] = {
+    {.name = "model.patch",
+     .type = CONFIG_INT,
+     .fallback = "16",
+     .min = 1,
+     .max = 1024,
+     .doc = "side of a patch, pixels"},
+    {.name = "model.class_token",
+     .type = CONFIG_BOOL,
+     .fallback = "true",
+     .doc = "prepend a learned class token"},
+    {.name = "model.pool",
+     .type = CONFIG_CHOICE,
+     .fallback = "token",
+     .choice = pool_choice,
+     .doc = "what the classifier sees"},
+    {.name = "model.no_embed_class",
+     .type = CONFIG_BOOL,
+     .fallback = "false",
+     .doc = "the class token has no position embedding (DeiT III)"},
+    {.name = "model.layer_scale",
+     .type = CONFIG_BOOL,
+     .fallback = "false",
+     .doc = "learned gains on both branches of a block, initially 1e-6 (DeiT III)"},
+    {0},
+};
+
+#define LAYER_SCALE_INIT 1e-6
+
+static struct tensor *embed(struct builder *b, struct tensor *image, int class_token)
+{
+    struct graph *g = b->g;
+    int64_t dim = config_int(b->c, "model.dim");
+    int bare_class = config_bool(b->c, "model.no_embed_class");
+    struct tensor *x = nn_patch_embed(b, "patch_embed", image, config_int(b->c, "model.patch"),
+                                      dim, PATCH_TORCH); /* (B,n,C) */
+    if (!class_token)
+        return nn_pos_embed(b, "pos_embed", x);
+    struct tensor *token = nn_param(b, "cls_token", SHAPE(1, 1, dim),
+                                    (struct init){INIT_NORMAL, 1e-6});
+    token = op_repeat(g, token, b->batch); /* (B,1,C) */
+    if (bare_class)
+        x = nn_pos_embed(b, "pos_embed", x);
+    x = op_concat(g, (struct tensor *[]){token, x}, 2, 1); /* (B,n+1,C) */
+    return bare_class ? x : nn_pos_embed(b, "pos_embed", x);
+}
+
+static void build(struct builder *b, struct model_io *io)
+{
+    struct graph *g = b->g;
+    const struct config *c = b->c;
+    int class_token = config_bool(c, "model.class_token");
+    int by_token = config_choice(c, "model.pool") == &pools[POOL_TOKEN];
+    int64_t depth = config_int(c, "model.depth"), dim = config_int(c, "model.dim");
+    if (by_token && !class_token) {
+        graph_refuse(g, "model.pool token needs model.class_token true (or choose pool avg)");
+        return;
+    }
+    struct block_options o = {.heads = (int)config_int(c, "model.heads"),
+                              .mlp_ratio = config_float(c, "model.mlp_ratio"),
+                              .layer_scale = config_bool(c, "model.layer_scale")
+                                                 ? LAYER_SCALE_INIT
+                                                 : 0};
+    struct tensor *x = embed(b, io->image, class_token);
+    for (int64_t i = 0; i < depth; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
+        x = nn_block(b, name, x, &o);
+    }
+    struct tensor *pooled; /* (B,C) */
+    if (by_token) {
+        x = nn_layer_norm(b, "norm", x, NN_EPS_TIMM);
+        pooled = op_reshape(g, op_slice(g, x, 1, 0, 1), SHAPE(b->batch, dim));
+    } else {
+        struct tensor *patches =
+            class_token ? op_slice(g, x, 1, 1, x->shape.dim[1] - 1) : x;
+        pooled = nn_layer_norm(b, "fc_norm", op_mean_tokens(g, patches), NN_EPS_TIMM);
+    }
+    if (b->token_outputs)
+        graph_output(g, "output/tokens", x);
+    io->logits[0] = nn_linear(b, "head", pooled, config_int(c, "model.classes"));
+    io->logits_names[0] = "logits";
+    io->n_logits = 1;
+}
+
+const struct model model_vit = {
+    .choice = {.name = "vit", .doc = "Vision Transformer and DeiT", .keys = keys},
+    .paper = "Dosovitskiy et al. 2021; Touvron et al. 2021 and 2022",
+    .build = build,
+};

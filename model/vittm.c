@@ -1,0 +1,184 @@
+/* ViTTM, the Vision Token Turing Machine (Jajal et al. 2025): few process tokens go through the encoder blocks and
+ * read from and write to many memory tokens at every layer.
+ *
+ * The order of norms, reads and writes is the authors' code's: both streams are normalised, with one set of
+ * weights, before the read and again before the write, and the norms replace the streams, so no un-normalised
+ * path crosses a layer. */
+#include "fusion/fusion.h"
+#include "heads/head.h"
+#include "model/memory_block.h"
+#include "model/model.h"
+#include "model/process_init.h"
+#include "nn/nn.h"
+
+#include <stdio.h>
+
+static const struct config_key keys[] = {
+    {.name = "model.memory_patch",
+     .type = CONFIG_INT,
+     .fallback = "16",
+     .min = 1,
+     .max = 1024,
+     .doc = "side of a memory patch, pixels"},
+    {.name = "model.process_init",
+     .type = CONFIG_CHOICE,
+     .fallback = "patch",
+     .choice = process_init_choice,
+     .doc = "where the process tokens come from"},
+    {.name = "model.rw_head",
+     .type = CONFIG_CHOICE,
+     .fallback = "linear",
+     .choice = head_choice,
+     .doc = "read-write head"},
+    {.name = "model.fusion",
+     .type = CONFIG_CHOICE,
+     .fallback = "add",
+     .choice = fusion_choice,
+     .doc = "how what was read or written meets the tokens"},
+    {.name = "model.memory_block",
+     .type = CONFIG_CHOICE,
+     .fallback = "none",
+     .choice = memory_block_choice,
+     .doc = "block on the memory stream"},
+    {.name = "model.upstream_patch_size",
+     .type = CONFIG_INT,
+     .fallback = "16",
+     .min = 1,
+     .max = 1024,
+     .doc = "patch of the ViT that the authors' class derives from: sizes its unused tables, and its patch "
+            "embedding is the memory's where both patches agree"},
+    {0},
+};
+
+struct parts {
+    const struct head *head;
+    const struct fusion *fusion;
+    const struct memory_block *memory_block;
+    const struct process_init *process_init;
+};
+
+/* What the authors' class inherits from timm's ViT and never reads. */
+static void declare_inherited(struct builder *b, int64_t image, int64_t channels,
+                              int64_t memory_patch, int64_t dim)
+{
+    int64_t patch = config_int(b->c, "model.upstream_patch_size");
+    int64_t grid = image / patch;
+    nn_unused_param(b, "cls_token", SHAPE(1, 1, dim), (struct init){INIT_NORMAL, 1e-6});
+    nn_unused_param(b, "pos_embed", SHAPE(1, grid * grid + 1, dim), nn_normal_002);
+    if (patch != memory_patch) {
+        nn_unused_patch_embed(b, "patch_embed", channels, patch, dim);
+        return;
+    }
+    graph_find(b->g, "memory_embedder.proj.weight")->alias_name = "patch_embed.proj.weight";
+    graph_find(b->g, "memory_embedder.proj.bias")->alias_name = "patch_embed.proj.bias";
+}
+
+static struct tensor *transfer(struct builder *b, const struct parts *p, const char *direction,
+                               int64_t layer, struct tensor *source, struct tensor *query)
+{
+    const char *old = nn_push(b, "%s_head.%lld", direction, (long long)layer);
+    struct tensor *fresh = p->head->build(b, source, query);
+    nn_pop(b, old);
+    old = nn_push(b, "%s_fusion", direction);
+    struct tensor *fused = p->fusion->build(b, fresh, query);
+    nn_pop(b, old);
+    return fused;
+}
+
+/* One LayerNorm over both streams. */
+static void normalise(struct builder *b, const char *direction, int64_t layer,
+                      struct tensor **memory, struct tensor **process)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s_norm.%lld", direction, (long long)layer);
+    *memory = nn_layer_norm(b, name, *memory, NN_EPS_TIMM);
+    *process = nn_layer_norm(b, name, *process, NN_EPS_TIMM);
+}
+
+static void layer(struct builder *b, const struct parts *p, int64_t i,
+                  const struct block_options *o, struct tensor **memory, struct tensor **process)
+{
+    char block[32];
+    snprintf(block, sizeof block, "blocks.%lld", (long long)i);
+    normalise(b, "read", i, memory, process);
+    *process = transfer(b, p, "read", i, *memory, *process);
+    struct tensor *kept = *memory;
+    if (p->memory_block->before_write)
+        *memory = p->memory_block->before_write(b, i, *memory);
+    *process = nn_block(b, block, *process, o);
+    normalise(b, "write", i, memory, process);
+    *memory = transfer(b, p, "write", i, *process, *memory);
+    if (p->memory_block->after_write)
+        *memory = p->memory_block->after_write(b, i, *memory, kept);
+}
+
+/* Mean over tokens, norm and a classifier that starts at zero. */
+static struct tensor *classify(struct builder *b, const char *norm, const char *head,
+                               struct tensor *x)
+{
+    struct tensor *pooled = nn_layer_norm(b, norm, op_mean_tokens(b->g, x), NN_EPS_TIMM);
+    return nn_linear_init(b, head, pooled, config_int(b->c, "model.classes"), nn_zero);
+}
+
+static int compatible(struct builder *b, const struct parts *p)
+{
+    if (!p->memory_block->changes_tokens)
+        return 1;
+    if (p->head->fixed_tokens || p->fusion->fixed_tokens) {
+        graph_refuse(b->g,
+                     "model.%s %s needs a fixed number of memory tokens, which model.memory_block %s "
+                     "changes before the write",
+                     p->head->fixed_tokens ? "rw_head" : "fusion",
+                     p->head->fixed_tokens ? p->head->choice.name : p->fusion->choice.name,
+                     p->memory_block->choice.name);
+        return 0;
+    }
+    return 1;
+}
+
+static void build(struct builder *b, struct model_io *io)
+{
+    const struct config *c = b->c;
+    struct parts p = {
+        .head = (const struct head *)config_choice(c, "model.rw_head"),
+        .fusion = (const struct fusion *)config_choice(c, "model.fusion"),
+        .memory_block = (const struct memory_block *)config_choice(c, "model.memory_block"),
+        .process_init = (const struct process_init *)config_choice(c, "model.process_init"),
+    };
+    int64_t dim = config_int(c, "model.dim"), depth = config_int(c, "model.depth");
+    int64_t patch = config_int(c, "model.memory_patch"), side = io->image->shape.dim[2];
+    if (!compatible(b, &p))
+        return;
+
+    struct tensor *memory =
+        nn_patch_embed(b, "memory_embedder", io->image, patch, dim, PATCH_TORCH); /* (B,T,C) */
+    struct tensor *process = p.process_init->build(b, io->image, memory, side / patch);
+    if (graph_failed(b->g, NULL))
+        return;
+    declare_inherited(b, side, io->image->shape.dim[1], patch, dim);
+    memory = nn_pos_embed(b, "memory_pos_embed", memory);
+    process = nn_pos_embed(b, "process_pos_embed", process); /* (B,K,C) */
+
+    struct block_options o = {.heads = (int)config_int(c, "model.heads"),
+                              .mlp_ratio = config_float(c, "model.mlp_ratio")};
+    for (int64_t i = 0; i < depth; i++) {
+        o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
+        layer(b, &p, i, &o, &memory, &process);
+    }
+    process = nn_layer_norm(b, "process_norm", process, NN_EPS_TIMM);
+    if (b->token_outputs) {
+        graph_output(b->g, "output/memory_tokens", memory);
+        graph_output(b->g, "output/process_tokens", process);
+    }
+    io->logits[0] = classify(b, "fc_norm", "head", memory);
+    io->logits[1] = classify(b, "fc_norm_process", "process_head", process);
+    io->logits_names[0] = "memory_logits";
+    io->logits_names[1] = "process_logits";
+    io->n_logits = 2;
+}
+
+const struct model model_vittm = {
+    .choice = {.name = "vittm", .doc = "Vision Token Turing Machine", .keys = keys},
+    .paper = "Jajal et al. 2025, Token Turing Machines are Efficient Vision Models",
+    .build = build,
+};

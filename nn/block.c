@@ -1,0 +1,55 @@
+/* Self attention and the pre-norm encoder block. */
+#include "nn/nn.h"
+
+#include <math.h>
+
+struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x, int heads)
+{
+    int64_t dim = shape_last(x->shape);
+    const char *old = nn_push(b, "%s", name);
+    struct tensor *y = x;
+    if (nn_check_heads(b, "model.dim", dim, heads)) {
+        struct tensor *qkv = nn_linear(b, "qkv", x, 3 * dim); /* (B,N,3C): q, k, v, each by head */
+        y = op_attention_packed(b->g, qkv, NULL, heads, 1 / sqrt((double)dim / heads));
+        y = nn_linear(b, "proj", y, dim); /* (B,N,C) */
+    }
+    nn_pop(b, old);
+    return y;
+}
+
+double nn_drop_rate(double rate, int64_t i, int64_t depth)
+{
+    return depth > 1 ? rate * (double)i / (double)(depth - 1) : 0;
+}
+
+/* x + drop_path(scale * branch) */
+static struct tensor *residual(struct builder *b, const char *scale_name, const char *drop_name,
+                               struct tensor *x, struct tensor *branch,
+                               const struct block_options *o)
+{
+    if (o->layer_scale > 0) {
+        const char *old = nn_push(b, "%s", scale_name);
+        struct init init = {INIT_VALUE, o->layer_scale};
+        branch = op_mul(b->g, branch, nn_param(b, "gamma", SHAPE(shape_last(x->shape)), init));
+        nn_pop(b, old);
+    }
+    if (b->training && o->drop_path > 0) {
+        const char *path = arena_printf(&b->g->arena, "%s.%s", b->g->scope, drop_name);
+        branch = op_drop_path(b->g, branch, o->drop_path, path);
+    }
+    return op_add(b->g, x, branch);
+}
+
+struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
+                        const struct block_options *o)
+{
+    const char *old = nn_push(b, "%s", name);
+    int64_t dim = shape_last(x->shape);
+    struct tensor *y = nn_layer_norm(b, "norm1", x, NN_EPS_TIMM);
+    x = residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o->heads), o);
+    y = nn_layer_norm(b, "norm2", x, NN_EPS_TIMM);
+    y = nn_mlp(b, "mlp", y, nn_hidden(dim, o->mlp_ratio), dim);
+    x = residual(b, "ls2", "drop_path2", x, y, o);
+    nn_pop(b, old);
+    return x;
+}
