@@ -1,0 +1,59 @@
+#include "cli/store.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/command.h"
+
+struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err)
+{
+    return store_open(args_db(a), mode, err);
+}
+
+int cli_print(const struct args *a, struct rows *rows, const char *nothing, struct error *err)
+{
+    if (rows == NULL)
+        return -1;
+    int format = rows_format_find(args_text(a, "format"), err);
+    int rc = format < 0 ? -1 : EXIT_FINE;
+    if (format == ROWS_TABLE && rows->count == 0 && nothing != NULL)
+        fprintf(stderr, "%s\n", nothing);
+    else if (rc == EXIT_FINE)
+        rc = rows_print(rows, (enum rows_format)format, stdout, err);
+    rows_free(rows);
+    return rc;
+}
+
+/* Rows as text in memory. The caller frees *text. */
+static int render(const struct args *a, const struct rows *rows, char **text, size_t *size,
+                  struct error *err)
+{
+    int format = rows_format_find(args_text(a, "format"), err);
+    if (format < 0)
+        return -1;
+    FILE *memory = open_memstream(text, size);
+    if (memory == NULL)
+        return error_env(err, "out of memory");
+    int rc = rows_print(rows, (enum rows_format)format, memory, err);
+    if (fclose(memory) != 0 && rc == 0)
+        rc = error_env(err, "out of memory");
+    return rc;
+}
+
+int cli_print_to(const struct args *a, struct rows *rows, const char *nothing, struct error *err)
+{
+    const char *path = args_text(a, "output");
+    if (rows == NULL || path == NULL)
+        return cli_print(a, rows, nothing, err);
+    char *text = NULL;
+    size_t size = 0;
+    int rc = render(a, rows, &text, &size, err);
+    if (rc == 0)
+        rc = file_write(path, text, size, err);
+    if (rc == 0)
+        fprintf(stderr, "wrote %s\n", path);
+    free(text);
+    rows_free(rows);
+    return rc == 0 ? EXIT_FINE : -1;
+}
