@@ -1,16 +1,16 @@
 /* Expressions over named values: where, exclude, when, --only and filters of an experiment.
  *
- *   model.rw_head == 'cross' and model.fusion in ['erase', add]    cost.macs / 1e6 <= 40 or not
- * model.bias
+ *   model.rw_head == 'cross' and model.fusion in ['erase', add]
+ *   cost.macs / 1e6 <= 40 or not model.bias
  *
- *   or, and, not            on truth values; both sides of and/or are type-checked only if reached
- *   == != < <= > >= in      a comparison is not chained: a < b < c is an error
- *   + - * /  unary -        on numbers; x / 0 is an error
- *   literals                40e6, 'text', "text", true, false
- *   names                   dotted words; the lookup says what they stand for. A slash with a
- * letter right behind it belongs to the name (val/top1): write divisions with blanks. On the right
- * of == and !=, and inside [ ], a bare word that the lookup does not know is a string: rw_head ==
- * cross
+ *   or, and, not           on truth values; the right side is evaluated only if it matters
+ *   == != < <= > >= in     a comparison is not chained: a < b < c is an error; also "not in"
+ *   + - * /  unary -       on numbers; x / 0 is an error
+ *   literals               40e6, 'text', "text", true, false
+ *   names                  dotted words; the lookup says what they stand for. A slash with a letter
+ *                          right behind it belongs to the name (val/top1): a / b needs the blanks
+ *   bare words             right of == and != and inside [ ], a word without a dot that the lookup
+ *                          does not know is text: model.rw_head == cross
  *
  * Values are numbers, strings and truth values; comparing two kinds is an error, and so is an order
  * (<) of anything but numbers. A known name without a value here (an inactive key) is missing: !=
