@@ -215,6 +215,12 @@ int config_is_active(const struct config *c, const char *key)
     return slot >= 0 && c->states[slot].entry != NULL;
 }
 
+const char *config_text(const struct config *c, const char *key)
+{
+    int slot = config_schema_find(c->schema, key);
+    return slot >= 0 && c->resolved && c->states[slot].entry ? c->states[slot].value->text : NULL;
+}
+
 int config_is_set(const struct config *c, const char *key)
 {
     int slot = config_schema_find(c->schema, key);

@@ -1,9 +1,9 @@
 /* YAML documents as trees with positions, on libyaml's event parser.
  *
- * Scalars stay text: the type of a value is the type its key declares (base/config.h), so "1e-3" is a
- * number where a number is expected and "no" is a string where a string is.
- * Bounded and strict: at most 1 MiB, depth 64, 1,000 aliases and 100,000 nodes after expansion; duplicate
- * keys, tags, merge keys, several documents, tabs and non-scalar keys are errors. Every error reads
+ * Scalars stay text: the type of a value is the type its key declares (base/config.h), so "1e-3" is
+ * a number where a number is expected and "no" is a string where a string is. Bounded and strict:
+ * at most 1 MiB, depth 64, 1,000 aliases and 100,000 nodes after expansion; duplicate keys, tags,
+ * merge keys, several documents, tabs and non-scalar keys are errors. Every error reads
  * "file:line:column: what (what to do)". */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H
@@ -15,15 +15,15 @@ struct error;
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 
-/* A node lives in the arena it was loaded into. Children of a list or map are chained by next in document
- * order; in a map each child's key is set. */
+/* A node lives in the arena it was loaded into. Children of a list or map are chained by next in
+ * document order; in a map each child's key is set. */
 struct yaml_node {
     enum yaml_kind kind;
-    const char *text;        /* scalar: its value; else NULL */
-    int quoted;              /* scalar was written in quotes: never null or a number by style */
+    const char *text; /* scalar: its value; else NULL */
+    int quoted;       /* scalar was written in quotes: never null or a number by style */
     const char *file;
-    int line, column;        /* 1-based */
-    const char *key;         /* inside a map */
+    int line, column; /* 1-based */
+    const char *key;  /* inside a map */
     int key_line, key_column;
     struct yaml_node *child, *next;
     int n_children;
