@@ -1,0 +1,430 @@
+/* Renderers of result sets: one function a format, in a table. */
+#include "results/rows.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/strbuf.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { PLAIN_WIDTH = 80, LEAST_TEXT = 8, CELL_TEXT = 64 };
+
+/* ---- numbers
+ * ----------------------------------------------------------------------------------------- */
+
+/* Exact: whole numbers in full, others the shortest text that reads back. */
+static const char *exact_number(const struct rows_cell *cell, char text[CELL_TEXT])
+{
+    if (cell->type == ROWS_INTEGER)
+        snprintf(text, CELL_TEXT, "%lld", (long long)cell->integer);
+    else if (fabs(cell->real) < 0x1p53 && cell->real == floor(cell->real))
+        snprintf(text, CELL_TEXT, "%.0f", cell->real + 0.0);
+    else
+        number_format(cell->real, text);
+    return text;
+}
+
+/* For people: six digits. */
+static const char *short_number(const struct rows_cell *cell, char text[CELL_TEXT])
+{
+    if (cell->type == ROWS_REAL && isinf(cell->real))
+        return cell->real > 0 ? "inf" : "-inf";
+    if (cell->type == ROWS_REAL &&
+        !(fabs(cell->real) < 0x1p53 && cell->real == floor(cell->real))) {
+        snprintf(text, CELL_TEXT, "%.6g", cell->real);
+        return text;
+    }
+    return exact_number(cell, text);
+}
+
+static int is_number(const struct rows_cell *cell)
+{
+    return cell->type == ROWS_INTEGER || cell->type == ROWS_REAL;
+}
+
+static const char *shown(const struct rows_cell *cell, char text[CELL_TEXT])
+{
+    if (cell->type == ROWS_NULL)
+        return "";
+    return cell->type == ROWS_TEXT ? cell->text : short_number(cell, text);
+}
+
+/* ---- table
+ * ------------------------------------------------------------------------------------------- */
+
+/* Columns on a terminal, taking every code point as one. */
+static size_t display_width(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+/* Text cut to width columns and padded to it; control characters become blanks. */
+static void put_padded(FILE *out, const char *text, size_t width, int right, int last)
+{
+    size_t n = display_width(text), shown_width = n > width ? width : n;
+    for (size_t i = 0; right && i < width - shown_width; i++)
+        putc(' ', out);
+    size_t room = n > width ? width - 1 : n;
+    for (const char *p = text; *p; p++) {
+        if (((unsigned char)*p & 0xc0) != 0x80 && room-- == 0)
+            break;
+        putc((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
+    }
+    if (n > width)
+        fputs("…", out);
+    for (size_t i = 0; !right && !last && i < width - shown_width; i++)
+        putc(' ', out);
+}
+
+static void measure(const struct rows *r, size_t *widths, unsigned char *right)
+{
+    char text[CELL_TEXT];
+    for (size_t c = 0; c < r->columns; c++) {
+        widths[c] = display_width(r->names[c]);
+        int numbers = 0, texts = 0;
+        for (size_t i = 0; i < r->count; i++) {
+            const struct rows_cell *cell = rows_cell(r, i, c);
+            size_t n = display_width(shown(cell, text));
+            widths[c] = n > widths[c] ? n : widths[c];
+            numbers += is_number(cell);
+            texts += cell->type == ROWS_TEXT;
+        }
+        right[c] = numbers > 0 && texts == 0;
+    }
+}
+
+/* Takes columns off the widest texts until the lines fit, or all texts are short. */
+static void fit(const struct rows *r, size_t *widths, const unsigned char *right, size_t width)
+{
+    size_t total = 2 * (r->columns - 1);
+    for (size_t c = 0; c < r->columns; c++)
+        total += widths[c];
+    while (total > width) {
+        size_t widest = r->columns;
+        for (size_t c = 0; c < r->columns; c++)
+            if (!right[c] && widths[c] > LEAST_TEXT &&
+                (widest == r->columns || widths[c] > widths[widest]))
+                widest = c;
+        if (widest == r->columns)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
+static void print_caption(const struct rows *r, FILE *out)
+{
+    if (r->caption)
+        fprintf(out, "\n%s\n", r->caption);
+}
+
+static void print_table(const struct rows *r, int width, FILE *out)
+{
+    char text[CELL_TEXT];
+    size_t *widths = mem_zalloc(r->columns, sizeof *widths);
+    unsigned char *right = mem_zalloc(r->columns, 1);
+    measure(r, widths, right);
+    fit(r, widths, right, (size_t)width);
+    for (size_t c = 0; c < r->columns; c++) {
+        fputs(c ? "  " : "", out);
+        put_padded(out, r->names[c], widths[c], right[c], c + 1 == r->columns);
+    }
+    putc('\n', out);
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t c = 0; c < r->columns; c++) {
+            fputs(c ? "  " : "", out);
+            put_padded(out, shown(rows_cell(r, i, c), text), widths[c], right[c],
+                       c + 1 == r->columns);
+        }
+        putc('\n', out);
+    }
+    print_caption(r, out);
+    free(widths);
+    free(right);
+}
+
+/* ---- csv
+ * --------------------------------------------------------------------------------------------- */
+
+static void put_csv(FILE *out, const char *text)
+{
+    int formula = *text && strchr("=+-@\t\r", *text) != NULL;
+    int quoted = strpbrk(text, ",\"\r\n") != NULL;
+    if (quoted)
+        putc('"', out);
+    if (formula)
+        putc('\'', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    if (quoted)
+        putc('"', out);
+}
+
+static void print_csv(const struct rows *r, int width, FILE *out)
+{
+    char text[CELL_TEXT];
+    (void)width;
+    for (size_t c = 0; c < r->columns; c++) {
+        fputs(c ? "," : "", out);
+        put_csv(out, r->names[c]);
+    }
+    putc('\n', out);
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t c = 0; c < r->columns; c++) {
+            const struct rows_cell *cell = rows_cell(r, i, c);
+            fputs(c ? "," : "", out);
+            if (cell->type == ROWS_TEXT)
+                put_csv(out, cell->text);
+            else if (cell->type == ROWS_REAL && isinf(cell->real))
+                fputs(cell->real > 0 ? "inf" : "-inf", out);
+            else if (cell->type != ROWS_NULL)
+                fputs(exact_number(cell, text), out);
+        }
+        putc('\n', out);
+    }
+}
+
+/* ---- json
+ * -------------------------------------------------------------------------------------------- */
+
+static void put_json_text(FILE *out, const char *text)
+{
+    json_t *string = json_string(text);
+    if (!string)
+        BUG("rows hold text that is not UTF-8");
+    json_dumpf(string, out, JSON_ENCODE_ANY);
+    json_decref(string);
+}
+
+static void put_object(const struct rows *r, size_t row, FILE *out)
+{
+    char text[CELL_TEXT];
+    putc('{', out);
+    for (size_t c = 0; c < r->columns; c++) {
+        const struct rows_cell *cell = rows_cell(r, row, c);
+        fputs(c ? ", " : "", out);
+        put_json_text(out, r->names[c]);
+        fputs(": ", out);
+        if (cell->type == ROWS_TEXT)
+            put_json_text(out, cell->text);
+        else if (cell->type == ROWS_INTEGER || (cell->type == ROWS_REAL && isfinite(cell->real)))
+            fputs(exact_number(cell, text), out);
+        else
+            fputs("null", out);
+    }
+    putc('}', out);
+}
+
+static void print_json(const struct rows *r, int width, FILE *out)
+{
+    (void)width;
+    fputs("[", out);
+    for (size_t i = 0; i < r->count; i++) {
+        fputs(i ? ",\n" : "\n", out);
+        put_object(r, i, out);
+    }
+    fputs(r->count ? "\n]\n" : "]\n", out);
+}
+
+static void print_jsonl(const struct rows *r, int width, FILE *out)
+{
+    (void)width;
+    for (size_t i = 0; i < r->count; i++) {
+        put_object(r, i, out);
+        putc('\n', out);
+    }
+}
+
+/* ---- Markdown
+ * ---------------------------------------------------------------------------------------- */
+
+static void put_md(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs("<br>", out);
+        else if (strchr("|\\*_`", *text))
+            fprintf(out, "\\%c", *text);
+        else if (*text == '<')
+            fputs("&lt;", out);
+        else
+            putc((unsigned char)*text < 32 ? ' ' : *text, out);
+    }
+}
+
+static void print_md(const struct rows *r, int width, FILE *out)
+{
+    char text[CELL_TEXT];
+    size_t *widths = mem_zalloc(r->columns, sizeof *widths);
+    unsigned char *right = mem_zalloc(r->columns, 1);
+    (void)width;
+    measure(r, widths, right);
+    for (size_t c = 0; c < r->columns; c++) {
+        fputs("| ", out);
+        put_md(out, r->names[c]);
+        putc(' ', out);
+    }
+    fputs("|\n", out);
+    for (size_t c = 0; c < r->columns; c++)
+        fputs(right[c] ? "| ---: " : "| --- ", out);
+    fputs("|\n", out);
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t c = 0; c < r->columns; c++) {
+            const struct rows_cell *cell = rows_cell(r, i, c);
+            fputs(cell->strong ? "| **" : "| ", out);
+            put_md(out, shown(cell, text));
+            fputs(cell->strong ? "** " : " ", out);
+        }
+        fputs("|\n", out);
+    }
+    print_caption(r, out);
+    free(widths);
+    free(right);
+}
+
+/* ---- LaTeX
+ * ------------------------------------------------------------------------------------------- */
+
+static void put_latex(FILE *out, const char *text)
+{
+    static const struct {
+        const char *from, *to;
+    } table[] = {
+        {"\\", "\\textbackslash{}"},
+        {"&", "\\&"},
+        {"%", "\\%"},
+        {"$", "\\$"},
+        {"#", "\\#"},
+        {"_", "\\_"},
+        {"{", "\\{"},
+        {"}", "\\}"},
+        {"~", "\\textasciitilde{}"},
+        {"^", "\\textasciicircum{}"},
+        {"<", "\\textless{}"},
+        {">", "\\textgreater{}"},
+        {"±", "$\\pm$"},
+        {"—", "---"},
+        {"×", "$\\times$"},
+        {"→", "$\\to$"},
+        {"−", "$-$"},
+        {"†", "\\dag{}"},
+        {"…", "\\dots{}"},
+    };
+    while (*text) {
+        size_t i = 0, n = sizeof table / sizeof *table;
+        while (i < n && strncmp(text, table[i].from, strlen(table[i].from)) != 0)
+            i++;
+        if (i < n) {
+            fputs(table[i].to, out);
+            text += strlen(table[i].from);
+        } else {
+            putc((unsigned char)*text < 32 ? ' ' : *text, out);
+            text++;
+        }
+    }
+}
+
+static void print_tabular(const struct rows *r, FILE *out)
+{
+    char text[CELL_TEXT];
+    size_t *widths = mem_zalloc(r->columns, sizeof *widths);
+    unsigned char *right = mem_zalloc(r->columns, 1);
+    measure(r, widths, right);
+    fputs("\\begin{tabular}{", out);
+    for (size_t c = 0; c < r->columns; c++)
+        putc(right[c] ? 'r' : 'l', out);
+    fputs("}\n\\toprule\n", out);
+    for (size_t c = 0; c < r->columns; c++) {
+        fputs(c ? " & " : "", out);
+        put_latex(out, r->names[c]);
+    }
+    fputs(" \\\\\n\\midrule\n", out);
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t c = 0; c < r->columns; c++) {
+            const struct rows_cell *cell = rows_cell(r, i, c);
+            fputs(c ? " & " : "", out);
+            fputs(cell->strong ? "\\textbf{" : "", out);
+            put_latex(out, shown(cell, text));
+            fputs(cell->strong ? "}" : "", out);
+        }
+        fputs(" \\\\\n", out);
+    }
+    fputs("\\bottomrule\n\\end{tabular}\n", out);
+    free(widths);
+    free(right);
+}
+
+static void print_latex(const struct rows *r, int width, FILE *out)
+{
+    (void)width;
+    fputs("% needs \\usepackage{booktabs}\n", out);
+    if (!r->caption) {
+        print_tabular(r, out);
+        return;
+    }
+    fputs("\\begin{table}\n\\centering\n\\caption{", out);
+    put_latex(out, r->caption);
+    fputs("}\n", out);
+    if (r->label)
+        fprintf(out, "\\label{%s}\n", r->label);
+    print_tabular(r, out);
+    fputs("\\end{table}\n", out);
+}
+
+/* ---- formats
+ * ----------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*print)(const struct rows *r, int width, FILE *out);
+} formats[ROWS_FORMATS] = {
+    [ROWS_TABLE] = {"table", print_table}, [ROWS_CSV] = {"csv", print_csv},
+    [ROWS_JSON] = {"json", print_json},    [ROWS_JSONL] = {"jsonl", print_jsonl},
+    [ROWS_MD] = {"md", print_md},          [ROWS_LATEX] = {"latex", print_latex},
+};
+
+const char *rows_format_name(enum rows_format format)
+{
+    ASSERT(format >= 0 && format < ROWS_FORMATS);
+    return formats[format].name;
+}
+
+int rows_format_find(const char *name, struct error *err)
+{
+    for (int i = 0; i < ROWS_FORMATS; i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return i;
+    return error_set(err, "unknown format %s: take table, csv, json, jsonl, md or latex", name);
+}
+
+int rows_print_width(const struct rows *r, enum rows_format format, int width, FILE *out,
+                     struct error *err)
+{
+    if (r->columns == 0)
+        return 0;
+    formats[format].print(r, width > 0 ? width : PLAIN_WIDTH, out);
+    if (fflush(out) || ferror(out))
+        return error_env(err, "cannot write the output: %s", strerror(errno));
+    return 0;
+}
+
+int rows_print(const struct rows *r, enum rows_format format, FILE *out, struct error *err)
+{
+    struct winsize size;
+    int width = 0;
+    if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0)
+        width = size.ws_col;
+    return rows_print_width(r, format, width, out, err);
+}

@@ -1,0 +1,138 @@
+/* Result sets: storage. The renderers are in render.c. */
+#include "results/rows.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rows *rows_new(size_t columns, const char *const *names)
+{
+    struct rows *r = mem_zalloc(1, sizeof *r);
+    r->columns = columns;
+    r->names = ARENA_ARRAY(&r->arena, const char *, columns);
+    for (size_t i = 0; i < columns; i++)
+        r->names[i] = arena_strdup(&r->arena, names[i]);
+    return r;
+}
+
+void rows_free(struct rows *r)
+{
+    if (!r)
+        return;
+    arena_release(&r->arena);
+    free(r->cells);
+    free(r);
+}
+
+struct rows_cell *rows_append(struct rows *r)
+{
+    if (r->count == r->capacity) {
+        r->capacity = r->capacity ? 2 * r->capacity : 16;
+        r->cells = mem_realloc(r->cells, r->capacity * r->columns, sizeof *r->cells);
+    }
+    struct rows_cell *cell = r->cells + r->count++ * r->columns;
+    memset(cell, 0, r->columns * sizeof *cell);
+    return cell;
+}
+
+struct rows_cell *rows_cell(const struct rows *r, size_t row, size_t column)
+{
+    ASSERT(row < r->count && column < r->columns);
+    return &r->cells[row * r->columns + column];
+}
+
+int rows_column(const struct rows *r, const char *name)
+{
+    for (size_t i = 0; i < r->columns; i++)
+        if (strcmp(r->names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+void rows_set_integer(struct rows_cell *cell, int64_t value)
+{
+    cell->type = ROWS_INTEGER;
+    cell->integer = value;
+}
+
+void rows_set_real(struct rows_cell *cell, double value)
+{
+    cell->type = isnan(value) ? ROWS_NULL : ROWS_REAL;
+    cell->real = value;
+}
+
+/* Length of the UTF-8 sequence at p (shortest form, no surrogates), or 0. */
+static int utf8_length(const unsigned char *p)
+{
+    int n = *p < 0x80             ? 1
+            : (*p & 0xe0) == 0xc0 ? 2
+            : (*p & 0xf0) == 0xe0 ? 3
+            : (*p & 0xf8) == 0xf0 ? 4
+                                  : 0;
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (n < 2)
+        return n;
+    unsigned code = *p & (0xffu >> (n + 1));
+    for (int i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (p[i] & 0x3f);
+    }
+    return code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : n;
+}
+
+static int is_utf8(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        int n = utf8_length(p);
+        if (!n)
+            return 0;
+        p += n;
+    }
+    return 1;
+}
+
+static char *repair_utf8(struct rows *r, const char *text)
+{
+    struct strbuf s = STRBUF_INIT;
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        int n = utf8_length(p);
+        if (n)
+            strbuf_add(&s, (const char *)p, (size_t)n);
+        else
+            strbuf_adds(&s, "\xef\xbf\xbd");
+        p += n ? n : 1;
+    }
+    char *copy = arena_strndup(&r->arena, s.text, s.len);
+    strbuf_release(&s);
+    return copy;
+}
+
+void rows_set_text(struct rows *r, struct rows_cell *cell, const char *text)
+{
+    cell->type = text ? ROWS_TEXT : ROWS_NULL;
+    if (text)
+        cell->text = is_utf8(text) ? arena_strdup(&r->arena, text) : repair_utf8(r, text);
+}
+
+void rows_set_format(struct rows *r, struct rows_cell *cell, const char *fmt, ...)
+{
+    struct strbuf s = STRBUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    strbuf_vaddf(&s, fmt, ap);
+    va_end(ap);
+    rows_set_text(r, cell, s.text);
+    strbuf_release(&s);
+}
+
+double rows_number(const struct rows_cell *cell)
+{
+    if (cell->type == ROWS_INTEGER)
+        return (double)cell->integer;
+    return cell->type == ROWS_REAL ? cell->real : NAN;
+}

@@ -1,0 +1,340 @@
+/* The documented views. Those with a column for each key or metric are made again whenever a name
+ * is added, in the transaction that adds it. Everything is plain SQL, so that any SQLite program
+ * can read them. */
+#include "results/views.h"
+#include "results/store_internal.h"
+#include "results/rows.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct view_doc docs[] = {
+    {"v_runs",
+     "a row a run and experiment (a run shared by two experiments has two rows): state, times, "
+     "every "
+     "configuration key, every final metric",
+     "run,experiment,cell,label,position,seed,state,device,attempts,created,started,finished,wall_"
+     "s,cpu_s,"
+     "exit_code,host,pid,folder,message,tags,commit_hash"},
+    {"v_cells",
+     "a row a cell, experiment, device class and metric: mean and standard deviation (n-1) over "
+     "the seeds "
+     "that are done; costs known beforehand have n = 0 until a run is done",
+     "experiment,cell,label,position,device,metric,n,mean,std,min,max"},
+    {"v_curves", "a row a point of a training curve",
+     "run,experiment,cell,label,seed,state,metric,epoch,step,value"},
+    {"v_cost", "a row an op or layer of a cell: counts of one forward pass",
+     "cell,by,name,position,calls,params,macs,macs_fvcore,flops,bytes_read,bytes_written"},
+    {"v_latency", "a row a latency measurement of a run, with its protocol",
+     "run,cell,model,precision,device,batch,threads,blocks,p50_ms,p90_ms,p99_ms,iqr_ms,mean_ms,min_"
+     "ms,"
+     "images_per_s,peak_bytes,protocol"},
+    {"v_pareto",
+     "a row a cell, device class and objective of an experiment; on_front is 1 where no other cell "
+     "of the "
+     "device class is as good in every objective and better in one",
+     "experiment,cell,label,device,metric,goal,n,mean,std,on_front"},
+    {"v_compute",
+     "hours spent by experiment (the first that asked for the run), device class and state of the "
+     "attempt: "
+     "failed ones count too",
+     "experiment,device,state,attempts,runs,wall_hours,cpu_hours"},
+    {"v_env", "a row a fact about a run: commit, compiler, processor, libraries, data",
+     "run,key,text"},
+    {"v_published", "a row a number that a paper published; configuration keys where they apply",
+     "source,table,row,metric,value,unit,convention,device,precision,batch,note,file,line"},
+    {NULL, NULL, NULL},
+};
+
+const struct view_doc *view_doc(int i)
+{
+    return i >= 0 && (size_t)i < sizeof docs / sizeof *docs && docs[i].name ? &docs[i] : NULL;
+}
+
+static const struct view_doc *find_doc(const char *name)
+{
+    for (int i = 0; docs[i].name; i++)
+        if (strcmp(docs[i].name, name) == 0)
+            return &docs[i];
+    return NULL;
+}
+
+int view_fixed_column(const char *view, const char *name)
+{
+    const struct view_doc *doc = find_doc(view);
+    size_t n = strlen(name);
+    for (const char *p = doc ? doc->columns : ""; *p; p += *p == ',') {
+        size_t length = strcspn(p, ",");
+        if (length == n && strncasecmp(p, name, n) == 0)
+            return 1;
+        p += length;
+    }
+    return 0;
+}
+
+/* ---- the SQL
+ * ----------------------------------------------------------------------------------------- */
+
+#define ISO(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " column ", 'unixepoch')"
+#define RUNS_OF_EXPERIMENTS                                                                        \
+    " FROM run r JOIN cell c ON c.id = r.cell"                                                     \
+    " LEFT JOIN member_run mr ON mr.run = r.id"                                                    \
+    " LEFT JOIN experiment e ON e.id = mr.experiment"                                              \
+    " LEFT JOIN member_cell mc ON mc.experiment = mr.experiment AND mc.cell = r.cell"
+
+static const char runs_head[] =
+    "CREATE VIEW v_runs AS SELECT r.key AS run, e.name AS experiment, c.hash AS cell,"
+    " coalesce(mc.label, substr(c.hash, 1, 8)) AS label, mc.position AS position, r.seed AS seed,"
+    " r.state AS state, r.device AS device, r.attempts AS attempts,"
+    " " ISO("r.created") " AS created, " ISO(
+        "r.started") " AS started,"
+                     " " ISO(
+                         "r.finished") " AS finished, r.wall_s AS wall_s, r.cpu_s AS cpu_s,"
+                                       " r.exit_code AS exit_code, r.host AS host, r.pid AS pid, "
+                                       "r.folder AS folder, r.message AS message,"
+                                       " (SELECT group_concat(text, ', ') FROM tag WHERE tag.run = "
+                                       "r.id) AS tags,"
+                                       " (SELECT t.text FROM fact f JOIN fact_text t ON t.id = "
+                                       "f.text"
+                                       "   WHERE f.run = r.id AND f.key = 'commit') AS commit_hash";
+
+/* The window's mean first, then squared distances from it: the textbook difference of squares would
+ * lose all digits of a metric like cost/macs. */
+static const char cells_head[] =
+    "CREATE VIEW v_cells AS SELECT e.name AS experiment, c.hash AS cell,"
+    " coalesce(mc.label, substr(c.hash, 1, 8)) AS label, mc.position AS position, a.device AS "
+    "device,"
+    " n.name AS metric, a.n AS n, a.mean AS mean, a.std AS std, a.min AS min, a.max AS max";
+
+static const char cells_tail[] =
+    " FROM (SELECT experiment, cell, device, name, count(value) AS n, max(mu) AS mean,"
+    "   CASE WHEN count(value) > 1 THEN sqrt(sum((value - mu) * (value - mu)) / (count(value) - "
+    "1)) END"
+    "     AS std, min(value) AS min, max(value) AS max"
+    "  FROM (SELECT mr.experiment, r.cell, r.device, v.name, v.value,"
+    "      avg(v.value) OVER (PARTITION BY mr.experiment, r.cell, r.device, v.name) AS mu"
+    "    FROM run r JOIN member_run mr ON mr.run = r.id JOIN run_metric v ON v.run = r.id"
+    "    WHERE r.state = 'done')"
+    "  GROUP BY experiment, cell, device, name"
+    "  UNION ALL"
+    "  SELECT mc.experiment, mc.cell, NULL, v.name, 0, v.value, NULL, v.value, v.value"
+    "  FROM member_cell mc JOIN cell_metric v ON v.cell = mc.cell"
+    "  WHERE NOT EXISTS (SELECT 1 FROM run r JOIN member_run mr ON mr.run = r.id"
+    "      AND mr.experiment = mc.experiment JOIN run_metric x ON x.run = r.id AND x.name = v.name"
+    "    WHERE r.cell = mc.cell AND r.state = 'done')) a"
+    " JOIN experiment e ON e.id = a.experiment JOIN cell c ON c.id = a.cell"
+    " JOIN name n ON n.id = a.name"
+    " LEFT JOIN member_cell mc ON mc.experiment = a.experiment AND mc.cell = a.cell";
+
+static const char fixed_views[] =
+    "CREATE VIEW v_curves AS SELECT r.key AS run, e.name AS experiment, c.hash AS cell,"
+    " coalesce(mc.label, substr(c.hash, 1, 8)) AS label, r.seed AS seed, r.state AS state,"
+    " n.name AS metric, nullif(v.epoch, -1) AS epoch, nullif(v.step, -1) AS step,"
+    " v.value AS value" RUNS_OF_EXPERIMENTS
+    " JOIN curve v ON v.run = r.id JOIN name n ON n.id = v.name;"
+
+    "CREATE VIEW v_cost AS SELECT c.hash AS cell, o.by AS by, o.name AS name, o.position AS "
+    "position,"
+    " o.calls AS calls, o.params AS params, o.macs AS macs, o.macs_fvcore AS macs_fvcore,"
+    " o.flops AS flops, o.bytes_read AS bytes_read, o.bytes_written AS bytes_written"
+    " FROM cost o JOIN cell c ON c.id = o.cell;"
+
+    "CREATE VIEW v_latency AS SELECT r.key AS run, c.hash AS cell, l.model AS model,"
+    " l.precision AS precision, coalesce(l.device, r.device) AS device, l.batch AS batch,"
+    " l.threads AS threads, l.blocks AS blocks, l.p50_ms AS p50_ms, l.p90_ms AS p90_ms,"
+    " l.p99_ms AS p99_ms, l.iqr_ms AS iqr_ms, l.mean_ms AS mean_ms, l.min_ms AS min_ms,"
+    " l.images_per_s AS images_per_s, l.peak_bytes AS peak_bytes, l.protocol AS protocol"
+    " FROM latency l JOIN run r ON r.id = l.run JOIN cell c ON c.id = r.cell;"
+
+    /* Costs that are the same on every device have no device of their own: they take part in each.
+     */
+    "CREATE VIEW v_pareto AS WITH"
+    " o AS (SELECT e.id, e.name AS experiment, b.position, b.metric, b.maximize"
+    "   FROM experiment e JOIN experiment_objective b ON b.experiment = e.id),"
+    " d AS MATERIALIZED (SELECT DISTINCT mr.experiment AS id, r.cell, r.device"
+    "   FROM run r JOIN member_run mr ON mr.run = r.id WHERE r.state = 'done'),"
+    " p AS MATERIALIZED (SELECT o.id, o.experiment, o.position, o.metric, o.maximize, d.cell, "
+    "d.device,"
+    "     count(coalesce(v.value, w.value)) AS n, avg(coalesce(v.value, w.value)) AS mean"
+    "   FROM o JOIN d ON d.id = o.id JOIN name n ON n.kind = 1 AND n.name = o.metric"
+    "   JOIN run r ON r.cell = d.cell AND r.device = d.device AND r.state = 'done'"
+    "   JOIN member_run mr ON mr.run = r.id AND mr.experiment = o.id"
+    "   LEFT JOIN run_metric v ON v.run = r.id AND v.name = n.id"
+    "   LEFT JOIN cell_metric w ON w.cell = d.cell AND w.name = n.id"
+    "   GROUP BY o.id, o.position, d.cell, d.device),"
+    " q AS MATERIALIZED (SELECT id, device, cell FROM p GROUP BY id, device, cell"
+    "   HAVING count(mean) = (SELECT count(*) FROM o WHERE o.id = p.id)),"
+    " dominated AS MATERIALIZED (SELECT DISTINCT x.id, x.device, x.cell"
+    "   FROM q x JOIN q y ON y.id = x.id AND y.device = x.device AND y.cell <> x.cell"
+    "   JOIN p px ON px.id = x.id AND px.device = x.device AND px.cell = x.cell"
+    "   JOIN p py ON py.id = y.id AND py.device = y.device AND py.cell = y.cell"
+    "     AND py.position = px.position"
+    "   GROUP BY x.id, x.device, x.cell, y.cell"
+    "   HAVING min(iif(px.maximize, py.mean - px.mean, px.mean - py.mean)) >= 0"
+    "     AND max(iif(px.maximize, py.mean - px.mean, px.mean - py.mean)) > 0)"
+    " SELECT p.experiment AS experiment, c.hash AS cell,"
+    "   coalesce(mc.label, substr(c.hash, 1, 8)) AS label, p.device AS device, p.metric AS metric,"
+    "   iif(p.maximize, 'max', 'min') AS goal, p.n AS n, p.mean AS mean,"
+    "   (SELECT a.std FROM v_cells a WHERE a.experiment = p.experiment AND a.cell = c.hash"
+    "     AND a.device = p.device AND a.metric = p.metric) AS std,"
+    "   (EXISTS (SELECT 1 FROM q WHERE q.id = p.id AND q.device = p.device AND q.cell = p.cell)"
+    "    AND NOT EXISTS (SELECT 1 FROM dominated z WHERE z.id = p.id AND z.device = p.device"
+    "      AND z.cell = p.cell)) AS on_front"
+    " FROM p JOIN cell c ON c.id = p.cell"
+    " LEFT JOIN member_cell mc ON mc.experiment = p.id AND mc.cell = p.cell;"
+
+    "CREATE VIEW v_compute AS SELECT e.name AS experiment, r.device AS device, a.state AS state,"
+    " count(*) AS attempts, count(DISTINCT a.run) AS runs, total(a.wall_s) / 3600 AS wall_hours,"
+    " total(a.cpu_s) / 3600 AS cpu_hours"
+    " FROM attempt a JOIN run r ON r.id = a.run LEFT JOIN experiment e ON e.id = r.origin"
+    " GROUP BY r.origin, r.device, a.state;"
+
+    "CREATE VIEW v_env AS SELECT r.key AS run, f.key AS key, t.text AS text"
+    " FROM fact f JOIN fact_text t ON t.id = f.text JOIN run r ON r.id = f.run;";
+
+static void add_column(struct strbuf *sql, const char *view, const struct name *name,
+                       const char *value)
+{
+    strbuf_addf(sql, ", %s AS ", value);
+    struct strbuf shown = STRBUF_INIT;
+    if (view_fixed_column(view, name->text))
+        strbuf_adds(&shown, name->kind == NAME_KEY ? "config." : "metric.");
+    strbuf_adds(&shown, name->text);
+    sql_quote(sql, shown.text);
+    strbuf_release(&shown);
+}
+
+static void add_keys(struct store *s, struct strbuf *sql, const char *view)
+{
+    struct strbuf value = STRBUF_INIT;
+    for (size_t i = 0; i < s->name_count; i++) {
+        const struct name *n = &s->names[i];
+        if (n->kind != NAME_KEY || !n->in_cell)
+            continue;
+        strbuf_clear(&value);
+        strbuf_addf(&value, "c.k%lld", (long long)n->id);
+        add_column(sql, view, n, value.text);
+    }
+    strbuf_release(&value);
+}
+
+static void add_metrics(struct store *s, struct strbuf *sql)
+{
+    struct strbuf value = STRBUF_INIT;
+    for (size_t i = 0; i < s->name_count; i++) {
+        const struct name *n = &s->names[i];
+        long long id = (long long)n->id;
+        if (n->kind != NAME_METRIC || (!n->in_cell && !n->in_run))
+            continue;
+        strbuf_clear(&value);
+        if (n->in_cell && n->in_run)
+            strbuf_addf(&value, "coalesce(r.m%lld, c.m%lld)", id, id);
+        else
+            strbuf_addf(&value, "%c.m%lld", n->in_run ? 'r' : 'c', id);
+        add_column(sql, "v_runs", n, value.text);
+    }
+    strbuf_release(&value);
+}
+
+/* A column for each key that a published row has. */
+static int add_published(struct store *s, struct strbuf *sql, struct error *err)
+{
+    strbuf_adds(sql,
+                "CREATE VIEW v_published AS SELECT p.source AS source, p.\"table\" AS \"table\","
+                " p.row AS row, p.metric AS metric, p.value AS value, p.unit AS unit,"
+                " p.convention AS convention, p.device AS device, p.precision AS precision,"
+                " p.batch AS batch, p.note AS note, p.file AS file, p.line AS line");
+    sqlite3_stmt *st = sql_open(s, err, "SELECT DISTINCT key FROM published_key ORDER BY key", "");
+    if (!st)
+        return -1;
+    int more;
+    while ((more = sql_step(s, st, err)) > 0) {
+        const char *key = sql_text(st, 0);
+        char *literal = sqlite3_mprintf("%Q", key);
+        strbuf_addf(
+            sql,
+            ", (SELECT k.value FROM published_key k WHERE k.published = p.id AND k.key = %s) AS ",
+            literal ? literal : "NULL");
+        sqlite3_free(literal);
+        sql_quote(sql, key);
+    }
+    sql_close(s, st);
+    strbuf_adds(sql, " FROM published p;");
+    return more;
+}
+
+int views_create(struct store *s, struct error *err)
+{
+    struct strbuf sql = STRBUF_INIT;
+    if (names_load(s, err))
+        return -1;
+    for (int i = 0; docs[i].name; i++)
+        strbuf_addf(&sql, "DROP VIEW IF EXISTS %s;", docs[i].name);
+    strbuf_adds(&sql, runs_head);
+    add_keys(s, &sql, "v_runs");
+    add_metrics(s, &sql);
+    strbuf_adds(&sql, RUNS_OF_EXPERIMENTS ";");
+    strbuf_adds(&sql, cells_head);
+    add_keys(s, &sql, "v_cells");
+    strbuf_adds(&sql, cells_tail);
+    strbuf_adds(&sql, ";");
+    strbuf_adds(&sql, fixed_views);
+    int rc = add_published(s, &sql, err);
+    if (!rc)
+        rc = sql_script(s, sql.text, err);
+    strbuf_release(&sql);
+    if (!rc)
+        s->views_dirty = 0;
+    return rc;
+}
+
+/* ---- listings
+ * ---------------------------------------------------------------------------------------- */
+
+struct rows *views_list(struct error *err)
+{
+    static const char *const names[] = {"view", "doc", "columns"};
+    struct rows *r = rows_new(3, names);
+    (void)err;
+    for (int i = 0; docs[i].name; i++) {
+        struct rows_cell *cell = rows_append(r);
+        rows_set_text(r, &cell[0], docs[i].name);
+        rows_set_text(r, &cell[1], docs[i].doc);
+        rows_set_text(r, &cell[2], docs[i].columns);
+    }
+    return r;
+}
+
+static const char *column_kind(const char *view, const char *name)
+{
+    if (view_fixed_column(view, name))
+        return "fixed";
+    return strchr(name, '/') ? "metric" : "config key";
+}
+
+struct rows *views_columns(struct store *s, const char *view, struct error *err)
+{
+    static const char *const names[] = {"column", "kind"};
+    if (!find_doc(view)) {
+        error_set(err, "%s: no such view: `vittm views` lists them", view);
+        return NULL;
+    }
+    sqlite3_stmt *st = sql_open(s, err, "SELECT name FROM pragma_table_info(?)", "s", view);
+    if (!st)
+        return NULL;
+    struct rows *r = rows_new(2, names);
+    int more;
+    while ((more = sql_step(s, st, err)) > 0) {
+        struct rows_cell *cell = rows_append(r);
+        rows_set_text(r, &cell[0], sql_text(st, 0));
+        rows_set_text(r, &cell[1], column_kind(view, sql_text(st, 0)));
+    }
+    sql_close(s, st);
+    if (more) {
+        rows_free(r);
+        return NULL;
+    }
+    return r;
+}
