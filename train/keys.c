@@ -1,0 +1,148 @@
+#include "train/keys.h"
+
+#include "base/error.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+#include <stddef.h>
+
+static const struct config_choice nonfinite_choices[] = {
+    {"stop", "the run fails in the first step whose loss is not a finite number", NULL},
+    {"continue", "training goes on and the steps are counted in train/nonfinite", NULL}};
+
+static const struct config_choice *nonfinite_choice(int i)
+{
+    return i < 2 ? &nonfinite_choices[i] : NULL;
+}
+
+static const struct config_choice select_choices[] = {
+    {"final", "the weights after the last epoch", NULL},
+    {"best", "the weights of the epoch with the highest val/top1 (the earliest of equals)", NULL}};
+
+static const struct config_choice *select_choice(int i)
+{
+    return i < 2 ? &select_choices[i] : NULL;
+}
+
+const struct config_key train_keys[] = {
+    {.name = "train.epochs",
+     .type = CONFIG_INT,
+     .fallback = "10",
+     .min = 1,
+     .max = 100000,
+     .doc = "passes over the training images"},
+    {.name = "train.batch",
+     .type = CONFIG_INT,
+     .fallback = "128",
+     .min = 1,
+     .max = 65536,
+     .doc = "images an optimiser step; the last incomplete batch of an epoch is left out"},
+    {.name = "train.optimizer",
+     .type = CONFIG_CHOICE,
+     .fallback = "adamw",
+     .choice = optimizer_choice,
+     .doc = "update rule"},
+    {.name = "train.lr",
+     .type = CONFIG_FLOAT,
+     .fallback = "1e-3",
+     .min = 0,
+     .max = 100,
+     .doc = "learning rate after the warm-up"},
+    {.name = "train.weight_decay",
+     .type = CONFIG_FLOAT,
+     .fallback = "0.05",
+     .min = 0,
+     .max = 10,
+     .doc =
+         "decoupled weight decay, of biases, norms and embeddings too; a step takes lr times it"},
+    {.name = "train.schedule",
+     .type = CONFIG_CHOICE,
+     .fallback = "cosine",
+     .choice = lr_schedule_choice,
+     .doc = "learning rate after the warm-up, step by step"},
+    {.name = "train.warmup_epochs",
+     .type = CONFIG_FLOAT,
+     .fallback = "0.5",
+     .min = 0,
+     .max = 100000,
+     .doc = "epochs (fractions too) of linear warm-up from warmup_lr to lr"},
+    {.name = "train.warmup_lr",
+     .type = CONFIG_FLOAT,
+     .fallback = "1e-6",
+     .min = 0,
+     .max = 100,
+     .doc = "learning rate of the first step where there is a warm-up"},
+    {.name = "train.clip",
+     .type = CONFIG_FLOAT,
+     .fallback = "1",
+     .min = 0,
+     .max = 1e9,
+     .doc = "largest L2 norm of the whole gradient, which is scaled down to it (0: no clipping)"},
+    {.name = "train.label_smoothing",
+     .type = CONFIG_FLOAT,
+     .fallback = "0",
+     .min = 0,
+     .max = 0.999,
+     .doc = "share of the target spread evenly over all classes, in training only"},
+    {.name = "train.eval_every",
+     .type = CONFIG_INT,
+     .fallback = "1",
+     .min = 1,
+     .max = 100000,
+     .doc = "epochs between evaluations; the last epoch is always evaluated"},
+    {.name = "train.eval_batch",
+     .type = CONFIG_INT,
+     .fallback = "100",
+     .min = 1,
+     .max = 65536,
+     .doc = "images at a time in an evaluation"},
+    {.name = "train.select",
+     .type = CONFIG_CHOICE,
+     .fallback = "final",
+     .choice = select_choice,
+     .doc = "which weights a run ends with"},
+    {.name = "train.on_nonfinite",
+     .type = CONFIG_CHOICE,
+     .fallback = "stop",
+     .choice = nonfinite_choice,
+     .doc = "what a loss of NaN or infinity means"},
+    {.name = "train.loader_threads",
+     .type = CONFIG_INT,
+     .fallback = "1",
+     .min = 0,
+     .max = 256,
+     .flags = CONFIG_UNHASHED,
+     .doc = "threads that prepare batches ahead (0: the training thread does it)"},
+    {0}};
+
+const struct config_key latency_keys[] = {
+    {.name = "latency.batch",
+     .type = CONFIG_INT,
+     .fallback = "64",
+     .min = 1,
+     .max = 65536,
+     .doc = "images a forward pass"},
+    {.name = "latency.min_time",
+     .type = CONFIG_FLOAT,
+     .fallback = "2",
+     .min = 0.001,
+     .max = 3600,
+     .doc = "least seconds of measurement, after the warm-up"},
+    {.name = "latency.threads",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 1024,
+     .doc = "threads of the measured program (0: as many as the run has)"},
+    {0}};
+
+int train_check(const struct config *c, struct error *err)
+{
+    const double *betas;
+    if (config_is_active(c, "train.betas") && config_floats(c, "train.betas", &betas) != 2)
+        return config_error(c, err, "train.betas", "needs two numbers, beta1 and beta2");
+    if (config_float(c, "train.warmup_epochs") >= (double)config_int(c, "train.epochs"))
+        return config_error(c, err, "train.warmup_epochs", "must be less than train.epochs (%lld)",
+                            (long long)config_int(c, "train.epochs"));
+    return 0;
+}

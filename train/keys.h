@@ -1,0 +1,19 @@
+/* The configuration keys of training and of latency measurement. */
+#ifndef TRAIN_KEYS_H
+#define TRAIN_KEYS_H
+
+#include "base/config.h"
+
+struct error;
+
+/* Root tables of the schema: train.*, latency.*. */
+extern const struct config_key train_keys[];
+extern const struct config_key latency_keys[];
+
+/* The root tables of everything that a run reads, for config_new: model, data, train, latency. */
+extern const struct config_key *const train_schema[];
+
+/* What ranges cannot say. Called by whoever starts a run, after config_resolve. */
+int train_check(const struct config *c, struct error *err);
+
+#endif

@@ -1,0 +1,9 @@
+#include "train/keys.h"
+
+#include "data/dataset.h"
+#include "model/model.h"
+
+#include <stddef.h>
+
+const struct config_key *const train_schema[] = {model_keys, data_keys, train_keys, latency_keys,
+                                                 NULL};
