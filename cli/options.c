@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "results/rows.h"
 
 /* One table slot's occurrences on the command line. */
 struct value {
@@ -24,11 +25,9 @@ struct args_values {
     size_t operand_cap, override_cap;
 };
 
-static const char *const format_names[] = {"table", "csv", "json", "jsonl", "md", "latex", NULL};
-
 const char *option_format(int i)
 {
-    return format_names[i];
+    return i < ROWS_FORMATS ? rows_format_name((enum rows_format)i) : NULL;
 }
 
 static size_t count_options(const struct command *c)

@@ -1,0 +1,163 @@
+/* vittm data: which data sets are here, bringing them in, checking files. */
+#include "cli/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "cli/store.h"
+#include "data/dataset.h"
+#include "data/import.h"
+#include "train/safetensors.h"
+
+static const struct option_spec options[] = {
+    {.name = "from",
+     .type = OPTION_TEXT,
+     .value = "PATH",
+     .doc = "get: an archive or folder that is here already, in place of a download"},
+    {.name = "to",
+     .type = OPTION_TEXT,
+     .value = "FOLDER",
+     .doc = "get: the data folder (default: $VITTM_DATA, else ~/.cache/vittm)"},
+    OPTION_FORMAT,
+    {0}};
+
+static const char *state_text(const struct import_entry *e)
+{
+    static const char *const texts[] = {
+        [IMPORT_BUILT_IN] = "built in",
+        [IMPORT_FOUND] = "here",
+        [IMPORT_MISSING] = "missing",
+        [IMPORT_USER] = "your own",
+    };
+    return texts[e->state];
+}
+
+static void add_entry(struct rows *r, const struct import_entry *e)
+{
+    const struct dataset_kind *k = e->kind;
+    struct rows_cell *cell = rows_append(r);
+    rows_set_text(r, &cell[0], k->choice.name);
+    rows_set_text(r, &cell[1], state_text(e));
+    if (k->known_classes > 0)
+        rows_set_integer(&cell[2], k->known_classes);
+    if (k->train_images > 0)
+        rows_set_integer(&cell[3], k->train_images);
+    if (k->val_images > 0)
+        rows_set_integer(&cell[4], k->val_images);
+    rows_set_text(r, &cell[5], e->state == IMPORT_FOUND ? e->path : k->choice.doc);
+}
+
+static int list(const struct args *a, struct error *err)
+{
+    static const char *const names[] = {"dataset", "state", "classes", "train", "val", "about"};
+    struct rows *r = rows_new(6, names);
+    struct import_entry e;
+    for (int i = 0; import_list(i, &e); i++)
+        add_entry(r, &e);
+    return cli_print(a, r, NULL, err);
+}
+
+static const char *dataset_at(const void *ctx, int i)
+{
+    (void)ctx;
+    const struct dataset_kind *k = dataset_kind_at(i);
+    return k != NULL ? k->choice.name : NULL;
+}
+
+static int get(const struct args *a, struct error *err)
+{
+    const char *name = a->operands[1];
+    if (dataset_kind_named(name) == NULL) {
+        const char *near = config_nearest(name, dataset_at, NULL);
+        if (near != NULL)
+            return error_set(err, "unknown data set %s (did you mean %s?)", name, near);
+        return error_set(err, "unknown data set %s (`vittm data list` names them)", name);
+    }
+    char where[4096] = "";
+    if (import_get(name, args_text(a, "from"), args_text(a, "to"), where, sizeof where, err) != 0)
+        return -1;
+    printf("%s\n", where);
+    return EXIT_FINE;
+}
+
+static int check_safetensors(const char *path, struct error *err)
+{
+    struct safetensors s;
+    if (safetensors_open(&s, path, err) != 0)
+        return -1;
+    safetensors_close(&s);
+    return 0;
+}
+
+static void print_bad(void *ctx, const char *file, const char *reason)
+{
+    (void)ctx;
+    printf("%s: %s\n", file, reason);
+}
+
+static int check(const struct args *a, struct error *err)
+{
+    static const struct import_checker extra[] = {{".safetensors", check_safetensors}, {0}};
+    struct import_counts n = {0};
+    if (import_check(a->operands[1], extra, print_bad, NULL, &n, err) != 0)
+        return -1;
+    fprintf(stderr,
+            "%" PRId64 " files: %" PRId64 " good, %" PRId64 " bad, %" PRId64
+            " of no known kind; %" PRId64 " images, %" PRId64 " records\n",
+            n.files, n.good, n.bad, n.other, n.images, n.records);
+    return n.bad > 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static const struct {
+    const char *name;
+    int operands;
+    int (*run)(const struct args *a, struct error *err);
+} actions[] = {{"list", 1, list}, {"get", 2, get}, {"check", 2, check}};
+
+enum { ACTIONS = sizeof actions / sizeof actions[0] };
+
+static const char *action_name(int i)
+{
+    return i < ACTIONS ? actions[i].name : NULL;
+}
+
+static const char *action_at(const void *ctx, int i)
+{
+    (void)ctx;
+    return action_name(i);
+}
+
+static int run(const struct args *a, struct error *err)
+{
+    const char *name = a->operands[0];
+    for (int i = 0; i < ACTIONS; i++) {
+        if (strcmp(actions[i].name, name) != 0)
+            continue;
+        if (a->n_operands != actions[i].operands)
+            return error_set(err, "%s takes %s argument: vittm data %s", name,
+                             actions[i].operands == 1 ? "no further" : "one", a->command->operands);
+        return actions[i].run(a, err);
+    }
+    const char *near = config_nearest(name, action_at, NULL);
+    return error_set(err, "unknown action %s (%s%s%s)", name, near != NULL ? "did you mean " : "",
+                     near != NULL ? near : "list, get or check", near != NULL ? "?" : "");
+}
+
+const struct command command_data = {
+    .name = "data",
+    .group = "Parts",
+    .summary = "data sets: which are here, bring one in, check files",
+    .operands = "list | get NAME | check PATH",
+    .min_operands = 1,
+    .max_operands = 2,
+    .operand_kind = OPERAND_WORD,
+    .word = action_name,
+    .options = options,
+    .details =
+        "check reads every file under PATH to its end, prints one line for each bad one, and "
+        "exits 1 if there is any.",
+    .run = run,
+};
