@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <ftw.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/store.h"
 #include "results/maintain.h"
@@ -44,23 +42,17 @@ static void remove_folder(const char *path)
     strbuf_release(&mark);
 }
 
-static void remove_folders(const struct rows *rows, const char *database)
+static void remove_folders(const struct rows *rows, const struct store *s)
 {
-    char *copy = mem_strdup(database);
-    const char *home = dirname(copy);
     int column = rows_column(rows, "folder");
     for (size_t i = 0; column >= 0 && i < rows->count; i++) {
         const struct rows_cell *cell = rows_cell(rows, i, (size_t)column);
         if (cell->type != ROWS_TEXT || cell->text[0] == 0)
             continue;
-        struct strbuf path = STRBUF_INIT;
-        if (cell->text[0] != '/')
-            strbuf_addf(&path, "%s/", home);
-        strbuf_adds(&path, cell->text);
-        remove_folder(path.text);
-        strbuf_release(&path);
+        char *path = cli_run_folder(s, cell->text);
+        remove_folder(path);
+        free(path);
     }
-    free(copy);
 }
 
 static int run(const struct args *a, struct error *err)
@@ -71,7 +63,7 @@ static int run(const struct args *a, struct error *err)
         return -1;
     struct rows *rows = store_gc(s, args_flag(a, "done"), dry, err);
     if (rows != NULL && !dry)
-        remove_folders(rows, store_path(s));
+        remove_folders(rows, s);
     int rc = cli_print(a, rows, "nothing to remove", err);
     store_close(s);
     return rc;

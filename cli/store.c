@@ -1,9 +1,12 @@
 #include "cli/store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
 #include "cli/command.h"
 
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err)
@@ -56,4 +59,16 @@ int cli_print_to(const struct args *a, struct rows *rows, const char *nothing, s
     free(text);
     rows_free(rows);
     return rc == 0 ? EXIT_FINE : -1;
+}
+
+char *cli_run_folder(const struct store *s, const char *folder)
+{
+    if (folder[0] == '/')
+        return mem_strdup(folder);
+    const char *database = store_path(s);
+    const char *slash = strrchr(database, '/');
+    struct strbuf path = STRBUF_INIT;
+    strbuf_add(&path, database, slash != NULL ? (size_t)(slash - database) + 1 : 0);
+    strbuf_adds(&path, folder);
+    return strbuf_detach(&path);
 }

@@ -18,4 +18,8 @@ int cli_print(const struct args *a, struct rows *rows, const char *nothing, stru
 /* The same into the file of --output (OPTION_OUTPUT), which is replaced whole, or to stdout. */
 int cli_print_to(const struct args *a, struct rows *rows, const char *nothing, struct error *err);
 
+/* The path of a run's folder: it is stored relative to the database's folder, or absolute. The
+ * caller frees. */
+char *cli_run_folder(const struct store *s, const char *folder);
+
 #endif
