@@ -1,0 +1,207 @@
+/* vittm plan: every cell of an experiment with its exact costs; runs nothing. */
+#include "cli/command.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "cli/cost.h"
+#include "cli/models.h"
+#include "cli/schema.h"
+#include "cli/store.h"
+#include "results/query.h"
+#include "runner/experiment.h"
+
+static const struct option_spec options[] = {
+    {.name = "only",
+     .type = OPTION_TEXT,
+     .value = "EXPR",
+     .doc = "only cells for which this holds: \"model.rw_head == linear\""},
+    {.name = "many", .doc = "allow more than 100,000 runs"},
+    OPTION_FORMAT,
+    OPTION_OUTPUT,
+    OPTION_DB,
+    {0}};
+
+/* Seconds that a run of this cell took per MAC and epoch on earlier runs of the same data; NAN
+ * where there are none. */
+static double seconds_per_work(struct store *s, const struct cell *c)
+{
+    struct error ignored = {0};
+    const char *dataset = config_text(c->config, "data.dataset");
+    const char *images = config_text(c->config, "data.train_size");
+    if (s == NULL || dataset == NULL || images == NULL)
+        return NAN;
+    struct rows *r =
+        store_query(s, &ignored,
+                    "SELECT sum(wall_s) / sum(\"cost/macs\" * \"train.epochs\") FROM v_runs"
+                    " WHERE state = 'done' AND \"data.dataset\" = ?1"
+                    " AND CAST(\"data.train_size\" AS TEXT) = ?2",
+                    "ss", dataset, images);
+    if (r == NULL)
+        return NAN; /* a database that has no such columns yet */
+    double rate = r->count > 0 ? rows_number(rows_cell(r, 0, 0)) : NAN;
+    rows_free(r);
+    return rate;
+}
+
+/* Seconds for all seeds of a cell, one after the other. */
+static double expected_s(struct store *s, const struct experiment *e, const struct cell *c)
+{
+    if (c->state != CELL_PLANNED || c->cost.macs < 0)
+        return NAN;
+    double work = (double)c->cost.macs * (double)config_int(c->config, "train.epochs");
+    return seconds_per_work(s, c) * work * e->n_seeds;
+}
+
+static void set_count(struct rows_cell *cell, int64_t value)
+{
+    if (value >= 0)
+        rows_set_integer(cell, value);
+}
+
+static struct rows *machine_rows(struct store *s, const struct experiment *e)
+{
+    static const char *const names[] = {"index",           "cell",   "label",
+                                        "state",           "params", "macs",
+                                        "macs_fvcore",     "flops",  "peak_train_bytes",
+                                        "peak_eval_bytes", "runs",   "expected_s",
+                                        "reason"};
+    struct rows *r = rows_new(sizeof names / sizeof names[0], names);
+    for (int i = 0; i < e->n_cells; i++) {
+        const struct cell *c = &e->cells[i];
+        double seconds = expected_s(s, e, c);
+        struct rows_cell *cell = rows_append(r);
+        rows_set_integer(&cell[0], c->index);
+        rows_set_text(r, &cell[1], c->id);
+        rows_set_text(r, &cell[2], c->label);
+        rows_set_text(r, &cell[3], cell_state_name(c->state));
+        set_count(&cell[4], c->cost.params);
+        set_count(&cell[5], c->cost.macs);
+        set_count(&cell[6], c->cost.macs_fvcore);
+        set_count(&cell[7], c->cost.flops);
+        set_count(&cell[8], c->cost.peak_train_bytes);
+        set_count(&cell[9], c->cost.peak_eval_bytes);
+        rows_set_integer(&cell[10], c->state == CELL_PLANNED ? e->n_seeds : 0);
+        if (isfinite(seconds))
+            rows_set_real(&cell[11], seconds);
+        rows_set_text(r, &cell[12], c->reason);
+    }
+    return r;
+}
+
+/* 1234567 as "1.23 M". */
+static void set_short(struct rows *r, struct rows_cell *cell, int64_t value, const char *unit)
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+    double shown = (double)value;
+    int p = 0;
+    if (value < 0)
+        return;
+    while (shown >= 999.5 && p < 4) {
+        shown /= 1000;
+        p++;
+    }
+    int decimals = p == 0 ? 0 : shown < 9.995 ? 2 : shown < 99.95 ? 1 : 0;
+    rows_set_format(r, cell, "%.*f %s%s", decimals, shown, prefixes[p], unit);
+}
+
+static struct rows *human_rows(struct store *s, const struct experiment *e)
+{
+    static const char *const names[] = {"cell", "params", "MACs", "memory", "time", "note"};
+    struct rows *r = rows_new(sizeof names / sizeof names[0], names);
+    for (int i = 0; i < e->n_cells; i++) {
+        const struct cell *c = &e->cells[i];
+        double seconds = expected_s(s, e, c);
+        char text[32];
+        struct rows_cell *cell = rows_append(r);
+        rows_set_text(r, &cell[0], c->label != NULL && c->label[0] ? c->label : e->name);
+        set_short(r, &cell[1], c->cost.params, "");
+        set_short(r, &cell[2], c->cost.macs, "");
+        set_short(r, &cell[3], c->cost.peak_train_bytes, "B");
+        if (isfinite(seconds))
+            rows_set_text(r, &cell[4], clock_format(seconds, text, sizeof text));
+        if (c->state != CELL_PLANNED)
+            rows_set_format(r, &cell[5], "%s: %s", cell_state_name(c->state),
+                            c->reason != NULL ? c->reason : "");
+    }
+    return r;
+}
+
+static void say_total(struct store *s, const struct experiment *e)
+{
+    double total = 0;
+    for (int i = 0; i < e->n_cells; i++)
+        if (e->cells[i].state == CELL_PLANNED)
+            total += expected_s(s, e, &e->cells[i]);
+    fprintf(stderr, "%d cells x %d seeds = %d runs; %d excluded, %d refused, %d folded",
+            e->n_planned, e->n_seeds, e->n_planned * e->n_seeds, e->n_excluded, e->n_refused,
+            e->n_folded);
+    char text[32];
+    if (e->n_planned > 0 && isfinite(total))
+        fprintf(stderr, "; about %s one at a time\n", clock_format(total, text, sizeof text));
+    else
+        fprintf(stderr, "; no finished runs on this data yet to expect the time from\n");
+}
+
+/* The database, if there is one already: only the expected time needs it. */
+static struct store *open_if_there(const struct args *a)
+{
+    struct error ignored = {0};
+    return file_exists(args_db(a)) ? cli_store_open(a, STORE_READ, &ignored) : NULL;
+}
+
+static int print(const struct args *a, const struct experiment *e, struct error *err)
+{
+    struct store *s = open_if_there(a);
+    int human = strcmp(args_text(a, "format"), "table") == 0;
+    int rc = cli_print_to(a, human ? human_rows(s, e) : machine_rows(s, e), "no cells", err);
+    if (rc == EXIT_FINE)
+        say_total(s, e);
+    store_close(s);
+    return rc == EXIT_FINE && e->n_planned == 0 ? EXIT_USAGE : rc;
+}
+
+static int run(const struct args *a, struct error *err)
+{
+    struct arena arena = {0};
+    struct experiment_source source = {cli_schema(), models_roots(&arena)};
+    struct experiment e = {0};
+    int rc = experiment_load(&e, &source, a->operands[0], a->overrides, a->n_overrides, err);
+    if (rc == 0) {
+        rc = experiment_expand(&e, &cli_cost_model, args_flag(a, "many"), err);
+        if (rc == 0 && args_text(a, "only") != NULL &&
+            experiment_select(&e, args_text(a, "only"), err) < 0)
+            rc = -1;
+        if (rc == 0)
+            rc = print(a, &e, err);
+        experiment_release(&e);
+    }
+    arena_release(&arena);
+    return rc;
+}
+
+const struct command command_plan = {
+    .name = "plan",
+    .group = "Experiments",
+    .summary = "every cell with its parameters, MACs, memory, expected time; runs nothing",
+    .operands = "FILE.yaml [key=value …]",
+    .min_operands = 1,
+    .max_operands = 1,
+    .operand_kind = OPERAND_FILE,
+    .flags = COMMAND_OVERRIDES,
+    .options = options,
+    .details =
+        "Also says which cells are excluded, refused or the same as another one, and why. MACs are "
+        "those of one image, memory is the peak of a training step, time is for all seeds of a "
+        "cell one after the other, expected from finished runs on the same data.",
+    .examples = "  vittm plan experiments/quick.yaml\n"
+                "  vittm plan experiments/quick.yaml model.dim=64,96,128 --format csv",
+    .run = run,
+};
