@@ -104,13 +104,15 @@ static void resample_means(const double *values, const size_t *offset, size_t n,
         size_t runs = offset[i + 1] - offset[i];
         double *p = points + i * (size_t)dims;
         for (int d = 0; d < dims; d++)
-            p[d] = runs ? 0 : NAN;
+            p[d] = 0;
         for (size_t k = 0; k < runs; k++) {
             const double *row =
                 values + (offset[i] + (size_t)rng_below(r, (int64_t)runs)) * (size_t)dims;
             for (int d = 0; d < dims; d++)
-                p[d] += row[d] / (double)runs;
+                p[d] += row[d];
         }
+        for (int d = 0; d < dims; d++) /* divided once: equal costs stay equal */
+            p[d] = runs ? p[d] / (double)runs : NAN;
     }
 }
 
