@@ -46,7 +46,7 @@ VARIANTS := portable avx2 avx512 judge
 else
 VARIANTS := portable judge
 endif
-KERNEL_CFLAGS   := $(COMMON) -O3 -ffp-contract=fast -fopenmp $(EXTRA_CFLAGS)
+KERNEL_CFLAGS   := $(COMMON) -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp $(EXTRA_CFLAGS)
 KERNEL_portable := -DKERNEL_VARIANT=portable -DKERNEL_REAL=float
 KERNEL_avx2     := -DKERNEL_VARIANT=avx2 -DKERNEL_REAL=float -march=x86-64-v3
 KERNEL_avx512   := -DKERNEL_VARIANT=avx512 -DKERNEL_REAL=float -march=x86-64-v4

@@ -1,0 +1,24 @@
+/* The table of this variant. */
+#include "backend/cpu/kernels/kernel.h"
+
+struct kernel_memory KERNEL(no_memory)(const struct node *n)
+{
+    (void)n;
+    return (struct kernel_memory){0};
+}
+
+static const struct kernel kernels[] = {
+#define KERNEL_ROW(name, memory) {#name, KERNEL(name), KERNEL(memory##_memory)},
+#include "backend/cpu/kernels/kernels.def"
+#undef KERNEL_ROW
+};
+
+#define KERNEL_TABLE KERNEL_PASTE(kernel_, table, KERNEL_VARIANT)
+
+extern const struct kernel_table KERNEL_TABLE;
+const struct kernel_table KERNEL_TABLE = {
+    .variant = KERNEL_TEXT(KERNEL_VARIANT),
+    .value_size = sizeof(real),
+    .kernels = kernels,
+    .n_kernels = sizeof kernels / sizeof *kernels,
+};
