@@ -1,4 +1,5 @@
-/* Cross attention with normalised queries, keys and values (all heads together, after the projection). */
+/* Cross attention with normalised queries, keys and values (all heads together, after the
+ * projection). */
 #include "heads/head.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
-/* Read-write heads: how one token stream reads from another. A head takes the tokens to read from (source) and
- * the tokens that ask (query) and makes one new vector for each query token. The same member serves as read
- * head (source memory, query process) and as write head (source process, query memory), with weights of its
- * own for each layer and direction.
+/* Read-write heads: how one token stream reads from another. A head takes the tokens to read from
+ * (source) and the tokens that ask (query) and makes one new vector for each query token. The same
+ * member serves as read head (source memory, query process) and as write head (source process,
+ * query memory), with weights of its own for each layer and direction.
  *
  * To add one: heads/NAME.c with a struct head head_NAME, and a line in heads.def. */
 #ifndef HEADS_HEAD_H

@@ -1,8 +1,10 @@
-/* Latent attention: source tokens are gathered into latent slots, which the query tokens read; the raw source is
- * the value. One head, no projections. */
+/* Latent attention: source tokens are gathered into latent slots, which the query tokens read; the
+ * raw source is the value. One head, no projections. */
 #include "heads/head.h"
 
-enum { BOTTLENECK = 64 }; /* hidden width of both MLPs, whatever the model's width (authors' code) */
+enum {
+    BOTTLENECK = 64
+}; /* hidden width of both MLPs, whatever the model's width (authors' code) */
 
 static struct tensor *build(struct builder *b, struct tensor *source, struct tensor *query)
 {

@@ -1,5 +1,6 @@
-/* Latent cross attention (the paper's "Latent Attn."): keys are softmaxed over the source tokens and queries over
- * the latent channels of each head, so the product is linear in the number of tokens. */
+/* Latent cross attention (the paper's "Latent Attn."): keys are softmaxed over the source tokens
+ * and queries over the latent channels of each head, so the product is linear in the number of
+ * tokens. */
 #include "heads/head.h"
 
 static struct tensor *project(struct builder *b, const char *name, const char *norm,
@@ -12,8 +13,7 @@ static struct tensor *project(struct builder *b, const char *name, const char *n
 static struct tensor *softmax_by_head(struct builder *b, struct tensor *x, int heads)
 {
     struct shape s = x->shape;
-    struct tensor *split =
-        op_reshape(b->g, x, SHAPE(s.dim[0], s.dim[1], heads, s.dim[2] / heads));
+    struct tensor *split = op_reshape(b->g, x, SHAPE(s.dim[0], s.dim[1], heads, s.dim[2] / heads));
     return op_reshape(b->g, op_softmax(b->g, split, -1), s);
 }
 

@@ -1,5 +1,5 @@
-/* Token summary (ViTTM section 3.2, after the token summarisation of Ryoo et al. 2023): each new token is a learned
- * mixture of all source and query tokens. */
+/* Token summary (ViTTM section 3.2, after the token summarisation of Ryoo et al. 2023): each new
+ * token is a learned mixture of all source and query tokens. */
 #include "heads/head.h"
 
 static struct tensor *build(struct builder *b, struct tensor *source, struct tensor *query)

@@ -11,10 +11,11 @@ struct memory_block {
     struct config_choice choice;
     const char *paper;
     int changes_tokens; /* the write head sees another number of memory tokens than the read head */
-    /* After the read: what the write head will see as memory. memory (B,T,C) -> (B,T',C). NULL: unchanged. */
+    /* After the read: what the write head will see as memory. memory (B,T,C) -> (B,T',C). NULL:
+     * unchanged. */
     struct tensor *(*before_write)(struct builder *b, int64_t layer, struct tensor *memory);
-    /* After the write: written (B,T',C), and the memory as it was after the read, kept (B,T,C) -> (B,T,C).
-     * NULL: unchanged. */
+    /* After the write: written (B,T',C), and the memory as it was after the read, kept (B,T,C) ->
+     * (B,T,C). NULL: unchanged. */
     struct tensor *(*after_write)(struct builder *b, int64_t layer, struct tensor *written,
                                   struct tensor *kept);
 };

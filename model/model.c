@@ -98,8 +98,7 @@ static void add_loss(struct builder *b, const struct model_options *o, struct mo
 static void name_logits(struct graph *g, const struct model_io *io)
 {
     for (int i = 0; i < io->n_logits; i++)
-        graph_output(g, arena_printf(&g->arena, "output/%s", io->logits_names[i]),
-                     io->logits[i]);
+        graph_output(g, arena_printf(&g->arena, "output/%s", io->logits_names[i]), io->logits[i]);
 }
 
 struct graph *model_build(const struct config *c, const struct model_options *o,
@@ -107,13 +106,15 @@ struct graph *model_build(const struct config *c, const struct model_options *o,
 {
     const struct model *m = (const struct model *)config_choice(c, "model.family");
     struct graph *g = graph_new();
-    struct builder b = {.g = g, .c = c, .batch = o->batch, .training = o->training,
+    struct builder b = {.g = g,
+                        .c = c,
+                        .batch = o->batch,
+                        .training = o->training,
                         .token_outputs = o->token_outputs};
     int64_t side = config_int(c, "model.image_size");
     *io = (struct model_io){0};
-    io->image = graph_input(g, "input",
-                            SHAPE(o->batch, config_int(c, "model.channels"), side, side),
-                            TENSOR_VALUE);
+    io->image = graph_input(
+        g, "input", SHAPE(o->batch, config_int(c, "model.channels"), side, side), TENSOR_VALUE);
     m->build(&b, io);
     if (!graph_failed(g, NULL)) {
         name_logits(g, io);

@@ -12,24 +12,26 @@ struct error;
 
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
-    struct tensor *image;   /* input "input", (B, channels, S, S), normalised */
-    struct tensor *target;  /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
-    /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits"; the first is the
-     * one that papers report. */
+    struct tensor *image; /* input "input", (B, channels, S, S), normalised */
+    struct tensor
+        *target; /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
+    /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits";
+     * the first is the one that papers report. */
     struct tensor *logits[MODEL_HEADS_MAX];
     const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory_logits", "process_logits" */
     int n_logits;
-    struct tensor *loss;    /* output "loss", the sum over heads; NULL without a loss */
+    struct tensor *loss; /* output "loss", the sum over heads; NULL without a loss */
 };
 
-/* One family. build makes the forward pass from b's graph and configuration and fills io's image and logits. */
+/* One family. build makes the forward pass from b's graph and configuration and fills io's image
+ * and logits. */
 struct model {
-    struct config_choice choice;  /* name, doc and the keys that only this family reads */
+    struct config_choice choice; /* name, doc and the keys that only this family reads */
     const char *paper;
     void (*build)(struct builder *b, struct model_io *io);
 };
 
-const struct model *model_at(int i);           /* NULL past the last */
+const struct model *model_at(int i); /* NULL past the last */
 const struct config_choice *model_choice(int i);
 
 /* Root table of the schema: model.family and the keys that every family reads. */
@@ -37,16 +39,16 @@ extern const struct config_key model_keys[];
 
 struct model_options {
     int64_t batch;
-    int with_loss;     /* add targets and the loss */
-    int soft_targets;  /* targets are (B, K) values */
-    int training;      /* stochastic depth is active */
+    int with_loss;    /* add targets and the loss */
+    int soft_targets; /* targets are (B, K) values */
+    int training;     /* stochastic depth is active */
     double smoothing;
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
                         * "output/process_tokens" */
 };
 
-/* Builds the configured model. Returns the graph (the caller's, or plan_compile's), or NULL with the reason:
- * an impossible combination is refused here, before anything is allocated. */
+/* Builds the configured model. Returns the graph (the caller's, or plan_compile's), or NULL with
+ * the reason: an impossible combination is refused here, before anything is allocated. */
 struct graph *model_build(const struct config *c, const struct model_options *o,
                           struct model_io *io, struct error *err);
 

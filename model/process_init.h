@@ -10,8 +10,8 @@
 struct process_init {
     struct config_choice choice;
     const char *paper;
-    /* image (B,c,S,S) and the memory's patch embedding before its position embedding (B,T,C), a grid of
-     * side x side -> process tokens before their position embedding (B,K,C). */
+    /* image (B,c,S,S) and the memory's patch embedding before its position embedding (B,T,C), a
+     * grid of side x side -> process tokens before their position embedding (B,K,C). */
     struct tensor *(*build)(struct builder *b, struct tensor *image, struct tensor *memory,
                             int64_t side);
 };

@@ -1,4 +1,5 @@
-/* Process tokens from larger patches of the image: the only initialisation that the published scripts reach. */
+/* Process tokens from larger patches of the image: the only initialisation that the published
+ * scripts reach. */
 #include "model/process_init.h"
 
 static const struct config_key keys[] = {

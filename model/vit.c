@@ -50,12 +50,12 @@ static struct tensor *embed(struct builder *b, struct tensor *image, int class_t
     struct graph *g = b->g;
     int64_t dim = config_int(b->c, "model.dim");
     int bare_class = config_bool(b->c, "model.no_embed_class");
-    struct tensor *x = nn_patch_embed(b, "patch_embed", image, config_int(b->c, "model.patch"),
-                                      dim, PATCH_TORCH); /* (B,n,C) */
+    struct tensor *x = nn_patch_embed(b, "patch_embed", image, config_int(b->c, "model.patch"), dim,
+                                      PATCH_TORCH); /* (B,n,C) */
     if (!class_token)
         return nn_pos_embed(b, "pos_embed", x);
-    struct tensor *token = nn_param(b, "cls_token", SHAPE(1, 1, dim),
-                                    (struct init){INIT_NORMAL, 1e-6});
+    struct tensor *token =
+        nn_param(b, "cls_token", SHAPE(1, 1, dim), (struct init){INIT_NORMAL, 1e-6});
     token = op_repeat(g, token, b->batch); /* (B,1,C) */
     if (bare_class)
         x = nn_pos_embed(b, "pos_embed", x);
@@ -76,9 +76,8 @@ static void build(struct builder *b, struct model_io *io)
     }
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio"),
-                              .layer_scale = config_bool(c, "model.layer_scale")
-                                                 ? LAYER_SCALE_INIT
-                                                 : 0};
+                              .layer_scale =
+                                  config_bool(c, "model.layer_scale") ? LAYER_SCALE_INIT : 0};
     struct tensor *x = embed(b, io->image, class_token);
     for (int64_t i = 0; i < depth; i++) {
         char name[32];
@@ -91,8 +90,7 @@ static void build(struct builder *b, struct model_io *io)
         x = nn_layer_norm(b, "norm", x, NN_EPS_TIMM);
         pooled = op_reshape(g, op_slice(g, x, 1, 0, 1), SHAPE(b->batch, dim));
     } else {
-        struct tensor *patches =
-            class_token ? op_slice(g, x, 1, 1, x->shape.dim[1] - 1) : x;
+        struct tensor *patches = class_token ? op_slice(g, x, 1, 1, x->shape.dim[1] - 1) : x;
         pooled = nn_layer_norm(b, "fc_norm", op_mean_tokens(g, patches), NN_EPS_TIMM);
     }
     if (b->token_outputs)

@@ -1,9 +1,9 @@
-/* ViTTM, the Vision Token Turing Machine (Jajal et al. 2025): few process tokens go through the encoder blocks and
- * read from and write to many memory tokens at every layer.
+/* ViTTM, the Vision Token Turing Machine (Jajal et al. 2025): few process tokens go through the
+ * encoder blocks and read from and write to many memory tokens at every layer.
  *
- * The order of norms, reads and writes is the authors' code's: both streams are normalised, with one set of
- * weights, before the read and again before the write, and the norms replace the streams, so no un-normalised
- * path crosses a layer. */
+ * The order of norms, reads and writes is the authors' code's: both streams are normalised, with
+ * one set of weights, before the read and again before the write, and the norms replace the
+ * streams, so no un-normalised path crosses a layer. */
 #include "fusion/fusion.h"
 #include "heads/head.h"
 #include "model/memory_block.h"
@@ -45,7 +45,8 @@ static const struct config_key keys[] = {
      .fallback = "16",
      .min = 1,
      .max = 1024,
-     .doc = "patch of the ViT that the authors' class derives from: sizes its unused tables, and its patch "
+     .doc = "patch of the ViT that the authors' class derives from: sizes its unused tables, and "
+            "its patch "
             "embedding is the memory's where both patches agree"},
     {0},
 };
@@ -125,12 +126,13 @@ static int compatible(struct builder *b, const struct parts *p)
     if (!p->memory_block->changes_tokens)
         return 1;
     if (p->head->fixed_tokens || p->fusion->fixed_tokens) {
-        graph_refuse(b->g,
-                     "model.%s %s needs a fixed number of memory tokens, which model.memory_block %s "
-                     "changes before the write",
-                     p->head->fixed_tokens ? "rw_head" : "fusion",
-                     p->head->fixed_tokens ? p->head->choice.name : p->fusion->choice.name,
-                     p->memory_block->choice.name);
+        graph_refuse(
+            b->g,
+            "model.%s %s needs a fixed number of memory tokens, which model.memory_block %s "
+            "changes before the write",
+            p->head->fixed_tokens ? "rw_head" : "fusion",
+            p->head->fixed_tokens ? p->head->choice.name : p->fusion->choice.name,
+            p->memory_block->choice.name);
         return 0;
     }
     return 1;

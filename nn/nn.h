@@ -1,8 +1,9 @@
 /* The builder and the layers that all models share.
  *
- * A layer takes tensors and returns tensors; sizes come from the tensors handed in. name is the layer's path
- * below the current scope, and parameters are named as timm and the authors name them: nn_linear(b, "qkv", …)
- * inside the scope "blocks.0.attn" owns blocks.0.attn.qkv.weight and .bias. */
+ * A layer takes tensors and returns tensors; sizes come from the tensors handed in. name is the
+ * layer's path below the current scope, and parameters are named as timm and the authors name them:
+ * nn_linear(b, "qkv", …) inside the scope "blocks.0.attn" owns blocks.0.attn.qkv.weight and .bias.
+ */
 #ifndef NN_NN_H
 #define NN_NN_H
 
@@ -18,13 +19,13 @@ struct builder {
     int token_outputs; /* name the final tokens as results */
 };
 
-/* LayerNorm's epsilon: 1e-6 in blocks, stream and final norms (timm), 1e-5 inside read-write heads and memory
- * blocks (torch's default in the authors' code). */
+/* LayerNorm's epsilon: 1e-6 in blocks, stream and final norms (timm), 1e-5 inside read-write heads
+ * and memory blocks (torch's default in the authors' code). */
 #define NN_EPS_TIMM  1e-6
 #define NN_EPS_TORCH 1e-5
 
-/* Weights of linear layers: normal with deviation 0.02, bias 0 (timm's trunc_normal_, which in effect does not
- * truncate). */
+/* Weights of linear layers: normal with deviation 0.02, bias 0 (timm's trunc_normal_, which in
+ * effect does not truncate). */
 extern const struct init nn_normal_002, nn_zero, nn_one;
 
 /* Layer paths: nn_push(b, "blocks.%d", i) … nn_pop(b, old). */
@@ -51,12 +52,13 @@ struct tensor *nn_mlp(struct builder *b, const char *name, struct tensor *x, int
 /* The authors' hidden width: int(dim * ratio). */
 int64_t nn_hidden(int64_t dim, double ratio);
 
-/* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C). */
+/* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C).
+ */
 struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x, int heads);
 
-/* Pre-norm encoder block (Dosovitskiy et al. 2021): x + LS1(attn(LN1 x)), then + LS2(mlp(LN2 x)). Stochastic depth
- * with the given rate on both branches. layer_scale > 0: learned gains of that initial value (Touvron et al.
- * 2021). */
+/* Pre-norm encoder block (Dosovitskiy et al. 2021): x + LS1(attn(LN1 x)), then + LS2(mlp(LN2 x)).
+ * Stochastic depth with the given rate on both branches. layer_scale > 0: learned gains of that
+ * initial value (Touvron et al. 2021). */
 struct block_options {
     int heads;
     double mlp_ratio, drop_path, layer_scale;
@@ -67,10 +69,11 @@ struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
 /* Block i of depth with the family's rates: drop path rises linearly from 0 to rate. */
 double nn_drop_rate(double rate, int64_t i, int64_t depth);
 
-/* Patch embedding: image (B,c,S,S) -> (B, (S/p)^2, dim); a convolution with kernel and stride p (name.proj). */
+/* Patch embedding: image (B,c,S,S) -> (B, (S/p)^2, dim); a convolution with kernel and stride p
+ * (name.proj). */
 enum patch_init {
-    PATCH_TORCH,  /* weight and bias uniform in +-1 / sqrt(c p^2) */
-    PATCH_XAVIER  /* weight uniform in +-sqrt(6 / ((c + dim) p^2)), bias 0: the process embedder */
+    PATCH_TORCH, /* weight and bias uniform in +-1 / sqrt(c p^2) */
+    PATCH_XAVIER /* weight uniform in +-sqrt(6 / ((c + dim) p^2)), bias 0: the process embedder */
 };
 struct tensor *nn_patch_embed(struct builder *b, const char *name, struct tensor *image,
                               int64_t patch, int64_t dim, enum patch_init init);
@@ -80,7 +83,8 @@ void nn_unused_patch_embed(struct builder *b, const char *name, int64_t channels
 /* x (B,N,C) plus a learned table [1,N,C]. */
 struct tensor *nn_pos_embed(struct builder *b, const char *name, struct tensor *x);
 
-/* Splits a width over heads, or refuses with the nearest widths that would do. Returns 1 if it fits. */
+/* Splits a width over heads, or refuses with the nearest widths that would do. Returns 1 if it
+ * fits. */
 int nn_check_heads(struct builder *b, const char *key, int64_t width, int heads);
 
 #endif

@@ -1,7 +1,8 @@
-/* Reverse-mode differentiation, graph to graph: one rule an op, applied to the nodes in reverse order.
+/* Reverse-mode differentiation, graph to graph: one rule an op, applied to the nodes in reverse
+ * order.
  *
- * A region with REGION_RECOMPUTE is computed again just before its gradients: the rules of its nodes see the
- * copy's tensors, so the forward pass keeps nothing of its inside alive. */
+ * A region with REGION_RECOMPUTE is computed again just before its gradients: the rules of its
+ * nodes see the copy's tensors, so the forward pass keeps nothing of its inside alive. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 #include "tensor/ops/ops.h"
@@ -11,11 +12,11 @@
 
 struct sweep {
     struct graph *g;
-    struct tensor **grads;  /* by tensor id */
-    struct tensor **again;  /* recomputed counterpart by tensor id, or NULL */
-    int n;                  /* tensors and nodes of the forward pass */
+    struct tensor **grads; /* by tensor id */
+    struct tensor **again; /* recomputed counterpart by tensor id, or NULL */
+    int n;                 /* tensors and nodes of the forward pass */
     int n_nodes;
-    int region;             /* the region that again belongs to */
+    int region; /* the region that again belongs to */
 };
 
 static struct tensor *recomputed(const struct sweep *s, struct tensor *t)
@@ -65,8 +66,7 @@ static void differentiate(struct sweep *s, const struct node *n)
         return;
     if (!n->op->grad)
         BUG("op %s at %s has no gradient rule", n->op->name, n->scope);
-    if (n->region && s->g->region_policies[n->region] == REGION_RECOMPUTE &&
-        n->region != s->region)
+    if (n->region && s->g->region_policies[n->region] == REGION_RECOMPUTE && n->region != s->region)
         recompute_region(s, n->region);
 
     struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);

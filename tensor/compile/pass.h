@@ -1,5 +1,5 @@
-/* The passes of plan_compile; included by tensor/compile/ only. Each works on the graph in place and returns -1
- * with the reason where it refuses. */
+/* The passes of plan_compile; included by tensor/compile/ only. Each works on the graph in place
+ * and returns -1 with the reason where it refuses. */
 #ifndef TENSOR_COMPILE_PASS_H
 #define TENSOR_COMPILE_PASS_H
 
@@ -8,8 +8,8 @@
 /* Expands every fused op that the backend lacks, alone or through its gradient op. */
 int pass_lower(struct graph *g, const struct capability *backend, struct error *err);
 
-/* Appends the gradient of loss. grads[id] is the gradient of each tensor that had one when called (the
- * caller's array, n entries, zeroed). */
+/* Appends the gradient of loss. grads[id] is the gradient of each tensor that had one when called
+ * (the caller's array, n entries, zeroed). */
 int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
                   struct error *err);
 

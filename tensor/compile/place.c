@@ -1,9 +1,9 @@
 /* Placing: an address for every tensor.
  *
- * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which lives from
- * the step that writes it first to the step that reads it last. Storages of the arena are placed largest first
- * at the lowest offset that is free during their life. Parameters, their gradients, inputs, constants, state
- * and results have fixed places in the static block. */
+ * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which
+ * lives from the step that writes it first to the step that reads it last. Storages of the arena
+ * are placed largest first at the lowest offset that is free during their life. Parameters, their
+ * gradients, inputs, constants, state and results have fixed places in the static block. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 
@@ -11,16 +11,16 @@
 #include <string.h>
 
 struct storage {
-    int first, last;   /* steps; first is -1 for leaves */
+    int first, last; /* steps; first is -1 for leaves */
     size_t bytes, offset;
     enum plan_block block;
-    int fixed;         /* offset is decided */
+    int fixed; /* offset is decided */
 };
 
 struct placer {
     struct plan *p;
     const struct graph *g;
-    int *root;               /* tensor id -> storage index; -1: dead tensor */
+    int *root; /* tensor id -> storage index; -1: dead tensor */
     struct storage *s;
     int n;
     size_t static_bytes;
@@ -48,8 +48,8 @@ static size_t reserve_static(struct placer *pl, size_t bytes)
 static int new_storage(struct placer *pl, const struct tensor *t, int step)
 {
     struct storage *s = &pl->s[pl->n];
-    *s = (struct storage){.first = step, .last = step, .bytes = tensor_bytes(pl->p, t),
-                          .block = PLAN_ARENA};
+    *s = (struct storage){
+        .first = step, .last = step, .bytes = tensor_bytes(pl->p, t), .block = PLAN_ARENA};
     pl->root[t->id] = pl->n;
     return pl->n++;
 }
@@ -127,8 +127,8 @@ static void make_storages(struct placer *pl)
     }
 }
 
-/* May output 0 of n take the memory of input k? The storage must die here, and no other input may show it in
- * another arrangement. */
+/* May output 0 of n take the memory of input k? The storage must die here, and no other input may
+ * show it in another arrangement. */
 static int may_overwrite(const struct placer *pl, const struct node *n, int k)
 {
     const struct storage *to = &pl->s[pl->root[n->out[0]->id]];
@@ -216,8 +216,7 @@ static void place_arena(struct placer *pl, int no_reuse)
             order[n++] = &pl->s[i];
     qsort(order, (size_t)n, sizeof *order, larger_first);
     for (int i = 0; i < n; i++) {
-        order[i]->offset =
-            no_reuse ? p->arena_bytes : lowest_gap(p, order[i], order, i, busy);
+        order[i]->offset = no_reuse ? p->arena_bytes : lowest_gap(p, order[i], order, i, busy);
         size_t end = order[i]->offset + aligned(p, order[i]->bytes);
         if (end > p->arena_bytes)
             p->arena_bytes = end;
@@ -231,7 +230,9 @@ void pass_place(struct plan *p, const struct plan_options *options,
 {
     const struct graph *g = p->graph;
     size_t most = (size_t)g->n_tensors + (size_t)g->n_nodes;
-    struct placer pl = {.p = p, .g = g, .root = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
+    struct placer pl = {.p = p,
+                        .g = g,
+                        .root = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
                         .s = mem_zalloc(most, sizeof *pl.s)};
     for (int i = 0; i < g->n_tensors; i++)
         pl.root[i] = -1;
@@ -263,8 +264,7 @@ void pass_place(struct plan *p, const struct plan_options *options,
     p->places = mem_zalloc((size_t)g->n_tensors, sizeof *p->places);
     for (int i = 0; i < g->n_tensors; i++)
         if (pl.root[i] >= 0)
-            p->places[i] =
-                (struct placement){pl.s[pl.root[i]].block, pl.s[pl.root[i]].offset};
+            p->places[i] = (struct placement){pl.s[pl.root[i]].block, pl.s[pl.root[i]].offset};
     p->static_bytes = pl.static_bytes;
     free(scratch_storage);
     free(pl.root);

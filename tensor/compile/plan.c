@@ -30,8 +30,8 @@ static struct tensor *memory_of(struct tensor *t)
     return t;
 }
 
-/* A parameter's gradient is written straight into the flat segment, so it needs memory of its own: no leaf, not
- * another parameter's gradient, no result. */
+/* A parameter's gradient is written straight into the flat segment, so it needs memory of its own:
+ * no leaf, not another parameter's gradient, no result. */
 static struct tensor *own_memory(struct plan *p, struct tensor *d)
 {
     struct graph *g = p->graph;

@@ -1,9 +1,10 @@
-/* Compile: a graph becomes a plan, an ordered list of kernel calls with an address for every tensor.
+/* Compile: a graph becomes a plan, an ordered list of kernel calls with an address for every
+ * tensor.
  *
- * Passes, in order: check, lower (expand what the backend lacks), autograd, lower, prune, place. The plan keeps
- * the compiled graph and owns it. Two blocks of memory, both sized here:
- *   static  parameters, gradients, moments (each flat, in the same order), inputs, constants, results
- *   arena   everything else, placed by liveness; in place where a source dies */
+ * Passes, in order: check, lower (expand what the backend lacks), autograd, lower, prune, place.
+ * The plan keeps the compiled graph and owns it. Two blocks of memory, both sized here: static
+ * parameters, gradients, moments (each flat, in the same order), inputs, constants, results arena
+ * everything else, placed by liveness; in place where a source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 
@@ -17,24 +18,25 @@ struct strbuf;
 /* What compile needs to know of a backend. */
 struct capability {
     int (*has)(const void *ctx, const struct op *op);
-    size_t (*scratch)(const void *ctx, const struct node *n); /* bytes the kernel needs while it runs */
-    size_t value_size;   /* 4 or 8 */
+    size_t (*scratch)(const void *ctx,
+                      const struct node *n); /* bytes the kernel needs while it runs */
+    size_t value_size;                       /* 4 or 8 */
     const void *ctx;
 };
 
 struct plan_options {
-    const char *loss;    /* output to differentiate; NULL: forward only */
-    int optimizer;       /* append the gradient norm and AdamW (needs loss):
-                          * makes the input "train/hyper" and the output "train/norm_square" */
-    int keep_gradients;  /* name each parameter's gradient as an output "grad/NAME" */
-    int no_reuse;        /* every tensor gets its own place (tests: an oracle for the planner) */
+    const char *loss;   /* output to differentiate; NULL: forward only */
+    int optimizer;      /* append the gradient norm and AdamW (needs loss):
+                         * makes the input "train/hyper" and the output "train/norm_square" */
+    int keep_gradients; /* name each parameter's gradient as an output "grad/NAME" */
+    int no_reuse;       /* every tensor gets its own place (tests: an oracle for the planner) */
 };
 
 enum plan_block { PLAN_NONE, PLAN_STATIC, PLAN_ARENA };
 
 struct placement {
     enum plan_block block;
-    size_t offset;       /* bytes into the block */
+    size_t offset; /* bytes into the block */
 };
 
 struct step {
@@ -45,19 +47,19 @@ struct step {
 
 /* Owned by the caller of plan_compile; freed by plan_free with its graph. */
 struct plan {
-    struct graph *graph;        /* the compiled graph */
-    struct placement *places;   /* [graph->n_tensors] */
+    struct graph *graph;      /* the compiled graph */
+    struct placement *places; /* [graph->n_tensors] */
     struct step *steps;
     int n_steps;
     size_t static_bytes, arena_bytes;
     size_t value_size;
 
-    struct tensor **params;     /* learned parameters in flat order, those with a gradient first */
-    struct tensor **grads;      /* [n_trained] their gradients */
+    struct tensor **params; /* learned parameters in flat order, those with a gradient first */
+    struct tensor **grads;  /* [n_trained] their gradients */
     int n_params, n_trained;
-    int64_t param_count;        /* values in all registered parameters, unused ones included */
-    int64_t flat_count;         /* length of the flat gradients and moments: the trained parameters, each
-                                 * padded to PLAN_ALIGN values; padding is zero and stays zero */
+    int64_t param_count; /* values in all registered parameters, unused ones included */
+    int64_t flat_count;  /* length of the flat gradients and moments: the trained parameters, each
+                          * padded to PLAN_ALIGN values; padding is zero and stays zero */
     size_t params_offset, grads_offset; /* of the flat segments in the static block */
 };
 
@@ -66,7 +68,8 @@ struct plan *plan_compile(struct graph *g, const struct plan_options *options,
                           const struct capability *backend, struct error *err);
 void plan_free(struct plan *p);
 
-/* Aborts if two tensors that live at the same time overlap, or a kernel reads what another wrote since. */
+/* Aborts if two tensors that live at the same time overlap, or a kernel reads what another wrote
+ * since. */
 int plan_verify(const struct plan *p, struct error *err);
 
 /* Sum of op costs over the nodes of a graph (before lowering: what the model asks for). */

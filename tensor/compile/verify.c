@@ -1,6 +1,7 @@
-/* plan_verify: an independent check of the memory plan, by running it symbolically. Every byte of the arena
- * remembers which tensor was written there last; a step may read a tensor only while all its bytes are its own
- * (or of the storage it shares). Quadratic in nothing: bytes are kept as a list of owned ranges. */
+/* plan_verify: an independent check of the memory plan, by running it symbolically. Every byte of
+ * the arena remembers which tensor was written there last; a step may read a tensor only while all
+ * its bytes are its own (or of the storage it shares). Quadratic in nothing: bytes are kept as a
+ * list of owned ranges. */
 #include "base/memory.h"
 #include "tensor/compile/plan.h"
 

@@ -190,8 +190,8 @@ static struct tensor **copy_pointers(struct graph *g, struct tensor *const *from
     return to;
 }
 
-struct node *graph_apply(struct graph *g, const struct op *op, int n_in,
-                         struct tensor *const *in, const void *attr)
+struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct tensor *const *in,
+                         const void *attr)
 {
     struct node *n = ARENA_NEW(&g->arena, struct node);
     n->op = op;
@@ -219,8 +219,8 @@ struct node *graph_apply(struct graph *g, const struct op *op, int n_in,
     int requires_grad =
         !(op->flags & (OP_CONSTANT_GRAD | OP_EFFECT)) && op->grad && input_requires_grad(n);
     for (int i = 0; i < op->n_out; i++) {
-        const char *name = arena_printf(&g->arena, "%s%s%s", g->scope, g->scope[0] ? "/" : "",
-                                        op->name);
+        const char *name =
+            arena_printf(&g->arena, "%s%s%s", g->scope, g->scope[0] ? "/" : "", op->name);
         out[i] = tensor_new(g, name, shape[i], type[i], TENSOR_NODE);
         out[i]->producer = n;
         out[i]->output = i;

@@ -1,13 +1,14 @@
 /* The static graph: nodes apply ops to tensors of fixed shape.
  *
- * A tensor is one output of a node, or a leaf: an input, a parameter, a state block or a constant. Tensors
- * are contiguous and row-major with rank 0 to 6. Values are never overwritten, except state by ops flagged
- * OP_EFFECT. Nodes stand in the order of their creation, which is a topological order: a node reads only
- * tensors that exist already.
+ * A tensor is one output of a node, or a leaf: an input, a parameter, a state block or a constant.
+ * Tensors are contiguous and row-major with rank 0 to 6. Values are never overwritten, except state
+ * by ops flagged OP_EFFECT. Nodes stand in the order of their creation, which is a topological
+ * order: a node reads only tensors that exist already.
  *
- * Everything lives in the graph's arena and is freed at once by graph_free. Building never fails half way:
- * the first refused node records its message in graph->error, and every later call returns a harmless
- * tensor, so that a model is written without a check per line; graph_failed() is asked once at the end. */
+ * Everything lives in the graph's arena and is freed at once by graph_free. Building never fails
+ * half way: the first refused node records its message in graph->error, and every later call
+ * returns a harmless tensor, so that a model is written without a check per line; graph_failed() is
+ * asked once at the end. */
 #ifndef TENSOR_GRAPH_GRAPH_H
 #define TENSOR_GRAPH_GRAPH_H
 
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRAPH_RANK_MAX 6
+#define GRAPH_RANK_MAX    6
 #define GRAPH_OUTPUTS_MAX 8
 
 struct op;
@@ -34,10 +35,10 @@ struct shape {
     ((struct shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define SHAPE_SCALAR ((struct shape){0, {0}})
 
-int64_t shape_count(struct shape s);                       /* number of elements; 1 for a scalar */
+int64_t shape_count(struct shape s); /* number of elements; 1 for a scalar */
 int shape_equal(struct shape a, struct shape b);
-int64_t shape_last(struct shape s);                        /* last dimension; 1 for a scalar */
-int64_t shape_rows(struct shape s);                        /* elements / last dimension */
+int64_t shape_last(struct shape s); /* last dimension; 1 for a scalar */
+int64_t shape_rows(struct shape s); /* elements / last dimension */
 /* "(2, 3)"; returns text. */
 char *shape_text(struct shape s, char *text, size_t size);
 
@@ -52,13 +53,14 @@ enum tensor_kind {
     TENSOR_PARAM,    /* learned; lives in the plan's flat parameter block */
     TENSOR_STATE,    /* kept from run to run, changed by OP_EFFECT nodes: moments, EMA */
     TENSOR_CONSTANT, /* filled once when the program is loaded */
-    TENSOR_FLAT      /* all parameters or all their gradients as one row: a segment of the static block */
+    TENSOR_FLAT /* all parameters or all their gradients as one row: a segment of the static block
+                 */
 };
 
 enum flat_segment { FLAT_PARAMS, FLAT_GRADS };
 
-/* How a parameter or state block gets its first value. Keyed by name, so it does not depend on what else is in
- * the graph (base/rng.h). */
+/* How a parameter or state block gets its first value. Keyed by name, so it does not depend on what
+ * else is in the graph (base/rng.h). */
 enum init_kind {
     INIT_ZERO,
     INIT_ONE,
@@ -72,36 +74,36 @@ struct init {
 };
 
 struct tensor {
-    int id;                    /* index into graph->tensors */
-    const char *name;          /* path: a parameter's full name, or scope/op */
+    int id;           /* index into graph->tensors */
+    const char *name; /* path: a parameter's full name, or scope/op */
     struct shape shape;
     enum tensor_type type;
     enum tensor_kind kind;
-    struct node *producer;     /* NULL for leaves */
-    int output;                /* which output of the producer; TENSOR_FLAT: which segment */
-    struct init init;          /* parameters and state */
-    int unused;                /* parameter the model registers but never reads, on purpose (authors' code) */
-    const double *constant;    /* TENSOR_CONSTANT: shape_count values */
-    const char *alias_name;    /* a second name of a shared parameter, or NULL */
-    int requires_grad;         /* some parameter reaches it (set as the graph is built) */
+    struct node *producer; /* NULL for leaves */
+    int output;            /* which output of the producer; TENSOR_FLAT: which segment */
+    struct init init;      /* parameters and state */
+    int unused; /* parameter the model registers but never reads, on purpose (authors' code) */
+    const double *constant; /* TENSOR_CONSTANT: shape_count values */
+    const char *alias_name; /* a second name of a shared parameter, or NULL */
+    int requires_grad;      /* some parameter reaches it (set as the graph is built) */
 };
 
 struct node {
-    int id;                    /* index into graph->nodes */
+    int id; /* index into graph->nodes */
     const struct op *op;
-    const void *attr;          /* op->attr_size bytes, or NULL */
-    const char *scope;         /* path of the layer that made it: "blocks.0.attn" */
+    const void *attr;  /* op->attr_size bytes, or NULL */
+    const char *scope; /* path of the layer that made it: "blocks.0.attn" */
     struct tensor *const *in;
     struct tensor *const *out;
     int n_in, n_out;
-    int region;                /* 0, or the region whose policy applies (graph_region_begin) */
-    int backward;              /* made by autograd */
+    int region;   /* 0, or the region whose policy applies (graph_region_begin) */
+    int backward; /* made by autograd */
 };
 
 /* What autograd may do with the values inside a region once the forward pass has left it. */
 enum region_policy {
-    REGION_KEEP,      /* keep what the gradients read */
-    REGION_RECOMPUTE  /* keep the region's inputs only and compute the inside again */
+    REGION_KEEP,     /* keep what the gradients read */
+    REGION_RECOMPUTE /* keep the region's inputs only and compute the inside again */
 };
 
 struct graph {
@@ -112,12 +114,12 @@ struct graph {
     struct node **nodes;
     int n_nodes;
     size_t cap_nodes;
-    const char *scope;         /* current layer path; "" at the top */
-    int region, n_regions;     /* current region, regions made so far */
+    const char *scope;                   /* current layer path; "" at the top */
+    int region, n_regions;               /* current region, regions made so far */
     enum region_policy *region_policies; /* [n_regions + 1] */
     size_t cap_regions;
-    int in_backward;           /* nodes made now belong to the backward pass */
-    struct error error;        /* first refusal; code 0 while all is well */
+    int in_backward;    /* nodes made now belong to the backward pass */
+    struct error error; /* first refusal; code 0 while all is well */
 
     /* Named results: what the host reads back and what keeps nodes alive. */
     struct tensor **outputs;
@@ -128,7 +130,8 @@ struct graph {
 
 struct graph *graph_new(void);
 void graph_free(struct graph *g);
-int graph_failed(const struct graph *g, struct error *err); /* copies the message; returns -1 or 0 */
+int graph_failed(const struct graph *g,
+                 struct error *err); /* copies the message; returns -1 or 0 */
 /* Records the first refusal: "scope: message". */
 void graph_refuse(struct graph *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -146,19 +149,20 @@ struct tensor *graph_find(const struct graph *g, const char *name); /* leaf by n
 struct tensor *graph_output_find(const struct graph *g, const char *name);
 void graph_output(struct graph *g, const char *name, struct tensor *t);
 
-/* Applies an op. attr is copied (op->attr_size bytes). Shapes come from the op's shape rule, whose refusal
- * is recorded with the scope. Returns the node; its outputs are node->out[0..]. */
-struct node *graph_apply(struct graph *g, const struct op *op, int n_in,
-                         struct tensor *const *in, const void *attr);
+/* Applies an op. attr is copied (op->attr_size bytes). Shapes come from the op's shape rule, whose
+ * refusal is recorded with the scope. Returns the node; its outputs are node->out[0..]. */
+struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct tensor *const *in,
+                         const void *attr);
 
 /* Layer paths. graph_scope_push("attn") inside "blocks.0" makes "blocks.0.attn"; pop restores. */
-const char *graph_scope_push(struct graph *g, const char *name); /* returns the old scope, for pop */
+const char *graph_scope_push(struct graph *g,
+                             const char *name); /* returns the old scope, for pop */
 void graph_scope_pop(struct graph *g, const char *old);
 
-/* Nodes made until graph_region_end belong to a region with the given policy. Regions do not nest. */
+/* Nodes made until graph_region_end belong to a region with the given policy. Regions do not nest.
+ */
 void graph_region_begin(struct graph *g, enum region_policy policy);
 void graph_region_end(struct graph *g);
-
 
 /* One line a node, for --dump and test failures. */
 struct strbuf;

@@ -27,8 +27,8 @@ struct attention_size op_attention_size(const struct node *n)
         return (struct attention_size){q.dim[0], q.dim[1], q.dim[1], a->heads, dim, dim};
     }
     struct shape k = n->in[1]->shape, v = n->in[2]->shape;
-    return (struct attention_size){q.dim[0],         q.dim[1],           k.dim[1],
-                                   a->heads,         q.dim[2] / a->heads, v.dim[2] / a->heads};
+    return (struct attention_size){
+        q.dim[0], q.dim[1], k.dim[1], a->heads, q.dim[2] / a->heads, v.dim[2] / a->heads};
 }
 
 static int operands_fit(const struct node *n, const struct attention_attr *a)

@@ -50,7 +50,8 @@ static int broadcast_shape(const struct node *n, struct shape *shape, enum tenso
     return 0;
 }
 
-/* Sums d over whatever was repeated to make it from a tensor of shape s: runs of neighbouring axes at a time. */
+/* Sums d over whatever was repeated to make it from a tensor of shape s: runs of neighbouring axes
+ * at a time. */
 static struct tensor *sum_to(struct graph *g, struct tensor *d, struct shape s)
 {
     int rank = d->shape.rank;

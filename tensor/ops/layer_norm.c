@@ -5,7 +5,8 @@ struct tensor *op_layer_norm(struct graph *g, struct tensor *x, struct tensor *g
                              struct tensor *beta, double eps)
 {
     return graph_apply(g, &op_layer_norm_row, 3, (struct tensor *[]){x, gamma, beta},
-                       &(struct eps_attr){eps})->out[0];
+                       &(struct eps_attr){eps})
+        ->out[0];
 }
 
 static struct shape rows_of(struct shape s)

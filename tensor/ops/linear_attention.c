@@ -9,30 +9,30 @@ struct tensor *op_linear_attention(struct graph *g, struct tensor *q, struct ten
                                    struct tensor *v, int heads, double eps)
 {
     return graph_apply(g, &op_linear_attention_row, 3, (struct tensor *[]){q, k, v},
-                       &(struct linear_attention_attr){heads, eps})->out[0];
+                       &(struct linear_attention_attr){heads, eps})
+        ->out[0];
 }
 
 struct attention_size op_linear_attention_size(const struct node *n)
 {
     const struct linear_attention_attr *a = n->attr;
     struct shape q = n->in[0]->shape, k = n->in[1]->shape, v = n->in[2]->shape;
-    return (struct attention_size){q.dim[0],         q.dim[1],           k.dim[1],
-                                   a->heads,         q.dim[2] / a->heads, v.dim[2] / a->heads};
+    return (struct attention_size){
+        q.dim[0], q.dim[1], k.dim[1], a->heads, q.dim[2] / a->heads, v.dim[2] / a->heads};
 }
 
-static int linear_attention_shape(const struct node *n, struct shape *shape,
-                                  enum tensor_type *type, struct error *err)
+static int linear_attention_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                                  struct error *err)
 {
     (void)type;
     const struct linear_attention_attr *a = n->attr;
     struct shape q = n->in[0]->shape, k = n->in[1]->shape, v = n->in[2]->shape;
     char left[200], right[200];
-    if (q.rank != 3 || k.rank != 3 || v.rank != 3 || q.dim[0] != k.dim[0] ||
-        q.dim[0] != v.dim[0] || k.dim[1] != v.dim[1] || q.dim[2] != k.dim[2] ||
-        q.dim[2] % a->heads || v.dim[2] % a->heads)
-        return op_refuse(n, err, "query %s and keys %s do not fit each other, the values or %d heads",
-                         op_describe(n, 0, left, sizeof left),
-                         op_describe(n, 1, right, sizeof right), a->heads);
+    if (q.rank != 3 || k.rank != 3 || v.rank != 3 || q.dim[0] != k.dim[0] || q.dim[0] != v.dim[0] ||
+        k.dim[1] != v.dim[1] || q.dim[2] != k.dim[2] || q.dim[2] % a->heads || v.dim[2] % a->heads)
+        return op_refuse(
+            n, err, "query %s and keys %s do not fit each other, the values or %d heads",
+            op_describe(n, 0, left, sizeof left), op_describe(n, 1, right, sizeof right), a->heads);
     struct attention_size s = op_linear_attention_size(n);
     shape[0] = SHAPE(s.batch, s.queries, s.heads * s.value_dim);
     shape[1] = SHAPE(s.batch, s.heads, s.dim, s.value_dim);
@@ -43,15 +43,15 @@ static int linear_attention_shape(const struct node *n, struct shape *shape,
 static void linear_attention_grad(struct grad *gr)
 {
     const struct node *n = gr->node;
-    struct tensor *in[] = {n->in[0],  n->in[1],  n->in[2], n->out[1],
+    struct tensor *in[] = {n->in[0],  n->in[1],  n->in[2],   n->out[1],
                            n->out[2], n->out[0], gr->dout[0]};
     struct node *d = graph_apply(gr->g, &op_linear_attention_grad_row, 7, in, n->attr);
     for (int i = 0; i < 3; i++)
         gr->din[i] = d->out[i];
 }
 
-static void linear_attention_expand(struct graph *g, const struct node *n,
-                                    struct tensor *const *in, struct tensor **out)
+static void linear_attention_expand(struct graph *g, const struct node *n, struct tensor *const *in,
+                                    struct tensor **out)
 {
     const struct linear_attention_attr *a = n->attr;
     struct attention_size s = op_linear_attention_size(n);
@@ -84,7 +84,8 @@ static void linear_attention_cost(const struct node *n, struct op_cost *c)
     int64_t b = s.batch, h = s.heads, f = s.dim, e = s.value_dim;
     int64_t small = e < f ? e : f;
     c->macs = b * h * (s.keys * f * e + s.queries * f * e + s.queries * f);
-    c->macs_fvcore = einsum_macs(2 * b * s.keys * h * f * e) + einsum_macs(2 * b * s.queries * h * f) +
+    c->macs_fvcore = einsum_macs(2 * b * s.keys * h * f * e) +
+                     einsum_macs(2 * b * s.queries * h * f) +
                      einsum_macs(2 * b * s.queries * h * f * e + b * s.queries * h * small);
     c->other_flops = b * h * ((s.keys + s.queries) * f * 2 + s.queries * e);
 }

@@ -31,8 +31,7 @@ static int loss_shape(const struct node *n, struct shape *shape, enum tensor_typ
 static void loss_grad(struct grad *gr)
 {
     struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
-    gr->din[0] =
-        graph_apply(gr->g, &op_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
+    gr->din[0] = graph_apply(gr->g, &op_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
 }
 
 static void loss_cost(const struct node *n, struct op_cost *c)

@@ -1,31 +1,33 @@
 /* The op table: one row holds every fact about an op.
  *
- * Letters: B batch, N tokens, M query tokens, C channels, H heads, D = C/H, K classes. A "head-major" matrix
- * stack is (B,H,rows,cols); a "token-major" one is (B,rows,H*cols), where head h owns columns
- * [h*cols, (h+1)*cols): heads are an attribute, never a permute. */
+ * Letters: B batch, N tokens, M query tokens, C channels, H heads, D = C/H, K classes. A
+ * "head-major" matrix stack is (B,H,rows,cols); a "token-major" one is (B,rows,H*cols), where head
+ * h owns columns [h*cols, (h+1)*cols): heads are an attribute, never a permute. */
 #ifndef TENSOR_OPS_OP_H
 #define TENSOR_OPS_OP_H
 
 #include "tensor/graph/graph.h"
 
 enum op_flags {
-    OP_ALIAS = 1,      /* output 0 shares the memory of input 0 (reshape): no kernel runs */
-    OP_INPLACE = 2,    /* output 0 may overwrite an input of the same size that dies here: the kernel reads
-                        * each input element before it writes the output element at the same index */
-    OP_EFFECT = 4,     /* changes a state tensor in place (input 0 and on, as the op says): never pruned */
-    OP_FUSED = 8,      /* has an expansion; a backend may lack it */
+    OP_ALIAS = 1, /* output 0 shares the memory of input 0 (reshape): no kernel runs */
+    OP_INPLACE =
+        2, /* output 0 may overwrite an input of the same size that dies here: the kernel reads
+            * each input element before it writes the output element at the same index */
+    OP_EFFECT =
+        4, /* changes a state tensor in place (input 0 and on, as the op says): never pruned */
+    OP_FUSED = 8,          /* has an expansion; a backend may lack it */
     OP_CONSTANT_GRAD = 16, /* autograd takes the result for a constant */
     OP_BACKWARD = 32       /* made by gradient rules only; has no gradient itself */
 };
 
-/* Counts for one application. macs is exact: every multiply-add of every contraction (matrix products,
- * attention, convolution), nothing else. macs_fvcore is what fvcore.FlopCountAnalysis prints for the
- * authors' code: products inside fused attention are 0, layer norm is 5 an element, pooling 1 an input
- * element, an einsum half of numpy's path cost rounded to four digits. */
+/* Counts for one application. macs is exact: every multiply-add of every contraction (matrix
+ * products, attention, convolution), nothing else. macs_fvcore is what fvcore.FlopCountAnalysis
+ * prints for the authors' code: products inside fused attention are 0, layer norm is 5 an element,
+ * pooling 1 an input element, an einsum half of numpy's path cost rounded to four digits. */
 struct op_cost {
     int64_t macs;
     int64_t macs_fvcore;
-    int64_t other_flops;  /* element-wise work, one an operation; exp and erf count 1 */
+    int64_t other_flops; /* element-wise work, one an operation; exp and erf count 1 */
     int64_t bytes_read, bytes_written; /* at 4 bytes a value */
 };
 
@@ -44,14 +46,15 @@ struct op {
     unsigned flags;
     size_t attr_size;
     int min_in, max_in, n_out;
-    /* Fills shape[0..n_out-1] and type[] (preset to TENSOR_VALUE); a refusal describes inputs by name and shape. */
+    /* Fills shape[0..n_out-1] and type[] (preset to TENSOR_VALUE); a refusal describes inputs by
+     * name and shape. */
     int (*shape)(const struct node *n, struct shape *shape, enum tensor_type *type,
                  struct error *err);
-    void (*grad)(struct grad *gr);                        /* NULL with OP_CONSTANT_GRAD or OP_EFFECT */
+    void (*grad)(struct grad *gr); /* NULL with OP_CONSTANT_GRAD or OP_EFFECT */
     void (*expand)(struct graph *g, const struct node *n, struct tensor *const *in,
-                   struct tensor **out);                  /* OP_FUSED: builds out[] from in[] in g */
-    const struct op *gradient;                            /* the fused gradient op, which a backend must have
-                                                           * too, or this op is expanded; NULL if none */
+                   struct tensor **out); /* OP_FUSED: builds out[] from in[] in g */
+    const struct op *gradient;           /* the fused gradient op, which a backend must have
+                                          * too, or this op is expanded; NULL if none */
     void (*cost)(const struct node *n, struct op_cost *c); /* c is preset to bytes in and out */
 };
 
@@ -61,7 +64,9 @@ const struct op *op_find(const char *name);
 int op_count(void);
 int op_index(const struct op *op);
 
-#define OP(name) extern const struct op op_##name##_row; /* op_linear_row: the row; op_linear(): the function */
+#define OP(name)                                                                                   \
+    extern const struct op op_##name##_row; /* op_linear_row: the row; op_linear(): the function   \
+                                             */
 #include "tensor/ops/ops.def"
 #undef OP
 

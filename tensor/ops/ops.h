@@ -1,6 +1,8 @@
-/* Ops as functions: what each computes, with its attributes and gradient. A kernel implements exactly this.
+/* Ops as functions: what each computes, with its attributes and gradient. A kernel implements
+ * exactly this.
  *
- * Letters as in op.h. Where a tensor may have any rank, "rows" are all its dimensions but the last. */
+ * Letters as in op.h. Where a tensor may have any rank, "rows" are all its dimensions but the last.
+ */
 #ifndef TENSOR_OPS_OPS_H
 #define TENSOR_OPS_OPS_H
 
@@ -35,17 +37,18 @@ struct count_attr {
     int64_t count;
 };
 
-/* image (B,c,H,W) -> (B, H/p * W/p, c*p*p): non-overlapping patches, tokens row-major over the grid, the
- * elements of a patch in the order (channel, row, column) of a convolution's weight. A patch embedding is
- * patchify and linear. p must divide H and W. unpatchify is its inverse and its gradient. */
+/* image (B,c,H,W) -> (B, H/p * W/p, c*p*p): non-overlapping patches, tokens row-major over the
+ * grid, the elements of a patch in the order (channel, row, column) of a convolution's weight. A
+ * patch embedding is patchify and linear. p must divide H and W. unpatchify is its inverse and its
+ * gradient. */
 struct tensor *op_patchify(struct graph *g, struct tensor *image, int64_t patch);
 struct patch_attr {
     int64_t patch, channels, height, width; /* of the image */
 };
 
-/* Adaptive average pooling of a token grid: x (B, rows*cols, C) -> (B, out_rows*out_cols, C). Bin i covers
- * rows floor(i*rows/out_rows) .. ceil((i+1)*rows/out_rows)-1; bins overlap where the sizes do not divide.
- * pool_grid_grad spreads dy back: dx += dy / bin size. */
+/* Adaptive average pooling of a token grid: x (B, rows*cols, C) -> (B, out_rows*out_cols, C). Bin i
+ * covers rows floor(i*rows/out_rows) .. ceil((i+1)*rows/out_rows)-1; bins overlap where the sizes
+ * do not divide. pool_grid_grad spreads dy back: dx += dy / bin size. */
 struct tensor *op_pool_grid(struct graph *g, struct tensor *x, int64_t rows, int64_t cols,
                             int64_t out_rows, int64_t out_cols);
 struct pool_attr {
@@ -54,8 +57,8 @@ struct pool_attr {
 
 /* ---- element-wise ---------------------------------------------------------------------------- */
 
-/* Binary ops broadcast as numpy does: shapes are aligned at the right, and a dimension of 1 or a missing one
- * repeats. Gradients are summed back over what was repeated. */
+/* Binary ops broadcast as numpy does: shapes are aligned at the right, and a dimension of 1 or a
+ * missing one repeats. Gradients are summed back over what was repeated. */
 struct tensor *op_add(struct graph *g, struct tensor *a, struct tensor *b);
 struct tensor *op_sub(struct graph *g, struct tensor *a, struct tensor *b);
 struct tensor *op_mul(struct graph *g, struct tensor *a, struct tensor *b);
@@ -101,8 +104,8 @@ struct tensor *op_mean_tokens(struct graph *g, struct tensor *x);
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-/* y = x w^T + b: x (…, I), w (O, I) or a patch kernel (O, c, p, p) with c*p*p = I, b (O) or NULL -> (…, O).
- * Gradients: dx = dy w, dw = dy^T x, db = column sums of dy. */
+/* y = x w^T + b: x (…, I), w (O, I) or a patch kernel (O, c, p, p) with c*p*p = I, b (O) or NULL ->
+ * (…, O). Gradients: dx = dy w, dw = dy^T x, db = column sums of dy. */
 struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
 
 /* Products of stacks of matrices, one for each batch element and head:
@@ -125,11 +128,12 @@ struct matmul_size op_matmul_size(const struct node *n);
 
 /* ---- fused ----------------------------------------------------------------------------------- */
 
-/* Softmax over one axis (negative counts from the end). softmax_grad (y, dy): y * (dy - sum(dy * y)). */
+/* Softmax over one axis (negative counts from the end). softmax_grad (y, dy): y * (dy - sum(dy *
+ * y)). */
 struct tensor *op_softmax(struct graph *g, struct tensor *x, int axis);
 
-/* Layer normalisation over the last axis with biased variance (Ba et al. 2016): y = (x - mean) * rstd * gamma +
- * beta, rstd = 1 / sqrt(var + eps). Outputs y, mean (rows), rstd (rows).
+/* Layer normalisation over the last axis with biased variance (Ba et al. 2016): y = (x - mean) *
+ * rstd * gamma + beta, rstd = 1 / sqrt(var + eps). Outputs y, mean (rows), rstd (rows).
  * layer_norm_grad (dy, x, gamma, mean, rstd) -> dx, dgamma, dbeta. */
 struct tensor *op_layer_norm(struct graph *g, struct tensor *x, struct tensor *gamma,
                              struct tensor *beta, double eps);
@@ -137,13 +141,13 @@ struct eps_attr {
     double eps;
 };
 
-/* Multi-head attention (Vaswani et al. 2017): softmax(scale * q k^T + key_bias) v per head, all operands
- * token-major. Either three tensors q (B,M,H*D), k (B,N,H*D), v (B,N,H*E), or one packed qkv (B,N,3*H*D) with the
- * column ranges q, k, v one after the other. key_bias (B,N) is added to every score of its key (proportional
- * attention's log sizes; no gradient). Outputs: out (B,M,H*E), lse (B,H,M), the log of each row's sum of
- * exponentials. explicit_products: fvcore sees the two products (ToMe, LookupViT, CrossViT) instead of a fused
- * call that it counts as 0.
- * attention_grad: inputs of attention, then out, lse, dout -> dq, dk, dv, or dqkv packed alike. */
+/* Multi-head attention (Vaswani et al. 2017): softmax(scale * q k^T + key_bias) v per head, all
+ * operands token-major. Either three tensors q (B,M,H*D), k (B,N,H*D), v (B,N,H*E), or one packed
+ * qkv (B,N,3*H*D) with the column ranges q, k, v one after the other. key_bias (B,N) is added to
+ * every score of its key (proportional attention's log sizes; no gradient). Outputs: out (B,M,H*E),
+ * lse (B,H,M), the log of each row's sum of exponentials. explicit_products: fvcore sees the two
+ * products (ToMe, LookupViT, CrossViT) instead of a fused call that it counts as 0. attention_grad:
+ * inputs of attention, then out, lse, dout -> dq, dk, dv, or dqkv packed alike. */
 struct attention_attr {
     int heads, packed, has_bias, explicit_products;
     double scale;
@@ -158,10 +162,10 @@ struct attention_size {
 };
 struct attention_size op_attention_size(const struct node *n);
 
-/* Linear attention (Katharopoulos et al. 2020; ViTTM eq. 8 and 9 with the authors' normaliser), per head:
- *   out_m = phi(q_m) (sum_n phi(k_n)^T v_n) / (phi(q_m) . sum_n phi(k_n) + eps),  phi(x) = elu(x) + 1.
- * q (B,M,H*F), k (B,N,H*F), v (B,N,H*E), all before phi -> out (B,M,H*E), kv (B,H,F,E), ksum (B,H,F).
- * linear_attention_grad (q, k, v, kv, ksum, out, dout) -> dq, dk, dv. */
+/* Linear attention (Katharopoulos et al. 2020; ViTTM eq. 8 and 9 with the authors' normaliser), per
+ * head: out_m = phi(q_m) (sum_n phi(k_n)^T v_n) / (phi(q_m) . sum_n phi(k_n) + eps),  phi(x) =
+ * elu(x) + 1. q (B,M,H*F), k (B,N,H*F), v (B,N,H*E), all before phi -> out (B,M,H*E), kv (B,H,F,E),
+ * ksum (B,H,F). linear_attention_grad (q, k, v, kv, ksum, out, dout) -> dq, dk, dv. */
 struct linear_attention_attr {
     int heads;
     double eps;
@@ -170,8 +174,8 @@ struct tensor *op_linear_attention(struct graph *g, struct tensor *q, struct ten
                                    struct tensor *v, int heads, double eps);
 struct attention_size op_linear_attention_size(const struct node *n); /* dim is F */
 
-/* Mean cross entropy. target is int32 labels (B) or soft targets (B,K) that need not sum to 1. With labels,
- * smoothing s makes the target (1-s) onehot + s/K. -> loss (). No gradient to the targets.
+/* Mean cross entropy. target is int32 labels (B) or soft targets (B,K) that need not sum to 1. With
+ * labels, smoothing s makes the target (1-s) onehot + s/K. -> loss (). No gradient to the targets.
  * cross_entropy_grad (logits, target, dloss) -> dlogits. */
 struct tensor *op_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *target,
                                 double smoothing);
@@ -181,9 +185,10 @@ struct loss_attr {
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-/* Stochastic depth (Huang et al. 2016): x (B, …); sample b is kept with probability 1 - rate and divided by
- * it, else zeroed. The draw is a function of (run seed, stream, step, b): rng_init_hashed(seed, stream, step, b),
- * kept if rng_uniform >= rate. Its gradient is the same op with the same stream. */
+/* Stochastic depth (Huang et al. 2016): x (B, …); sample b is kept with probability 1 - rate and
+ * divided by it, else zeroed. The draw is a function of (run seed, stream, step, b):
+ * rng_init_hashed(seed, stream, step, b), kept if rng_uniform >= rate. Its gradient is the same op
+ * with the same stream. */
 struct tensor *op_drop_path(struct graph *g, struct tensor *x, double rate, const char *name);
 struct drop_attr {
     double rate;
@@ -193,12 +198,21 @@ struct drop_attr {
 /* Sum of squares of all elements -> (), accumulated in double in a fixed order. */
 struct tensor *op_norm_square(struct graph *g, struct tensor *x);
 
-/* Effect: one AdamW step (Loshchilov and Hutter 2019) over flat blocks of P values, gradients first scaled by
- * min(1, clip / (sqrt(norm_square) + 1e-6)) when clip > 0. Inputs: params, m, v (changed), grads, norm_square,
- * hyper (8): lr, weight decay, beta1, beta2, eps, clip, t (1 for the first step), unused. No outputs.
- *   p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;
- *   p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps) */
-enum adamw_hyper { HYPER_LR, HYPER_DECAY, HYPER_BETA1, HYPER_BETA2, HYPER_EPS, HYPER_CLIP, HYPER_T, HYPER_COUNT = 8 };
+/* Effect: one AdamW step (Loshchilov and Hutter 2019) over flat blocks of P values, gradients first
+ * scaled by min(1, clip / (sqrt(norm_square) + 1e-6)) when clip > 0. Inputs: params, m, v
+ * (changed), grads, norm_square, hyper (8): lr, weight decay, beta1, beta2, eps, clip, t (1 for the
+ * first step), unused. No outputs. p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2)
+ * g^2; p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps) */
+enum adamw_hyper {
+    HYPER_LR,
+    HYPER_DECAY,
+    HYPER_BETA1,
+    HYPER_BETA2,
+    HYPER_EPS,
+    HYPER_CLIP,
+    HYPER_T,
+    HYPER_COUNT = 8
+};
 void op_apply_adamw(struct graph *g, struct tensor *params, struct tensor *m, struct tensor *v,
                     struct tensor *grads, struct tensor *norm_square, struct tensor *hyper);
 

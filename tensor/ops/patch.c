@@ -78,8 +78,7 @@ const struct op op_unpatchify_row = {
 struct tensor *op_pool_grid(struct graph *g, struct tensor *x, int64_t rows, int64_t cols,
                             int64_t out_rows, int64_t out_cols)
 {
-    return apply1(g, &op_pool_grid_row, x,
-                  &(struct pool_attr){rows, cols, out_rows, out_cols});
+    return apply1(g, &op_pool_grid_row, x, &(struct pool_attr){rows, cols, out_rows, out_cols});
 }
 
 static int pool_shape(const struct node *n, struct shape *shape, enum tensor_type *type,

@@ -48,8 +48,8 @@ static void sum_grad(struct grad *gr)
     const struct reduce_attr *a = gr->node->attr;
     struct shape s = gr->node->in[0]->shape;
     struct tensor *d = op_reshape(gr->g, gr->dout[0], reduced(s, a, 1));
-    gr->din[0] = graph_apply(gr->g, &op_spread_row, 1, &d,
-                             &(struct spread_attr){s, a->scale})->out[0];
+    gr->din[0] =
+        graph_apply(gr->g, &op_spread_row, 1, &d, &(struct spread_attr){s, a->scale})->out[0];
 }
 
 static void reduce_cost(const struct node *n, struct op_cost *c)

@@ -18,8 +18,7 @@ static int softmax_shape(const struct node *n, struct shape *shape, enum tensor_
 
 static void softmax_grad(struct grad *gr)
 {
-    gr->din[0] =
-        apply2(gr->g, &op_softmax_grad_row, gr->node->out[0], gr->dout[0], gr->node->attr);
+    gr->din[0] = apply2(gr->g, &op_softmax_grad_row, gr->node->out[0], gr->dout[0], gr->node->attr);
 }
 
 static void softmax_expand(struct graph *g, const struct node *n, struct tensor *const *in,

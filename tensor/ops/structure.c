@@ -17,8 +17,7 @@ static int reshape_shape(const struct node *n, struct shape *shape, enum tensor_
     char from[200], to[128];
     if (shape_count(a->shape) != shape_count(n->in[0]->shape))
         return op_refuse(n, err, "%s has another number of elements than %s",
-                         op_describe(n, 0, from, sizeof from),
-                         shape_text(a->shape, to, sizeof to));
+                         op_describe(n, 0, from, sizeof from), shape_text(a->shape, to, sizeof to));
     shape[0] = a->shape;
     type[0] = n->in[0]->type;
     return 0;

@@ -1,0 +1,186 @@
+/* vittm cost: parameters and multiply-adds, exactly, without running anything. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "cli/cost.h"
+#include "cli/models.h"
+#include "cli/schema.h"
+#include "cli/store.h"
+#include "runner/experiment.h"
+
+static const char *const conventions[] = {"exact", "fvcore", "all"};
+static const char *const groupings[] = {"op", "layer"};
+
+static const char *convention(int i)
+{
+    return i < 3 ? conventions[i] : NULL;
+}
+
+static const char *grouping(int i)
+{
+    return i < 2 ? groupings[i] : NULL;
+}
+
+static const struct option_spec options[] = {
+    {.name = "convention",
+     .type = OPTION_CHOICE,
+     .value = "NAME",
+     .fallback = "all",
+     .choice = convention,
+     .doc = "how multiply-adds are counted"},
+    {.name = "by",
+     .type = OPTION_CHOICE,
+     .value = "WHAT",
+     .choice = grouping,
+     .doc = "one row an op or a layer instead of one a model"},
+    OPTION_FORMAT,
+    OPTION_OUTPUT,
+    {0}};
+
+struct columns {
+    int exact, fvcore;
+};
+
+static struct rows *total_rows(struct columns c)
+{
+    const char *names[4];
+    size_t n = 0;
+    names[n++] = "model";
+    names[n++] = "params";
+    if (c.exact)
+        names[n++] = "macs";
+    if (c.fvcore)
+        names[n++] = "macs_fvcore";
+    return rows_new(n, names);
+}
+
+static void add_total(struct rows *rows, struct columns c, const char *name,
+                      const struct cell_cost *cost)
+{
+    struct rows_cell *cell = rows_append(rows);
+    rows_set_text(rows, cell++, name);
+    rows_set_integer(cell++, cost->params);
+    if (c.exact)
+        rows_set_integer(cell++, cost->macs);
+    if (c.fvcore)
+        rows_set_integer(cell, cost->macs_fvcore);
+}
+
+/* A single cell is called as its model, several by what distinguishes them. */
+static const char *cell_name(const struct experiment *e, const struct cell *c)
+{
+    if (e->n_cells == 1)
+        return e->name;
+    return c->label && c->label[0] ? c->label : c->id;
+}
+
+/* Calls each for every cell of a file or model that can be built; refused ones are said on stderr.
+ * Returns how many were refused, or -1. */
+static int each_cell(const struct args *a, const char *operand,
+                     int (*each)(void *ctx, const char *name, const struct cell *c,
+                                 struct error *err),
+                     void *ctx, struct error *err)
+{
+    struct experiment e;
+    struct arena roots = {0};
+    struct experiment_source source = {cli_schema(), models_roots(&roots)};
+    int rc = 0, refused = 0;
+    if (experiment_load(&e, &source, operand, a->overrides, a->n_overrides, err)) {
+        arena_release(&roots);
+        return -1;
+    }
+    rc = experiment_expand(&e, &cli_cost_model, 0, err);
+    for (int i = 0; !rc && i < e.n_cells; i++) {
+        const struct cell *c = &e.cells[i];
+        if (c->state == CELL_PLANNED)
+            rc = each(ctx, cell_name(&e, c), c, err);
+        if (c->state == CELL_REFUSED) {
+            fprintf(stderr, "vittm: %s: %s\n", cell_name(&e, c), c->reason);
+            refused++;
+        }
+    }
+    experiment_release(&e);
+    arena_release(&roots);
+    return rc ? -1 : refused;
+}
+
+struct totals {
+    struct rows *rows;
+    struct columns columns;
+};
+
+static int add_cell(void *ctx, const char *name, const struct cell *c, struct error *err)
+{
+    struct totals *t = ctx;
+    (void)err;
+    add_total(t->rows, t->columns, name, &c->cost);
+    return 0;
+}
+
+struct breakdown {
+    enum cost_grouping by;
+    struct rows *rows;
+};
+
+static int break_down(void *ctx, const char *name, const struct cell *c, struct error *err)
+{
+    struct breakdown *b = ctx;
+    if (b->rows)
+        return error_set(
+            err, "--by takes one model, and %s is another one (give key=value to choose)", name);
+    b->rows = cli_cost_rows(c->config, b->by, err);
+    return b->rows ? 0 : -1;
+}
+
+static int run(const struct args *a, struct error *err)
+{
+    const char *how = args_text(a, "convention"), *by = args_text(a, "by");
+    struct columns columns = {strcmp(how, "fvcore") != 0, strcmp(how, "exact") != 0};
+    struct totals t = {.columns = columns};
+    struct breakdown b = {.by = by && !strcmp(by, "op") ? COST_BY_OP : COST_BY_LAYER};
+    int refused = 0;
+    if (!by)
+        t.rows = total_rows(columns);
+    for (int i = 0; i < a->n_operands; i++) {
+        int n = by ? each_cell(a, a->operands[i], break_down, &b, err)
+                   : each_cell(a, a->operands[i], add_cell, &t, err);
+        if (n < 0) {
+            rows_free(t.rows);
+            rows_free(b.rows);
+            return -1;
+        }
+        refused += n;
+    }
+    struct rows *rows = by ? b.rows : t.rows;
+    if (!rows)
+        return error_set(err, "no cell can be built");
+    int rc = cli_print_to(a, rows, "no cells", err);
+    return rc ? rc : refused ? EXIT_USAGE : EXIT_FINE;
+}
+
+const struct command command_cost = {
+    .name = "cost",
+    .group = "Plan",
+    .summary = "count parameters and multiply-adds, without running anything",
+    .operands = "FILE.yaml|MODEL … [key=value …]",
+    .min_operands = 1,
+    .max_operands = -1,
+    .operand_kind = OPERAND_MODEL,
+    .flags = COMMAND_OVERRIDES,
+    .options = options,
+    .details = "params counts every registered parameter, those that the authors' code never reads "
+               "included, as "
+               "papers do. macs counts every multiply-add of every contraction for one image. "
+               "macs_fvcore is "
+               "what fvcore prints for the authors' code: the products inside fused attention "
+               "count 0, layer norm "
+               "5 an element, an einsum half of numpy's rounded estimate.",
+    .examples = "  vittm cost vit_b16 vittm_b_64_64 --convention all\n"
+                "  vittm cost vit_s16 model.image_size=384 --by layer\n"
+                "  vittm cost experiments/quick.yaml --format csv",
+    .run = run,
+};

@@ -1,0 +1,98 @@
+/* vittm selftest: the contracts of this build on this machine, and reference tensors. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/selftest/selftest.h"
+
+static const struct option_spec options[] = {
+    {.name = "backend",
+     .type = OPTION_TEXT,
+     .value = "NAMES",
+     .fallback = "cpu,judge",
+     .doc = "devices to test, with commas"},
+    {.name = "golden",
+     .type = OPTION_LIST,
+     .value = "FOLDER",
+     .doc = "compare with the reference tensors of a folder instead (may be repeated)"},
+    {.name = "graphs",
+     .type = OPTION_INT,
+     .value = "N",
+     .fallback = "10000",
+     .min = 1,
+     .max = 1e9,
+     .doc = "random graphs for the memory planner"},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .value = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 256,
+     .doc = "threads for reference tensors"},
+    {.name = "verbose", .letter = 'v', .doc = "a line for every passed case too"},
+    {0}};
+
+enum { BACKENDS_MAX = 8 };
+
+/* "cpu,judge" -> the backends that can run here; one that cannot is skipped with its reason. */
+static int find_backends(struct selftest *t, const char *names, const struct backend **found,
+                         struct error *err)
+{
+    int n = 0;
+    char name[64];
+    for (const char *p = names; *p;) {
+        size_t len = strcspn(p, ",");
+        snprintf(name, sizeof name, "%.*s", (int)len, p);
+        const struct backend *b = backend_find(name);
+        if (!b || n == BACKENDS_MAX)
+            return error_set(err, "--backend: there is no device %s (vittm list devices)", name);
+        char device[128];
+        struct error why = {0};
+        struct backend_options bo = {.threads = t->threads};
+        if (b->probe(&bo, device, sizeof device, &why))
+            selftest_skip(t, name, "%s", why.msg);
+        else
+            found[n++] = b;
+        p += len + (p[len] == ',');
+    }
+    return 0;
+}
+
+static int run(const struct args *a, struct error *err)
+{
+    const struct backend *found[BACKENDS_MAX + 1] = {0};
+    struct selftest t = {.backends = found,
+                         .threads = (int)args_int(a, "threads"),
+                         .verbose = args_flag(a, "verbose")};
+    if (find_backends(&t, args_text(a, "backend"), found, err))
+        return -1;
+    for (int i = 0; i < args_given(a, "golden"); i++)
+        if (selftest_golden(&t, args_nth(a, "golden", i), err))
+            return -1;
+    if (!args_given(a, "golden")) {
+        selftest_ops(&t);
+        selftest_planner(&t, (int)args_int(a, "graphs"));
+        selftest_models(&t);
+    }
+    printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped);
+    return t.failed ? EXIT_FAILED : EXIT_FINE;
+}
+
+const struct command command_selftest = {
+    .name = "selftest",
+    .group = "Check",
+    .summary = "check this build on this machine",
+    .options = options,
+    .details = "Without --golden: gradients of every op against differences in double, fused ops "
+               "against their "
+               "expansion, the memory planner on random graphs, and every combination of "
+               "read-write head, fusion, "
+               "memory block and initialisation. With --golden: models with stored parameters, "
+               "outputs, losses "
+               "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double.",
+    .examples = "  vittm selftest\n"
+                "  vittm selftest --golden tests/golden --backend cpu",
+    .run = run,
+};

@@ -1,0 +1,243 @@
+/* Contracts of everything that plugs into a model. Every combination of read-write head, fusion,
+ * memory block and process initialisation, and every other family, is built small from the
+ * registries and differentiated  in double against differences along a random direction lowered
+ * without any fused op: same loss repeated        on every tested backend: same bits for 1 and 2
+ * threads and for two runs or refused with a reason that names a key. A new member is covered
+ * without a change here. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "cli/schema.h"
+#include "cli/selftest/probe.h"
+#include "cli/selftest/selftest.h"
+#include "fusion/fusion.h"
+#include "heads/head.h"
+#include "model/memory_block.h"
+#include "model/model.h"
+#include "model/process_init.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const small[][2] = {
+    {"model.image_size", "12"},
+    {"model.classes", "5"},
+    {"model.dim", "12"},
+    {"model.depth", "2"},
+    {"model.heads", "2"},
+    {"model.mlp_ratio", "2"},
+    {"model.patch", "4"},
+    {"model.memory_patch", "3"},
+    {"model.process_patch", "6"},
+    {"model.process_tokens", "5"},
+    {"model.process_grid", "2"},
+    {"model.latent_dim", "6"},
+    {"model.upstream_patch_size", "4"},
+    {"model.drop_path", "0.3"},
+};
+
+/* Sets a key where it is declared at all. */
+static void set(struct config *c, const char *key, const char *value)
+{
+    struct error err = {0};
+    if (config_find(c, key) &&
+        config_set(c, key, value, (struct config_origin){"selftest", 0, 0}, &err))
+        BUG("%s", err.msg);
+}
+
+static struct config *small_config(const char *family)
+{
+    struct config *c = config_new(cli_schema());
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        set(c, small[i][0], small[i][1]);
+    set(c, "model.family", family);
+    return c;
+}
+
+static struct graph *build(const struct config *c, struct model_io *io, struct error *err)
+{
+    struct model_options o = {.batch = 2, .with_loss = 1, .training = 1, .soft_targets = 1};
+    return model_build(c, &o, io, err);
+}
+
+/* A deterministic image and soft targets; parameters larger than their initial values, so that
+ * zero-initialised classifiers do not hide what is behind them. */
+static void fill(const struct probe *p, const struct tensor *t, const char *purpose, double scale)
+{
+    int64_t n = shape_count(t->shape);
+    double *x = mem_alloc(sizeof *x * (size_t)n);
+    struct rng r;
+    rng_init(&r, 11, purpose, 0, 0);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = scale * rng_normal(&r);
+    p->backend->write_double(p->program, t, x);
+    free(x);
+}
+
+static void fill_all(const struct probe *p)
+{
+    fill(p, graph_find(p->plan->graph, "input"), "image", 1);
+    fill(p, graph_find(p->plan->graph, "target"), "target", 1);
+    for (int i = 0; i < p->plan->n_params; i++)
+        fill(p, p->plan->params[i], p->plan->params[i]->name, 0.3);
+}
+
+static int open_model(struct probe *p, const struct backend *b, const struct config *c,
+                      const struct probe_options *o, struct error *err)
+{
+    struct model_io io;
+    struct graph *g = build(c, &io, err);
+    if (!g || probe_open(p, b, g, "loss", o, 3, err))
+        return -1;
+    fill_all(p);
+    probe_run(p, 3, 1);
+    return 0;
+}
+
+static double shifted_loss(struct probe *p, double step)
+{
+    for (int i = 0; i < p->plan->n_trained; i++) {
+        const struct tensor *t = p->plan->params[i];
+        int64_t n = shape_count(t->shape);
+        double *x = mem_alloc(sizeof *x * (size_t)n);
+        struct rng r, direction;
+        rng_init(&r, 11, t->name, 0, 0);
+        rng_init(&direction, 12, t->name, 0, 0);
+        for (int64_t k = 0; k < n; k++)
+            x[k] = 0.3 * rng_normal(&r) + step * rng_normal(&direction);
+        p->backend->write_double(p->program, t, x);
+        free(x);
+    }
+    probe_run(p, 3, 1);
+    return probe_scalar(p, "loss");
+}
+
+static double slope(const struct probe *p)
+{
+    double s = 0;
+    for (int i = 0; i < p->plan->n_trained; i++) {
+        char name[200];
+        snprintf(name, sizeof name, "grad/%s", p->plan->params[i]->name);
+        int64_t n;
+        double *x = probe_read(p, name, &n);
+        struct rng direction;
+        rng_init(&direction, 12, p->plan->params[i]->name, 0, 0);
+        for (int64_t k = 0; k < n; k++)
+            s += x[k] * rng_normal(&direction);
+        free(x);
+    }
+    return s;
+}
+
+static void check_gradient(struct selftest *t, const char *name, const struct config *c)
+{
+    struct probe p;
+    struct error err = {0};
+    if (open_model(&p, backend_find("judge"), c, &(struct probe_options){0}, &err)) {
+        if (strstr(err.msg, "model."))
+            selftest_pass(t, name, "refused: %s", err.msg);
+        else
+            selftest_fail(t, name, "refused without naming a key: %s", err.msg);
+        return;
+    }
+    double exact = slope(&p), h = 1e-5;
+    double difference = (8 * (shifted_loss(&p, h) - shifted_loss(&p, -h)) -
+                         (shifted_loss(&p, 2 * h) - shifted_loss(&p, -2 * h))) /
+                        (12 * h);
+    double error = fabs(exact - difference) / fmax(fabs(difference), 1e-3);
+    if (error < 1e-6)
+        selftest_pass(t, name, "gradient: relative error %.1e", error);
+    else
+        selftest_fail(t, name, "gradient: slope %.12g, differences give %.12g", exact, difference);
+    probe_close(&p);
+}
+
+static void check_lowering(struct selftest *t, const char *name, const struct config *c)
+{
+    struct probe fused, plain;
+    struct error err = {0};
+    const struct backend *judge = backend_find("judge");
+    if (open_model(&fused, judge, c, &(struct probe_options){0}, &err))
+        return; /* refused: counted by check_gradient */
+    if (open_model(&plain, judge, c, &(struct probe_options){.expand = 1}, &err)) {
+        selftest_fail(t, name, "without fused ops: %s", err.msg);
+    } else {
+        double a = probe_scalar(&fused, "loss"), b = probe_scalar(&plain, "loss");
+        if (fabs(a - b) < 1e-9 * (1 + fabs(a)))
+            selftest_pass(t, name, "without fused ops: same loss");
+        else
+            selftest_fail(t, name, "without fused ops: loss %.12g instead of %.12g", b, a);
+        probe_close(&plain);
+    }
+    probe_close(&fused);
+}
+
+static void check_bits(struct selftest *t, const char *name, const struct config *c,
+                       const struct backend *b)
+{
+    char first[65] = "", hex[65];
+    for (int threads = 1; threads <= 2; threads++) {
+        struct probe p;
+        struct error err = {0};
+        if (open_model(&p, b, c, &(struct probe_options){.threads = threads}, &err))
+            return;
+        for (int run = 0; run < 2; run++) {
+            probe_run(&p, 3, 1);
+            probe_digest(&p, hex);
+            if (!first[0])
+                strcpy(first, hex);
+            if (strcmp(first, hex)) {
+                selftest_fail(t, name, "%s: run %d with %d threads gives other bits",
+                              b->choice.name, run + 1, threads);
+                probe_close(&p);
+                return;
+            }
+        }
+        probe_close(&p);
+    }
+    selftest_pass(t, name, "%s: same bits for 1 and 2 threads, twice", b->choice.name);
+}
+
+static void check(struct selftest *t, const char *name, struct config *c)
+{
+    struct error err = {0};
+    if (config_resolve(c, &err)) {
+        selftest_fail(t, name, "%s", err.msg);
+        return;
+    }
+    check_gradient(t, name, c);
+    check_lowering(t, name, c);
+    for (int i = 0; t->backends[i]; i++)
+        check_bits(t, name, c, t->backends[i]);
+}
+
+static void check_vittm(struct selftest *t, const struct head *h, const struct fusion *f,
+                        const struct memory_block *m, const struct process_init *p)
+{
+    char name[200];
+    snprintf(name, sizeof name, "vittm %s %s memory %s init %s", h->choice.name, f->choice.name,
+             m->choice.name, p->choice.name);
+    struct config *c = small_config("vittm");
+    set(c, "model.rw_head", h->choice.name);
+    set(c, "model.fusion", f->choice.name);
+    set(c, "model.memory_block", m->choice.name);
+    set(c, "model.process_init", p->choice.name);
+    check(t, name, c);
+    config_free(c);
+}
+
+void selftest_models(struct selftest *t)
+{
+    for (int h = 0; head_at(h); h++)
+        for (int f = 0; fusion_at(f); f++)
+            for (int m = 0; memory_block_at(m); m++)
+                for (int p = 0; process_init_at(p); p++)
+                    check_vittm(t, head_at(h), fusion_at(f), memory_block_at(m),
+                                process_init_at(p));
+    for (int i = 0; model_at(i); i++) {
+        struct config *c = small_config(model_at(i)->choice.name);
+        check(t, model_at(i)->choice.name, c);
+        config_free(c);
+    }
+}

@@ -1,0 +1,504 @@
+/* Contracts of the op table, on small random instances in double:
+ *   gradient   of <cotangent, op(x)> along a random direction = central difference, relative 1e-6
+ *   expansion  of a fused op: same value and gradients, same multiply-adds
+ *   refusal    of operands that do not fit, naming them
+ * Every op that a model may apply has an instance here; an op without one fails. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "cli/selftest/probe.h"
+#include "cli/selftest/selftest.h"
+#include "tensor/ops/ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tensor *leaf(struct graph *g, const char *name, struct shape s)
+{
+    return graph_param(g, name, s, (struct init){INIT_NORMAL, 1});
+}
+
+static struct tensor *positive(struct graph *g, const char *name, struct shape s)
+{
+    return op_affine(g, op_sigmoid(g, leaf(g, name, s)), 2, 0.5);
+}
+
+/* ---- instances ------------------------------------------------------------------------------- */
+
+static struct tensor *i_reshape(struct graph *g)
+{
+    return op_reshape(g, leaf(g, "x", SHAPE(2, 3, 4)), SHAPE(6, 4));
+}
+static struct tensor *i_slice(struct graph *g)
+{
+    return op_slice(g, leaf(g, "x", SHAPE(2, 5, 3)), 1, 1, 3);
+}
+static struct tensor *i_pad(struct graph *g)
+{
+    return op_pad(g, leaf(g, "x", SHAPE(2, 3, 4)), 2, 1, 2);
+}
+static struct tensor *i_concat(struct graph *g)
+{
+    return op_concat(
+        g, (struct tensor *[]){leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "y", SHAPE(2, 2, 4))}, 2, 1);
+}
+static struct tensor *i_repeat(struct graph *g)
+{
+    return op_repeat(g, leaf(g, "x", SHAPE(1, 3, 2)), 4);
+}
+static struct tensor *i_patchify(struct graph *g)
+{
+    return op_patchify(g, leaf(g, "x", SHAPE(2, 3, 8, 4)), 2);
+}
+static struct tensor *i_unpatchify(struct graph *g)
+{
+    struct patch_attr a = {2, 3, 4, 6};
+    struct tensor *x = leaf(g, "x", SHAPE(2, 6, 12));
+    return graph_apply(g, &op_unpatchify_row, 1, &x, &a)->out[0];
+}
+static struct tensor *i_pool_grid(struct graph *g)
+{
+    return op_pool_grid(g, leaf(g, "x", SHAPE(2, 42, 3)), 6, 7, 4, 3);
+}
+static struct tensor *i_pool_grid_grad(struct graph *g)
+{
+    struct pool_attr a = {5, 4, 3, 2};
+    struct tensor *x = leaf(g, "x", SHAPE(2, 6, 3));
+    return graph_apply(g, &op_pool_grid_grad_row, 1, &x, &a)->out[0];
+}
+static struct tensor *i_add(struct graph *g)
+{
+    return op_add(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "y", SHAPE(1, 3, 4)));
+}
+static struct tensor *i_sub(struct graph *g)
+{
+    return op_sub(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "y", SHAPE(2, 1, 4)));
+}
+static struct tensor *i_mul(struct graph *g)
+{
+    return op_mul(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "y", SHAPE(3, 1)));
+}
+static struct tensor *i_div(struct graph *g)
+{
+    return op_div(g, leaf(g, "x", SHAPE(4)), positive(g, "y", SHAPE(2, 3, 4)));
+}
+static struct tensor *i_affine(struct graph *g)
+{
+    return op_affine(g, leaf(g, "x", SHAPE(2, 5)), -1.5, 0.25);
+}
+static struct tensor *i_exp(struct graph *g)
+{
+    return op_exp(g, leaf(g, "x", SHAPE(2, 5)));
+}
+static struct tensor *i_log(struct graph *g)
+{
+    return op_log(g, positive(g, "x", SHAPE(2, 5)));
+}
+static struct tensor *i_sqrt(struct graph *g)
+{
+    return op_sqrt(g, positive(g, "x", SHAPE(2, 5)));
+}
+static struct tensor *i_erf(struct graph *g)
+{
+    return op_erf(g, leaf(g, "x", SHAPE(2, 5)));
+}
+static struct tensor *i_sigmoid(struct graph *g)
+{
+    return op_sigmoid(g, leaf(g, "x", SHAPE(2, 5)));
+}
+static struct tensor *i_phi(struct graph *g)
+{
+    return op_phi(g, leaf(g, "x", SHAPE(3, 7)));
+}
+static struct tensor *i_gelu(struct graph *g)
+{
+    return op_gelu(g, leaf(g, "x", SHAPE(3, 7)));
+}
+static struct tensor *i_sum(struct graph *g)
+{
+    return op_sum(g, leaf(g, "x", SHAPE(2, 3, 4, 5)), 1, 2, 0, 0.3);
+}
+static struct tensor *i_spread(struct graph *g)
+{
+    return op_spread(g, leaf(g, "x", SHAPE(2, 1, 4)), SHAPE(2, 3, 4), 0.7);
+}
+static struct tensor *i_linear(struct graph *g)
+{
+    return op_linear(g, leaf(g, "x", SHAPE(2, 3, 5)), leaf(g, "w", SHAPE(4, 5)),
+                     leaf(g, "b", SHAPE(4)));
+}
+static struct tensor *i_linear_kernel(struct graph *g)
+{
+    return op_linear(g, leaf(g, "x", SHAPE(2, 3, 12)), leaf(g, "w", SHAPE(4, 3, 2, 2)), NULL);
+}
+static struct tensor *i_matmul(struct graph *g)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, 3, 6)), leaf(g, "b", SHAPE(2, 4, 6)),
+                     (struct matmul_attr){3, 0, 1, 4, 0.5});
+}
+static struct tensor *i_matmul_gather(struct graph *g)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, 5, 4)), leaf(g, "b", SHAPE(2, 5, 6)),
+                     (struct matmul_attr){2, 1, 0, 4, 1});
+}
+static struct tensor *i_matmul_read(struct graph *g)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, 2, 5, 3)), leaf(g, "b", SHAPE(2, 3, 8)),
+                     (struct matmul_attr){2, 0, 0, 3, 1});
+}
+static struct tensor *i_matmul_flat(struct graph *g)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(5, 3)), leaf(g, "b", SHAPE(4, 5)),
+                     (struct matmul_attr){1, 1, 1, 2, 2});
+}
+static struct tensor *i_softmax(struct graph *g)
+{
+    return op_softmax(g, leaf(g, "x", SHAPE(2, 3, 5)), -1);
+}
+static struct tensor *i_softmax_tokens(struct graph *g)
+{
+    return op_softmax(g, leaf(g, "x", SHAPE(2, 5, 3)), 1);
+}
+static struct tensor *i_layer_norm(struct graph *g)
+{
+    return op_layer_norm(g, leaf(g, "x", SHAPE(2, 3, 8)), leaf(g, "gamma", SHAPE(8)),
+                         leaf(g, "beta", SHAPE(8)), 1e-5);
+}
+static struct tensor *i_attention(struct graph *g)
+{
+    return op_attention(g, leaf(g, "q", SHAPE(2, 3, 8)), leaf(g, "k", SHAPE(2, 5, 8)),
+                        leaf(g, "v", SHAPE(2, 5, 6)), NULL, 2, 0.5);
+}
+static struct tensor *i_attention_packed(struct graph *g)
+{
+    return op_attention_packed(g, leaf(g, "qkv", SHAPE(2, 4, 18)), NULL, 3, 0.7);
+}
+static struct tensor *i_attention_bias(struct graph *g)
+{
+    double sizes[] = {0, 0.7, 1.1, 0, 0, 1.4};
+    struct tensor *bias = graph_constant(g, "bias", SHAPE(2, 3), sizes);
+    return op_attention(g, leaf(g, "q", SHAPE(2, 4, 4)), leaf(g, "k", SHAPE(2, 3, 4)),
+                        leaf(g, "v", SHAPE(2, 3, 4)), bias, 2, 0.7);
+}
+static struct tensor *i_linear_attention(struct graph *g)
+{
+    return op_linear_attention(g, leaf(g, "q", SHAPE(2, 3, 4)), leaf(g, "k", SHAPE(2, 5, 4)),
+                               leaf(g, "v", SHAPE(2, 5, 6)), 2, 1e-6);
+}
+static struct tensor *i_cross_entropy(struct graph *g)
+{
+    double soft[] = {0.2, 0.3, 0.5, 0, 1, 0};
+    return op_cross_entropy(g, leaf(g, "x", SHAPE(2, 3)), graph_constant(g, "t", SHAPE(2, 3), soft),
+                            0);
+}
+static struct tensor *i_drop_path(struct graph *g)
+{
+    return op_drop_path(g, leaf(g, "x", SHAPE(6, 4)), 0.4, "drop");
+}
+static struct tensor *i_norm_square(struct graph *g)
+{
+    return op_norm_square(g, leaf(g, "x", SHAPE(3, 4)));
+}
+
+struct instance {
+    const char *op;
+    struct tensor *(*build)(struct graph *g);
+};
+
+static const struct instance instances[] = {
+    {"reshape", i_reshape},
+    {"slice", i_slice},
+    {"pad", i_pad},
+    {"concat", i_concat},
+    {"repeat", i_repeat},
+    {"patchify", i_patchify},
+    {"unpatchify", i_unpatchify},
+    {"pool_grid", i_pool_grid},
+    {"pool_grid_grad", i_pool_grid_grad},
+    {"add", i_add},
+    {"sub", i_sub},
+    {"mul", i_mul},
+    {"div", i_div},
+    {"affine", i_affine},
+    {"exp", i_exp},
+    {"log", i_log},
+    {"sqrt", i_sqrt},
+    {"erf", i_erf},
+    {"sigmoid", i_sigmoid},
+    {"phi", i_phi},
+    {"gelu", i_gelu},
+    {"sum", i_sum},
+    {"spread", i_spread},
+    {"linear", i_linear},
+    {"linear", i_linear_kernel},
+    {"matmul", i_matmul},
+    {"matmul", i_matmul_gather},
+    {"matmul", i_matmul_read},
+    {"matmul", i_matmul_flat},
+    {"softmax", i_softmax},
+    {"softmax", i_softmax_tokens},
+    {"layer_norm", i_layer_norm},
+    {"attention", i_attention},
+    {"attention", i_attention_packed},
+    {"attention", i_attention_bias},
+    {"linear_attention", i_linear_attention},
+    {"cross_entropy", i_cross_entropy},
+    {"drop_path", i_drop_path},
+    {"norm_square", i_norm_square},
+};
+
+enum { N_INSTANCES = sizeof instances / sizeof *instances };
+
+/* ---- the checks ------------------------------------------------------------------------------ */
+
+/* loss = <cotangent, op(x)> with a random cotangent, so that no symmetry hides a wrong rule. */
+static struct graph *with_loss(const struct instance *in)
+{
+    struct graph *g = graph_new();
+    struct tensor *y = in->build(g);
+    int64_t n = shape_count(y->shape);
+    double *cotangent = mem_alloc(sizeof *cotangent * (size_t)n);
+    struct rng r;
+    rng_init(&r, 1, "cotangent", 0, 0);
+    for (int64_t i = 0; i < n; i++)
+        cotangent[i] = rng_normal(&r);
+    graph_output(g, "y", y);
+    struct tensor *weighted = op_mul(g, y, graph_constant(g, "cotangent", y->shape, cotangent));
+    struct tensor *flat = op_reshape(g, weighted, SHAPE(n));
+    graph_output(g, "loss", op_sum(g, flat, 0, 1, 0, 1));
+    free(cotangent);
+    return g;
+}
+
+struct direction {
+    double **at;    /* parameter values */
+    double **along; /* direction */
+};
+
+static void move(const struct probe *p, const struct direction *d, double step)
+{
+    for (int i = 0; i < p->plan->n_params; i++) {
+        const struct tensor *t = p->plan->params[i];
+        int64_t n = shape_count(t->shape);
+        double *x = mem_alloc(sizeof *x * (size_t)n);
+        for (int64_t k = 0; k < n; k++)
+            x[k] = d->at[i][k] + step * d->along[i][k];
+        p->backend->write_double(p->program, t, x);
+        free(x);
+    }
+}
+
+static void draw_direction(const struct probe *p, struct direction *d)
+{
+    size_t n_params = (size_t)p->plan->n_params;
+    d->at = mem_zalloc(n_params, sizeof *d->at);
+    d->along = mem_zalloc(n_params, sizeof *d->along);
+    for (int i = 0; i < p->plan->n_params; i++) {
+        const struct tensor *t = p->plan->params[i];
+        int64_t n = shape_count(t->shape);
+        struct rng r;
+        rng_init(&r, 2, t->name, 0, 0);
+        d->at[i] = mem_alloc(sizeof **d->at * (size_t)n);
+        d->along[i] = mem_alloc(sizeof **d->along * (size_t)n);
+        p->backend->read_double(p->program, t, d->at[i]);
+        for (int64_t k = 0; k < n; k++)
+            d->along[i][k] = rng_normal(&r);
+    }
+}
+
+static void free_direction(const struct probe *p, struct direction *d)
+{
+    for (int i = 0; i < p->plan->n_params; i++) {
+        free(d->at[i]);
+        free(d->along[i]);
+    }
+    free(d->at);
+    free(d->along);
+}
+
+/* <gradient, direction> as autograd has it. */
+static double slope(const struct probe *p, const struct direction *d)
+{
+    double s = 0;
+    for (int i = 0; i < p->plan->n_trained; i++) {
+        const struct tensor *t = p->plan->params[i];
+        char name[128];
+        snprintf(name, sizeof name, "grad/%s", t->name);
+        int64_t n;
+        double *x = probe_read(p, name, &n);
+        for (int64_t k = 0; k < n; k++)
+            s += x[k] * d->along[i][k];
+        free(x);
+    }
+    return s;
+}
+
+static double loss_at(struct probe *p, const struct direction *d, double step)
+{
+    move(p, d, step);
+    probe_run(p, 5, 3);
+    return probe_scalar(p, "loss");
+}
+
+static void check_gradient(struct selftest *t, const struct backend *judge,
+                           const struct instance *in, const struct probe_options *o,
+                           const char *part)
+{
+    struct probe p;
+    struct error err = {0};
+    if (probe_open(&p, judge, with_loss(in), "loss", o, 7, &err)) {
+        selftest_fail(t, in->op, "%s: %s", part, err.msg);
+        return;
+    }
+    struct direction d;
+    draw_direction(&p, &d);
+    loss_at(&p, &d, 0);
+    double exact = slope(&p, &d), h = 1e-4;
+    /* fourth-order central difference */
+    double difference = (8 * (loss_at(&p, &d, h) - loss_at(&p, &d, -h)) -
+                         (loss_at(&p, &d, 2 * h) - loss_at(&p, &d, -2 * h))) /
+                        (12 * h);
+    double error = fabs(exact - difference) / fmax(fabs(difference), 1e-3);
+    if (!(error < 1e-6) || p.plan->n_trained != p.plan->n_params)
+        selftest_fail(t, in->op, "%s: slope %.12g, differences give %.12g", part, exact,
+                      difference);
+    else
+        selftest_pass(t, in->op, "%s: relative error %.1e", part, error);
+    free_direction(&p, &d);
+    probe_close(&p);
+}
+
+static double largest_difference(const struct probe *a, const struct probe *b, const char *name)
+{
+    int64_t n;
+    double *x = probe_read(a, name, &n), *y = probe_read(b, name, NULL), worst = 0;
+    for (int64_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs(x[i] - y[i]) / (1 + fabs(x[i])));
+    free(x);
+    free(y);
+    return worst;
+}
+
+/* Forward multiply-adds of a compiled plan. */
+static int64_t forward_macs(const struct plan *p)
+{
+    int64_t macs = 0;
+    for (int i = 0; i < p->n_steps; i++) {
+        struct op_cost c;
+        op_cost(p->steps[i].node, &c);
+        macs += p->steps[i].node->backward ? 0 : c.macs;
+    }
+    return macs;
+}
+
+static void check_expansion(struct selftest *t, const struct backend *judge,
+                            const struct instance *in)
+{
+    struct probe fused, expanded;
+    struct error err = {0};
+    if (probe_open(&fused, judge, with_loss(in), "loss", &(struct probe_options){0}, 7, &err)) {
+        selftest_fail(t, in->op, "expansion: %s", err.msg);
+        return;
+    }
+    if (probe_open(&expanded, judge, with_loss(in), "loss", &(struct probe_options){.expand = 1}, 7,
+                   &err)) {
+        selftest_fail(t, in->op, "expansion: %s", err.msg);
+        probe_close(&fused);
+        return;
+    }
+    probe_run(&fused, 5, 3);
+    probe_run(&expanded, 5, 3);
+    double worst = 0;
+    for (int i = 0; i < fused.plan->graph->n_outputs; i++)
+        worst =
+            fmax(worst, largest_difference(&fused, &expanded, fused.plan->graph->output_names[i]));
+    int64_t a = forward_macs(fused.plan), b = forward_macs(expanded.plan);
+    if (!(worst < 1e-10) || a != b)
+        selftest_fail(t, in->op, "expansion: differs by %.1e, multiply-adds %lld and %lld", worst,
+                      (long long)a, (long long)b);
+    else
+        selftest_pass(t, in->op, "expansion: differs by %.1e, %lld multiply-adds", worst,
+                      (long long)a);
+    probe_close(&fused);
+    probe_close(&expanded);
+}
+
+static int has_instance(const struct op *op)
+{
+    for (int i = 0; i < N_INSTANCES; i++)
+        if (!strcmp(instances[i].op, op->name))
+            return 1;
+    return 0;
+}
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static struct tensor *r_linear(struct graph *g)
+{
+    return op_linear(g, leaf(g, "x", SHAPE(2, 6)), leaf(g, "w", SHAPE(4, 5)), NULL);
+}
+static struct tensor *r_add(struct graph *g)
+{
+    return op_add(g, leaf(g, "x", SHAPE(2, 3)), leaf(g, "y", SHAPE(2, 4)));
+}
+static struct tensor *r_patch(struct graph *g)
+{
+    return op_patchify(g, leaf(g, "x", SHAPE(1, 3, 10, 10)), 4);
+}
+static struct tensor *r_heads(struct graph *g)
+{
+    return op_attention_packed(g, leaf(g, "qkv", SHAPE(1, 2, 20)), NULL, 3, 1);
+}
+static struct tensor *r_matmul(struct graph *g)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, 3, 4)), leaf(g, "b", SHAPE(3, 4, 4)),
+                     (struct matmul_attr){1, 0, 0, 3, 1});
+}
+static struct tensor *r_slice(struct graph *g)
+{
+    return op_slice(g, leaf(g, "x", SHAPE(2, 3)), 1, 2, 2);
+}
+static struct tensor *r_twice(struct graph *g)
+{
+    leaf(g, "x", SHAPE(2, 3));
+    return leaf(g, "x", SHAPE(3, 2));
+}
+
+static const struct instance refused[] = {
+    {"linear", r_linear}, {"add", r_add},     {"patchify", r_patch},  {"attention", r_heads},
+    {"matmul", r_matmul}, {"slice", r_slice}, {"parameter", r_twice},
+};
+
+static void check_refusals(struct selftest *t)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct graph *g = graph_new();
+        struct error err = {0};
+        struct tensor *y = refused[i].build(g);
+        op_affine(g, y, 1, 0); /* building goes on harmlessly */
+        if (graph_failed(g, &err))
+            selftest_pass(t, refused[i].op, "refused: %s", err.msg);
+        else
+            selftest_fail(t, refused[i].op, "operands that do not fit were accepted");
+        graph_free(g);
+    }
+}
+
+void selftest_ops(struct selftest *t)
+{
+    const struct backend *judge = backend_find("judge");
+    for (int i = 0; op_at(i); i++)
+        if (!(op_at(i)->flags & (OP_BACKWARD | OP_EFFECT | OP_CONSTANT_GRAD)) &&
+            !has_instance(op_at(i)))
+            selftest_fail(t, op_at(i)->name, "has no instance in the contract tests");
+    for (int i = 0; i < N_INSTANCES; i++) {
+        const struct instance *in = &instances[i];
+        check_gradient(t, judge, in, &(struct probe_options){0}, "gradient");
+        if (op_find(in->op)->flags & OP_FUSED) {
+            check_gradient(t, judge, in, &(struct probe_options){.expand = 1}, "expanded gradient");
+            check_expansion(t, judge, in);
+        }
+    }
+    check_refusals(t);
+}

@@ -1,0 +1,188 @@
+/* The memory planner on random graphs: plan_verify replays every plan symbolically, and a part of
+ * the graphs is run with and without reuse of memory, which must not change a bit. */
+#include "base/rng.h"
+#include "cli/selftest/probe.h"
+#include "cli/selftest/selftest.h"
+#include "tensor/ops/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TOKENS = 4, WIDTH = 6, LIVE = 12, RUN_EVERY = 20 };
+
+struct draw {
+    struct graph *g;
+    struct rng r;
+    struct tensor *live[LIVE]; /* candidates for inputs, all (2, TOKENS, WIDTH) */
+    int n_params;
+};
+
+static struct tensor *pick(struct draw *d)
+{
+    return d->live[rng_below(&d->r, LIVE)];
+}
+
+static struct tensor *param(struct draw *d, struct shape s)
+{
+    char name[32];
+    snprintf(name, sizeof name, "p%d", d->n_params++);
+    return graph_param(d->g, name, s, (struct init){INIT_NORMAL, 0.3});
+}
+
+static struct tensor *grow_add(struct draw *d)
+{
+    return op_add(d->g, pick(d), pick(d));
+}
+static struct tensor *grow_mul(struct draw *d)
+{
+    return op_mul(d->g, pick(d), op_sigmoid(d->g, pick(d)));
+}
+static struct tensor *grow_gate(struct draw *d)
+{
+    return op_mul(d->g, pick(d), op_sum(d->g, pick(d), 2, 1, 1, 0.2));
+}
+static struct tensor *grow_gelu(struct draw *d)
+{
+    return op_gelu(d->g, pick(d));
+}
+static struct tensor *grow_norm(struct draw *d)
+{
+    return op_layer_norm(d->g, pick(d), param(d, SHAPE(WIDTH)), param(d, SHAPE(WIDTH)), 1e-5);
+}
+static struct tensor *grow_linear(struct draw *d)
+{
+    return op_linear(d->g, pick(d), param(d, SHAPE(WIDTH, WIDTH)), param(d, SHAPE(WIDTH)));
+}
+static struct tensor *grow_attention(struct draw *d)
+{
+    return op_attention(d->g, pick(d), pick(d), pick(d), NULL, 2, 0.5);
+}
+static struct tensor *grow_linear_attention(struct draw *d)
+{
+    return op_linear_attention(d->g, pick(d), pick(d), pick(d), 2, 1e-6);
+}
+static struct tensor *grow_softmax(struct draw *d)
+{
+    return op_softmax(d->g, pick(d), (int)rng_below(&d->r, 2) + 1);
+}
+static struct tensor *grow_concat(struct draw *d)
+{
+    struct tensor *z = op_concat(d->g, (struct tensor *[]){pick(d), pick(d), pick(d)}, 3, 1);
+    return op_slice(d->g, z, 1, rng_below(&d->r, 2 * TOKENS), TOKENS);
+}
+static struct tensor *grow_reshape(struct draw *d)
+{
+    struct tensor *x = op_reshape(d->g, pick(d), SHAPE(2, TOKENS / 2, 2, WIDTH));
+    return op_reshape(d->g, op_affine(d->g, x, 0.5, 0.1), SHAPE(2, TOKENS, WIDTH));
+}
+static struct tensor *grow_position(struct draw *d)
+{
+    return op_add(d->g, pick(d), param(d, SHAPE(1, TOKENS, WIDTH)));
+}
+static struct tensor *grow_drop(struct draw *d)
+{
+    return op_drop_path(d->g, pick(d), 0.3, "drop");
+}
+
+static struct tensor *(*const growths[])(struct draw *d) = {
+    grow_add,     grow_mul,    grow_gate,      grow_gelu,
+    grow_norm,    grow_linear, grow_attention, grow_linear_attention,
+    grow_softmax, grow_concat, grow_reshape,   grow_position,
+    grow_drop,
+};
+
+static struct graph *random_graph(uint64_t seed)
+{
+    struct draw d = {.g = graph_new()};
+    rng_init(&d.r, seed, "planner", 0, 0);
+    for (int i = 0; i < LIVE; i++)
+        d.live[i] = i < 2 ? param(&d, SHAPE(2, TOKENS, WIDTH)) : d.live[i % 2];
+    int n = (int)rng_below(&d.r, 30) + 3, region = 0;
+    for (int i = 0; i < n; i++) {
+        if (!region && rng_below(&d.r, 6) == 0) {
+            graph_region_begin(d.g, REGION_RECOMPUTE);
+            region = 1;
+        } else if (region && rng_below(&d.r, 4) == 0) {
+            graph_region_end(d.g);
+            region = 0;
+        }
+        size_t kind = (size_t)rng_below(&d.r, sizeof growths / sizeof *growths);
+        struct tensor *t = growths[kind](&d);
+        d.live[rng_below(&d.r, LIVE)] = t;
+        if (rng_below(&d.r, 10) == 0) {
+            char name[32];
+            snprintf(name, sizeof name, "kept%d", i);
+            graph_output(d.g, name, t);
+        }
+    }
+    if (region)
+        graph_region_end(d.g);
+    struct tensor *sum = d.live[0];
+    for (int i = 1; i < LIVE; i++)
+        sum = op_add(d.g, sum, d.live[i]);
+    struct tensor *flat = op_reshape(d.g, sum, SHAPE(2 * TOKENS * WIDTH));
+    graph_output(d.g, "loss", op_norm_square(d.g, flat));
+    return d.g;
+}
+
+/* Parameters that the draw never used are no error here. */
+static void forgive_unread(struct graph *g)
+{
+    for (int i = 0; i < g->n_tensors; i++)
+        g->tensors[i]->unused = 1;
+}
+
+static int digest_of(const struct backend *b, uint64_t seed, const struct probe_options *o,
+                     char hex[65], struct error *err)
+{
+    struct probe p;
+    struct graph *g = random_graph(seed);
+    forgive_unread(g);
+    if (probe_open(&p, b, g, "loss", o, seed, err))
+        return -1;
+    int rc = plan_verify(p.plan, err);
+    if (!rc) {
+        probe_run(&p, seed, 1);
+        probe_digest(&p, hex);
+    }
+    probe_close(&p);
+    return rc;
+}
+
+static int verify_only(uint64_t seed, struct error *err)
+{
+    struct graph *g = random_graph(seed);
+    forgive_unread(g);
+    struct capability c = backend_capability(backend_find("null"));
+    struct plan_options o = {.loss = "loss", .optimizer = (int)(seed % 2)};
+    struct plan *p = plan_compile(g, &o, &c, err);
+    int rc = p ? plan_verify(p, err) : -1;
+    plan_free(p);
+    return rc;
+}
+
+void selftest_planner(struct selftest *t, int graphs)
+{
+    const struct backend *judge = backend_find("judge");
+    struct error err = {0};
+    for (int i = 0; i < graphs; i++)
+        if (verify_only((uint64_t)i, &err)) {
+            selftest_fail(t, "planner", "graph %d: %s", i, err.msg);
+            return;
+        }
+    selftest_pass(t, "planner", "%d random graphs verified", graphs);
+    int runs = 0;
+    for (int i = 0; i < graphs; i += RUN_EVERY, runs++) {
+        char tight[65], loose[65];
+        if (digest_of(judge, (uint64_t)i, &(struct probe_options){0}, tight, &err) ||
+            digest_of(judge, (uint64_t)i, &(struct probe_options){.no_reuse = 1}, loose, &err)) {
+            selftest_fail(t, "planner", "graph %d: %s", i, err.msg);
+            return;
+        }
+        if (strcmp(tight, loose)) {
+            selftest_fail(t, "planner", "graph %d: reuse of memory changes the results", i);
+            return;
+        }
+    }
+    selftest_pass(t, "planner", "%d random graphs run with and without reuse, same bits", runs);
+}

@@ -1,0 +1,41 @@
+/* The self-test: what a build must satisfy on the machine it runs on. Each part counts cases and
+ * prints a line for every failure and skip. */
+#ifndef CLI_SELFTEST_SELFTEST_H
+#define CLI_SELFTEST_SELFTEST_H
+
+#include "backend/backend.h"
+
+struct error;
+
+struct selftest {
+    const struct backend *const *backends; /* under test; NULL-terminated */
+    int threads;
+    int verbose; /* a line for every passed case too */
+    int passed, failed, skipped;
+};
+
+/* One case's verdict: one line "ok|not ok|skip NAME: …" (passed ones with verbose) and a count. */
+void selftest_pass(struct selftest *t, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void selftest_fail(struct selftest *t, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void selftest_skip(struct selftest *t, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Reference tensors: every .safetensors file of a folder, in name order. Outputs, loss and the
+ * gradient of every parameter within 1e-4 relative (of the tensor's norm) in float, 1e-6 in the
+ * judge. A file whose family or option this build does not have is skipped with the reason. */
+int selftest_golden(struct selftest *t, const char *folder, struct error *err);
+
+/* Contracts of the registries. */
+void selftest_ops(
+    struct selftest *t); /* gradients against differences; fused = expanded; refusals */
+void selftest_models(
+    struct selftest *t); /* every head x fusion x block x init builds, trains, repeats its bits */
+void selftest_planner(struct selftest *t,
+                      int graphs); /* random graphs: plan verified, reuse changes no bit */
+
+/* One golden model file; name is for messages. Used by selftest_golden. */
+void selftest_golden_model(struct selftest *t, const char *name, const char *path);
+
+#endif
