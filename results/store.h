@@ -248,8 +248,8 @@ int store_put_points(struct store *s, const char *id, const struct store_point *
 /* Adds a tag to a run (twice is once). */
 int store_tag(struct store *s, const char *id, const char *text, struct error *err);
 
-/* Loads a CSV of published numbers (results/published/README.md) in place of what that file held
- * before. The source name is the file's name without folder and ".csv". */
+/* Loads a CSV of published numbers (results/published/README.md) in place of what that file held before.
+ * Column file of v_published is its name without folder and ".csv". */
 int store_published(struct store *s, const char *path, struct error *err);
 
 #endif
