@@ -14,6 +14,7 @@
  *   match: {cost.macs: {like: CELL, within: 2%, solve: KEY}}   see runner/match.h
  *   baseline: {KEY: VALUE}             the cells that tables compare with
  *   measure: [cost, accuracy, latency]
+ *   notes: free text
  *   objectives: {val/top1: max, cost/macs: min}
  *   published: FILE.csv
  *   limits: {timeout: 2h, retries: 1}
@@ -25,8 +26,9 @@
  *
  * Merging. A file may set anything that a later one overrides: sections, grid, zip, when and limits
  * are merged key by key, everything else is replaced whole. base paths are looked up next to the
- * file, then in ROOT/experiments of each root. A key that is both in a section and an axis takes
- * its values from the axis; a named model is applied before all other keys of the same place.
+ * file, then in ROOT/experiments of each root. The more specific place wins: base files, the file's
+ * sections, axes, cells, the command line. model: NAME means that model exactly: it forgets what
+ * less specific places said below model., and keys of the same place stand on top of it.
  *
  * Overrides, "key=value" of the command line, come last: a value sets the key everywhere (also in
  * grid, zip and cells), several (a,b,c, [a, b] or range(…)) make it an axis, in place of the one it
@@ -102,8 +104,8 @@ int experiment_load(struct experiment *e, const struct experiment_source *source
                     const char *const *overrides, int n, struct error *err);
 void experiment_release(struct experiment *e);
 
-/* Makes the cells. cost may be NULL where nothing refers to a cost. More than 100,000 runs (cells
- * times seeds) are refused unless yes_many. */
+/* Makes the cells, once. cost may be NULL where nothing refers to a cost. More than 100,000 runs
+ * (cells times seeds) are refused unless yes_many. */
 int experiment_expand(struct experiment *e, const struct cost_model *cost, int yes_many,
                       struct error *err);
 

@@ -282,10 +282,10 @@ void folder_last_line(const char *folder, off_t from, struct strbuf *out)
         start--;
     text[size] = 0;
     const char *line = text + start;
-    if (!strncmp(line, "vittm: ", 7))
-        line += 7;
-    if (!strncmp(line, "error: ", 7))
-        line += 7;
+    static const char *const prefixes[] = {"vittm: ", "vittm worker: ", "error: "};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(line, prefixes[i], strlen(prefixes[i])))
+            line += strlen(prefixes[i]);
     add_clean(out, line, strlen(line));
     free(text);
 }

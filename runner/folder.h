@@ -50,8 +50,8 @@ int folder_has_result(const char *folder);
 /* The last max bytes of a log, from the start of a line where one starts there; made valid UTF-8.
  */
 void folder_log_tail(const char *folder, size_t max, struct strbuf *out);
-/* Its last line that is not blank, without "vittm: " and "error: " in front; "" if there is none.
- * Only bytes from `from` on count: the size of the log before this attempt began. */
+/* Its last line that is not blank, without "vittm worker: " or the like in front; "" if there is
+ * none. Only bytes from `from` on count: the size of the log before this attempt began. */
 void folder_last_line(const char *folder, off_t from, struct strbuf *out);
 off_t folder_log_size(const char *folder);
 

@@ -198,8 +198,10 @@ int ingest_run(struct store *s, const struct ingest_attempt *attempt, enum store
     struct strbuf log = STRBUF_INIT;
     struct points points = {.arena = &arena};
     struct provenance facts;
-    struct store_result r = {
-        .exit_code = attempt->exit_code, .wall_s = attempt->wall_s, .cpu_s = attempt->cpu_s};
+    struct store_result r = {.exit_code = attempt->exit_code,
+                             .finished = attempt->finished,
+                             .wall_s = attempt->wall_s,
+                             .cpu_s = attempt->cpu_s};
     char *bits = NULL;
     off_t start = 0;
 

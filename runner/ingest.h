@@ -18,6 +18,7 @@ struct ingest_attempt {
         state; /* of an attempt without a result.json; one with a result is STORE_DONE */
     int exit_code;
     double wall_s, cpu_s; /* 0 where unknown */
+    double finished;      /* unix time; 0: now */
     long long peak_bytes; /* of resident memory, or -1 */
     const char *message;  /* why it ended without a result; or NULL */
 };

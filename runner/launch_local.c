@@ -9,6 +9,7 @@
  * also when the runner was killed: nobody starts a second worker in a folder by mistake, and a
  * survivor is found without any record of its number. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "runner/launcher.h"
@@ -157,7 +158,7 @@ static int open_high(const char *folder, const char *name, int flags, struct err
 
 static int spawn(struct local *l, const char *folder, int log, int lock, pid_t *pid)
 {
-    char *argv[] = {(char *)l->plan.program, "worker", (char *)folder, NULL};
+    char *argv[] = {(char *)l->plan.name, "worker", (char *)folder, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
     sigset_t none, all;
@@ -259,26 +260,20 @@ static void local_signal(void *state, const struct launch_job *job, int signal)
     kill(-(pid_t)job->id, signal);
 }
 
-/* Is `... worker FOLDER` the command line of a process? A runner that is just about to start a
- * worker has the lock file open too and must not be taken for one. */
-static int is_worker(long pid, const char *folder)
+/* The runner that started a process, from the environment it was given; -1 if it is no worker's. */
+static long runner_of(long pid)
 {
-    char path[64], text[8192];
-    snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = 0;
-    const char *before = "";
-    for (const char *arg = text; arg < text + n; arg += strlen(arg) + 1) {
-        if (!strcmp(before, "worker") && !strcmp(arg, folder))
-            return 1;
-        before = arg;
-    }
-    return 0;
+    char path[64], *text = NULL;
+    size_t size = 0;
+    long runner = -1;
+    snprintf(path, sizeof path, "/proc/%ld/environ", pid);
+    if (file_read(path, 4 << 20, &text, &size, NULL))
+        return -1;
+    for (const char *entry = text; entry < text + size; entry += strlen(entry) + 1)
+        if (!strncmp(entry, "VITTM_RUNNER=", 13))
+            runner = strtol(entry + 13, NULL, 10);
+    free(text);
+    return runner;
 }
 
 static int holds(long pid, const struct stat *lock)
@@ -289,7 +284,18 @@ static int holds(long pid, const struct stat *lock)
     return !stat(path, &st) && st.st_dev == lock->st_dev && st.st_ino == lock->st_ino;
 }
 
-static int signal_holders(const char *folder, const struct stat *lock, int signal)
+/* Signals the group of a process that holds the lock, unless its runner lives: then it is at work
+ * for another database. A worker's group bears the worker's number, so its parent says whose it is.
+ */
+static void signal_holder(long pid, int signal)
+{
+    long runner = runner_of(pid);
+    pid_t group = getpgid((pid_t)pid);
+    if (runner > 0 && group > 1 && group != getpgrp() && machine_parent(group) != runner)
+        kill(-group, signal);
+}
+
+static int signal_holders(const struct stat *lock, int signal)
 {
     int n = 0;
     struct dirent *e;
@@ -301,13 +307,8 @@ static int signal_holders(const char *folder, const struct stat *lock, int signa
         if (pid <= 1 || pid == (long)getpid() || !holds(pid, lock))
             continue;
         n++;
-        if (!signal)
-            continue;
-        /* The group of a worker is its own; of what it started, only the process is signalled. */
-        if (is_worker(pid, folder) && getpgid((pid_t)pid) == (pid_t)pid)
-            kill(-(pid_t)pid, signal);
-        else if (getpgid((pid_t)pid) != getpgrp())
-            kill((pid_t)pid, signal);
+        if (signal)
+            signal_holder(pid, signal);
     }
     closedir(proc);
     return n;
@@ -321,7 +322,7 @@ static int local_survivors(void *state, const char *folder, int signal)
     char *path = join(folder, "lock");
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &st)) {
-        n = signal_holders(folder, &st, signal);
+        n = signal_holders(&st, signal);
         n = n ? n : 1; /* locked from where we cannot look, another container for one */
     }
     if (fd >= 0)

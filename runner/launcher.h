@@ -11,7 +11,8 @@ struct error;
 
 /* What every job of one runner has in common. Strings must outlive the launcher's state. */
 struct launch_plan {
-    const char *program; /* path of the binary; it is started as `program worker FOLDER` */
+    const char *program; /* path of the binary; it is started as `name worker FOLDER` */
+    const char *name;    /* what it calls itself (argv[0]) */
     int jobs;            /* at most this many at once: slots 0 .. jobs-1 */
     int threads;         /* of each job */
 };
@@ -43,8 +44,9 @@ struct launcher {
     int (*poll)(void *state, struct launch_job *job, struct launch_ending *ending);
     /* Sends SIGTERM or SIGKILL to the job and everything it started. */
     void (*signal)(void *state, const struct launch_job *job, int signal);
-    /* Number of processes of an earlier runner that still work in the folder, each sent `signal`
-     * (0: none is sent). */
+    /* Number of processes that still work in the folder. Those whose runner is gone are sent
+     * `signal` (0: none is sent); those of a runner that lives, on another database, are left to
+     * end. */
     int (*survivors)(void *state, const char *folder, int signal);
 };
 

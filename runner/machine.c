@@ -41,6 +41,15 @@ static int read_stat(long pid, char *state, unsigned long long *start)
                : -1;
 }
 
+long machine_parent(long pid)
+{
+    char path[64], text[1024];
+    long parent;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    const char *p = read_small(path, text, sizeof text) ? strrchr(text, ')') : NULL;
+    return p && sscanf(p + 1, " %*c %ld", &parent) == 1 ? parent : -1;
+}
+
 static void read_boot(char boot[37])
 {
     char text[64];

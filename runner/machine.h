@@ -23,6 +23,9 @@ enum machine_life {
 };
 enum machine_life machine_life(const struct machine_process *p);
 
+/* Its parent's number, -1 if it is gone. */
+long machine_parent(long pid);
+
 /* The cores this process may use, in ascending order. Returns how many. */
 int machine_cores(int *cores, int max);
 
