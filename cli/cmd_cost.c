@@ -164,7 +164,7 @@ static int run(const struct args *a, struct error *err)
 
 const struct command command_cost = {
     .name = "cost",
-    .group = "Plan",
+    .group = "Models",
     .summary = "count parameters and multiply-adds, without running anything",
     .operands = "FILE.yaml|MODEL … [key=value …]",
     .min_operands = 1,

@@ -82,7 +82,7 @@ static int run(const struct args *a, struct error *err)
 
 const struct command command_selftest = {
     .name = "selftest",
-    .group = "Check",
+    .group = "About the program",
     .summary = "check this build on this machine",
     .options = options,
     .details = "Without --golden: gradients of every op against differences in double, fused ops "

@@ -38,16 +38,18 @@ static size_t count_options(const struct command *c)
     return n;
 }
 
+/* The command's options, then those that every command has. */
 static const char *option_name(const void *ctx, int i)
 {
-    return ((const struct option_spec *)ctx)[i].name;
+    static const char *const everywhere[] = {"help", "no-color", NULL};
+    const struct command *c = ctx;
+    int own = (int)count_options(c);
+    return i < own ? c->options[i].name : everywhere[i - own];
 }
 
 static int unknown_option(const struct command *c, const char *typed, struct error *err)
 {
-    const char *near = NULL;
-    if (c->options != NULL)
-        near = config_nearest(typed, option_name, c->options);
+    const char *near = config_nearest(typed, option_name, c);
     if (near != NULL)
         return error_set(err, "unknown option --%s (did you mean --%s?)", typed, near);
     return error_set(err, "unknown option --%s (`vittm help %s` lists the options)", typed,

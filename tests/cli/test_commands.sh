@@ -14,7 +14,7 @@ for c in $commands; do
     check "$c --help shows its usage" grep -q "^usage: vittm $c" "$scratch/$c.help"
     check "help $c is the same" sh -c "'$vittm' help $c | cmp - '$scratch/$c.help'"
     expect_code 2 "$c refuses an unknown option" "$vittm" "$c" --no-such-option-at-all
-    expect_text "unknown option --helq (did you mean" "$c --helq suggests" "$vittm" "$c" --helq
+    expect_text "did you mean --help?" "$c --helq suggests" "$vittm" "$c" --helq
 done
 
 expect_code 2 "no command" "$vittm"
@@ -72,7 +72,7 @@ for c in $commands; do
     check "manual page of $c" test -s "$scratch/man/vittm-$c.1"
 done
 if command -v groff > /dev/null 2>&1; then
-    check "groff has no complaint" sh -c "groff -man -Tutf8 -ww '$scratch'/man/*.1 2>&1 >/dev/null | { ! grep . ; }"
+    check "groff has no complaint" sh -c "groff -k -man -Tutf8 -ww '$scratch'/man/*.1 2>&1 >/dev/null | { ! grep . ; }"
 else
     skip "groff has no complaint" "groff is not installed"
 fi
