@@ -26,6 +26,7 @@ const char *split_name(enum split split);
 
 struct dataset_kind {
     struct config_choice choice;
+    const char *probe;  /* a file in it by which it is known */
     const char *folder; /* its folder under a data root ("cifar-10-batches-bin"); NULL: built in or
                            the root */
     int train_images, val_images, known_classes; /* of the complete set; 0: the user's own */
@@ -49,8 +50,6 @@ struct dataset_kind {
     int (*mask)(const struct dataset *d, int64_t i, int size, struct image *scratch,
                 struct image_view *view, struct error *err);
     int mask_classes;
-    /* File that sample i comes from, for messages; NULL: built in. Returns text. */
-    const char *(*file)(const struct dataset *d, int64_t i, char *text, int size);
     /* SHA-256 of what the samples are: contents where they are small, names and sizes where not. */
     int (*hash)(const struct dataset *d, char hex[65], struct error *err);
 };
@@ -65,10 +64,15 @@ struct dataset {
     int classes;
     int channels;                 /* 3, or 1 for gray sets */
     float mean[3], deviation[3];  /* of its training pixels, on the scale 0 .. 1 */
+    int skip_bad;                 /* data.on_bad: skip */
     struct preprocess preprocess; /* what data.normalize, data.augment.* and data.eval.* say */
 };
 
-/* The i-th kind, NULL past the last; by name, or NULL; the same as a choice for config tables. */
+#define DATASET(name) extern const struct dataset_kind dataset_##name;
+#include "data/datasets.def"
+#undef DATASET
+
+/* The i-th kind, NULL past the last; by name, or NULL. */
 const struct dataset_kind *dataset_kind_at(int i);
 const struct dataset_kind *dataset_kind_named(const char *name);
 
@@ -85,8 +89,7 @@ void dataset_close(struct dataset *d); /* NULL is fine */
 const char *dataset_name(const struct dataset *d);
 int64_t dataset_count(const struct dataset *d);
 int dataset_classes(const struct dataset *d);
-/* "airplane"; a number as text where a set has no names: then it lives until the next call in this
- * thread. */
+/* "airplane". */
 const char *dataset_class_name(const struct dataset *d, int k);
 int dataset_label(const struct dataset *d, int64_t i);
 int dataset_has_masks(const struct dataset *d);

@@ -8,58 +8,76 @@
 struct error;
 struct dataset_kind;
 
-/* How `get` brings a kind. It is a member of struct dataset_kind. */
-struct import_recipe {
-    const char *url;     /* the data set's home; NULL: registration needed, see how */
-    const char *archive; /* file name of the download */
-    uint64_t archive_bytes, disk_bytes; /* 0: unknown */
-    const char *how;                    /* one line for people: where it is and under which terms */
-    /* Reads an archive or folder and writes the set into folder, which exists. */
-    int (*from)(const struct dataset_kind *k, const char *path, const char *folder,
-                struct error *err);
+/* A file at a data set's home. */
+struct import_file {
+    const char *url, *name; /* a NULL name ends a list */
+    uint64_t bytes;
+    const char *sha256;
 };
 
-/* Where a kind was found. */
+/* How `get` brings a kind; struct dataset_kind has one. */
+struct import_recipe {
+    const struct import_file
+        *files; /* one archive (.tar.*), or the files themselves; NULL: only from a local copy */
+    const char *terms; /* one line for people: home page and what the data may be used for */
+    /* Reads the unpacked files, wherever below `from` they are, and writes the set into folder,
+     * which exists and is empty. */
+    int (*convert)(const struct dataset_kind *k, const char *from, const char *folder,
+                   struct error *err);
+    /* Whether folder holds the whole set: -1 and what is wrong, where not. */
+    int (*verify)(const struct dataset_kind *k, const char *folder, struct error *err);
+};
+
 enum import_state {
     IMPORT_BUILT_IN,
     IMPORT_FOUND,
     IMPORT_MISSING,
-    IMPORT_USER /* data.root names it */
+    IMPORT_USER /* no place of its own: data.root names it */
 };
 
 struct import_entry {
-    const struct dataset_kind *kind;
+    const struct dataset_kind *kind; /* name, doc, counts, import->files->bytes, import->terms */
     enum import_state state;
-    char path[4096]; /* IMPORT_FOUND: the folder */
+    char path[4096]; /* IMPORT_FOUND: its folder; else empty */
 };
 
 /* Row i of `vittm data list`. Returns 0 past the last. */
 int import_list(int i, struct import_entry *e);
 
-/* Brings the named set into FOLDER/<its folder> and verifies it. from: a local archive or folder,
- * or NULL to download from the set's home (continued where an earlier attempt stopped). folder:
- * NULL means $VITTM_DATA or ~/.cache/vittm. A set that is already there and whole is left alone.
- * Returns 0, or -1 with what to do; an existing set is only replaced by a complete new one.
- * Progress goes to stderr, one line a stage. where (size bytes, may be NULL) receives the set's
- * folder. */
-int import_get(const char *name, const char *from, const char *folder, char *where, int size,
-               struct error *err);
+/* "built in", "found", "missing", "yours". */
+const char *import_state_name(enum import_state s);
 
-/* A kind of file that the layers above know (safetensors), recognised by its name's end. */
+struct import_request {
+    const char *name; /* of the data set */
+    const char *from; /* a local archive or folder; NULL: an archive of it that lies in a data root,
+                         else a download from its home, continued where an earlier one stopped */
+    const char *folder; /* the data root to write to; NULL: the first of $VITTM_DATA and
+                           ~/.cache/vittm that can be written */
+    void (*say)(void *ctx, const char *line); /* progress, one line a stage; may be NULL */
+    void *ctx;
+};
+
+/* Brings the set into ROOT/<its folder>. A set that is already there and whole is left alone;
+ * another is only replaced by a complete new one. where (size bytes, may be NULL) receives the
+ * folder; it is empty for built-in sets. On failure: what to do. */
+int import_get(const struct import_request *q, char *where, int size, struct error *err);
+
+/* A kind of file that the layers above know (safetensors), recognised by the end of its name; it
+ * comes before the kinds known here. */
 struct import_checker {
     const char *suffix; /* ".safetensors"; NULL ends a table */
     int (*check)(const char *path, struct error *err);
 };
 
 struct import_counts {
-    int64_t files, good, bad, other; /* other: not a kind of file that is known here */
-    int64_t images, records;         /* decoded images, records of binary files */
+    int64_t files, good, bad, other; /* other: not a kind of file that is known */
 };
 
-/* Reads every file under path (a file or a folder, links to folders not followed) to its end:
- * images by decoding, CIFAR and IDX files by parsing, YAML files by loading, others through extra
- * (may be NULL). bad is called for each bad file with one line that says why. Fails only where path
- * itself cannot be read. */
+/* Reads every file under path (a file, or a folder; links to folders are not followed) to its end:
+ * images by decoding them, *.bin as CIFAR, *-ubyte and *-ubyte.gz as IDX, YAML by loading, others
+ * through extra (may be NULL), PNG files in a folder `annotations` as ADE20K labels. bad is called
+ * for each bad file, in order of name, with one line that says why. Fails only where path itself
+ * cannot be read. */
 int import_check(const char *path, const struct import_checker *extra,
                  void (*bad)(void *ctx, const char *file, const char *reason), void *ctx,
                  struct import_counts *counts, struct error *err);

@@ -13,6 +13,7 @@
 struct dataset;
 struct error;
 struct rng;
+struct box;
 
 enum crop_kind { CROP_NONE, CROP_PAD, CROP_RRC };
 
@@ -26,9 +27,39 @@ struct preprocess {
     double eval_crop_ratio;    /* image size / short side before the centre crop */
 };
 
+/* The keys that every data set has, with its own defaults: rows of its table. */
+#define PREPROCESS_KEYS(flip, crop, crop_ratio)                                                    \
+    {                                                                                              \
+        "data.augment.flip",                                                                       \
+        CONFIG_BOOL,                                                                               \
+        flip,                                                                                      \
+        0,                                                                                         \
+        0,                                                                                         \
+        NULL,                                                                                      \
+        0,                                                                                         \
+        "training: mirror half of the images"},                                                    \
+        {"data.augment.crop",                                                                      \
+         CONFIG_CHOICE,                                                                            \
+         crop,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         preprocess_crop_choice,                                                                   \
+         0,                                                                                        \
+         "training: which part of an image is seen"},                                              \
+    {                                                                                              \
+        "data.eval.crop_ratio", CONFIG_FLOAT, crop_ratio, 0.1, 1, NULL, 0,                         \
+            "evaluation: image size / short side before the centre crop"                           \
+    }
+
+const struct config_choice *preprocess_crop_choice(int i);
+const struct config_choice *preprocess_normalize_choice(int i);
+
 /* Reads data.normalize, data.augment.* and data.eval.*; d supplies its own mean and deviation. */
 int preprocess_init(struct preprocess *p, const struct config *c, const struct dataset *d,
                     struct error *err);
+
+/* The level tables, from mean and deviation. */
+void preprocess_levels(struct preprocess *p);
 
 /* What one thread needs to prepare samples; zero-initialise, release. */
 struct preprocess_scratch {
@@ -39,10 +70,14 @@ struct preprocess_scratch {
 void preprocess_scratch_release(struct preprocess_scratch *s);
 
 /* One image into out (channels,size,size). channels is 3, or 1 where the view has one; a view of
- * one channel fills three alike. mask (one plane, may be NULL) goes through the same geometry into
- * mask_out (size,size), nearest neighbour, DATASET_IGNORE outside. r NULL means evaluation. */
+ * one channel fills three alike. mask (one plane of the image's size, or NULL) goes through the
+ * same geometry into mask_out (size,size), nearest neighbour, DATASET_IGNORE outside. r NULL means
+ * evaluation. */
 void preprocess_sample(const struct preprocess *p, const struct image_view *view,
                        const struct image_view *mask, int size, int channels, struct rng *r,
                        struct preprocess_scratch *s, float *out, uint8_t *mask_out);
+
+/* The box of a random resized crop. */
+struct box preprocess_rrc_box(const struct preprocess *p, int height, int width, struct rng *r);
 
 #endif

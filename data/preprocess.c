@@ -1,0 +1,262 @@
+/* A sample is placed (every random number drawn, in one order), then image and mask are sampled
+ * there. Sizes that match need no resampling: then a row is a table look-up a sample, which is what
+ * keeps small images fast. */
+#include "data/preprocess.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "data/dataset.h"
+#include "data/geometry.h"
+
+/* The image, or a box of it, is resampled to height x width; of that the part `valid` is kept,
+ * black outside; the result is the window of size x size at top, left, which may be mirrored. */
+struct placement {
+    struct box source, valid;
+    int height, width, top, left;
+    int is_rrc, is_mirrored;
+};
+
+void preprocess_levels(struct preprocess *p)
+{
+    const float unit = (float)(1.0 / 255);
+    for (int c = 0; c < 3; c++)
+        for (int v = 0; v < 256; v++) {
+            p->train_level[c][v] = ((float)v * unit - p->mean[c]) / p->deviation[c];
+            p->eval_level[c][v] = ((float)v / 255.0f - p->mean[c]) / p->deviation[c];
+        }
+}
+
+void preprocess_scratch_release(struct preprocess_scratch *s)
+{
+    image_release(&s->image);
+    image_release(&s->mask);
+    image_release(&s->resized);
+    free(s->rows);
+    *s = (struct preprocess_scratch){0};
+}
+
+struct box preprocess_rrc_box(const struct preprocess *p, int height, int width, struct rng *r)
+{
+    double lo = log(p->ratio[0]), hi = log(p->ratio[1]);
+    for (int i = 0; i < 10; i++) {
+        struct box b;
+        double share = rng_range(r, p->scale[0], p->scale[1]);
+        double aspect = exp(rng_range(r, lo, hi));
+        if (!geometry_rrc_size(height, width, share, aspect, &b.height, &b.width))
+            continue;
+        b.top = (int)rng_below(r, height - b.height + 1);
+        b.left = (int)rng_below(r, width - b.width + 1);
+        return b;
+    }
+    return geometry_rrc_fallback(height, width, p->ratio[0], p->ratio[1]);
+}
+
+static int clamp(int v, int lo, int hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* Outputs from .. to-1 of `size`, the first of which looks at `first`, look at start .. start+n-1.
+ */
+static void clip_range(int first, int start, int n, int size, int *from, int *to)
+{
+    *from = clamp(start - first, 0, size);
+    *to = clamp(start + n - first, *from, size);
+}
+
+static struct placement place_center(int height, int width, int size, int shorter)
+{
+    struct placement at = {.source = {0, 0, height, width}, .height = height, .width = width};
+    if ((height < width ? height : width) != shorter)
+        geometry_short_side(height, width, shorter, &at.height, &at.width);
+    at.top = geometry_center(at.height, size);
+    at.left = geometry_center(at.width, size);
+    at.valid = (struct box){0, 0, at.height, at.width};
+    return at;
+}
+
+/* The centre is cut out before it is padded: the padding is black on all sides. */
+static void shift(struct placement *at, int size, int pad, struct rng *r)
+{
+    int x0, x1, y0, y1;
+    clip_range(at->top, 0, at->height, size, &y0, &y1);
+    clip_range(at->left, 0, at->width, size, &x0, &x1);
+    at->valid = (struct box){at->top + y0, at->left + x0, y1 - y0, x1 - x0};
+    at->top += (int)rng_below(r, 2 * pad + 1) - pad;
+    at->left += (int)rng_below(r, 2 * pad + 1) - pad;
+}
+
+static struct placement place(const struct preprocess *p, int height, int width, int size,
+                              struct rng *r)
+{
+    struct placement at;
+    if (!r)
+        return place_center(height, width, size, (int)floor(size / p->eval_crop_ratio + 1e-9));
+    if (p->crop == CROP_RRC) {
+        at = (struct placement){.source = preprocess_rrc_box(p, height, width, r),
+                                .valid = {0, 0, size, size},
+                                .height = size,
+                                .width = size,
+                                .is_rrc = 1};
+    } else {
+        at = place_center(height, width, size, size);
+        if (p->crop == CROP_PAD)
+            shift(&at, size, p->pad, r);
+    }
+    at.is_mirrored = p->flip && rng_u32(r) >> 31;
+    return at;
+}
+
+static void fill(float *out, int n, float v)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = v;
+}
+
+static void mirror(float *row, int n)
+{
+    for (int a = 0, b = n - 1; a < b; a++, b--) {
+        float t = row[a];
+        row[a] = row[b];
+        row[b] = t;
+    }
+}
+
+static void look_up(const unsigned char *in, ptrdiff_t step, const float *level, float *out, int n)
+{
+    if (step == 1) {
+        for (int x = 0; x < n; x++)
+            out[x] = level[in[x]];
+    } else {
+        for (int x = 0; x < n; x++, in += step)
+            out[x] = level[*in];
+    }
+}
+
+/* u8 samples of v, which is as large as at says, to normalised floats. */
+static void store(const struct image_view *v, const struct placement *at, const float level[3][256],
+                  int size, int channels, float *out)
+{
+    int x0, x1, y0, y1;
+    clip_range(at->left, at->valid.left, at->valid.width, size, &x0, &x1);
+    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
+    for (int c = 0; c < channels; c++) {
+        const unsigned char *plane = v->data + (c < v->channels ? c : 0) * v->step_c;
+        for (int y = 0; y < size; y++, out += size) {
+            if (y < y0 || y >= y1 || x0 == x1) {
+                fill(out, size, level[c][0]);
+                continue;
+            }
+            const unsigned char *row =
+                plane + (at->top + y) * v->step_y + (at->left + x0) * v->step_x;
+            fill(out, x0, level[c][0]);
+            look_up(row, v->step_x, level[c], out + x0, x1 - x0);
+            fill(out + x1, size - x1, level[c][0]);
+            if (at->is_mirrored)
+                mirror(out, size);
+        }
+    }
+}
+
+static float *scratch_rows(struct preprocess_scratch *s, size_t n)
+{
+    if (n > s->rows_capacity) {
+        free(s->rows);
+        s->rows = mem_alloc(n * sizeof *s->rows);
+        s->rows_capacity = n;
+    }
+    return s->rows;
+}
+
+static void sample_float(const struct preprocess *p, const struct image_view *v,
+                         const struct placement *at, int size, int channels,
+                         struct preprocess_scratch *s, float *out)
+{
+    size_t rows = resize_float_rows(at->source, size, v->channels),
+           pixels = (size_t)size * (size_t)size;
+    float *scratch = scratch_rows(s, rows + pixels * (size_t)v->channels),
+          *resized = scratch + rows;
+    resize_float(v, at->source, size, RESIZE_BILINEAR, scratch, resized);
+    for (int c = 0; c < channels; c++) {
+        const float *in = resized + (c < v->channels ? c : 0);
+        for (int y = 0; y < size; y++, out += size) {
+            for (int x = 0; x < size; x++, in += v->channels)
+                out[x] = (*in - p->mean[c]) / p->deviation[c];
+            if (at->is_mirrored)
+                mirror(out, size);
+        }
+    }
+}
+
+/* Crops of a random resized crop that need no resampling. */
+static struct image_view cut(const struct image_view *v, struct box b)
+{
+    struct image_view part = *v;
+    part.data += b.top * v->step_y + b.left * v->step_x;
+    part.height = b.height;
+    part.width = b.width;
+    return part;
+}
+
+/* Resamples what the window needs; afterwards the window is counted from the resampled part's
+ * corner. */
+static struct image_view resample(const struct image_view *v, struct placement *at, int size,
+                                  struct preprocess_scratch *s)
+{
+    int x0, x1, y0, y1;
+    clip_range(at->left, at->valid.left, at->valid.width, size, &x0, &x1);
+    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
+    struct box w = {at->top + y0, at->left + x0, y1 - y0, x1 - x0};
+    image_resize_buffer(&s->resized, w.width, w.height);
+    resize_u8(v, at->width, at->height, w, RESIZE_BICUBIC, s->resized.rgb);
+    at->top -= w.top;
+    at->left -= w.left;
+    at->valid = (struct box){0, 0, w.height, w.width};
+    return (struct image_view){s->resized.rgb, w.width, w.height,
+                               v->channels,    1,       (ptrdiff_t)w.width * v->channels,
+                               v->channels};
+}
+
+static int contains(struct box b, int row, int column)
+{
+    return row >= b.top && row < b.top + b.height && column >= b.left && column < b.left + b.width;
+}
+
+static void sample_mask(const struct image_view *m, const struct placement *at, int size,
+                        uint8_t *out)
+{
+    double step_y = (double)at->source.height / at->height,
+           step_x = (double)at->source.width / at->width;
+    for (int y = 0; y < size; y++, out += size)
+        for (int x = 0; x < size; x++) {
+            int column = at->left + (at->is_mirrored ? size - 1 - x : x), row = at->top + y;
+            int inside = contains(at->valid, row, column);
+            int sy = at->source.top + (int)((row + 0.5) * step_y),
+                sx = at->source.left + (int)((column + 0.5) * step_x);
+            out[x] = inside ? m->data[sy * m->step_y + sx * m->step_x] : DATASET_IGNORE;
+        }
+}
+
+void preprocess_sample(const struct preprocess *p, const struct image_view *view,
+                       const struct image_view *mask, int size, int channels, struct rng *r,
+                       struct preprocess_scratch *s, float *out, uint8_t *mask_out)
+{
+    struct placement at = place(p, view->height, view->width, size, r);
+    struct image_view v = *view;
+    if (mask)
+        sample_mask(mask, &at, size, mask_out);
+    if (at.is_rrc && (at.source.height != size || at.source.width != size)) {
+        sample_float(p, view, &at, size, channels, s, out);
+        return;
+    }
+    if (at.is_rrc)
+        v = cut(view, at.source);
+    else if (at.height != view->height || at.width != view->width)
+        v = resample(view, &at, size, s);
+    store(&v, &at, r ? p->train_level : p->eval_level, size, channels, out);
+}

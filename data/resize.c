@@ -1,0 +1,224 @@
+/* Weights are computed once for each axis; passes walk rows. Out-of-window rows and columns are
+ * skipped, which cannot change the others. */
+#include "data/resize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#define PRECISION 22
+
+/* Output i is the sum over k < count[i] of weight[i * taps + k] * input[first[i] + k]. */
+struct kernel {
+    int n, taps;
+    int *first, *count;
+    double *weight;
+};
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    if (x < 2)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0;
+}
+
+static const struct {
+    double support;
+    double (*weight)(double);
+} filters[] = {[RESIZE_BILINEAR] = {1, triangle}, [RESIZE_BICUBIC] = {2, cubic}};
+
+static void kernel_row(struct kernel *k, int row, int i, int n_in, double scale,
+                       enum resize_filter f)
+{
+    double wide = scale > 1 ? scale : 1, support = filters[f].support * wide;
+    double center = (i + 0.5) * scale, narrow = 1 / wide, sum = 0;
+    double *w = k->weight + (size_t)row * (size_t)k->taps;
+    int first = (int)(center - support + 0.5), last = (int)(center + support + 0.5);
+    first = first < 0 ? 0 : first;
+    last = last > n_in ? n_in : last;
+    for (int j = first; j < last; j++)
+        sum += w[j - first] = filters[f].weight((j - center + 0.5) * narrow);
+    for (int j = first; j < last; j++)
+        if (sum != 0)
+            w[j - first] /= sum;
+    k->first[row] = first;
+    k->count[row] = last - first;
+}
+
+/* For outputs from .. from+n-1 of n_out. */
+static struct kernel kernel_new(int n_in, int n_out, int from, int n, enum resize_filter f)
+{
+    double scale = (double)n_in / n_out;
+    struct kernel k = {.n = n,
+                       .taps = (int)ceil(filters[f].support * (scale > 1 ? scale : 1)) * 2 + 1};
+    k.first = mem_alloc((size_t)n * sizeof(int));
+    k.count = mem_alloc((size_t)n * sizeof(int));
+    k.weight = mem_zalloc((size_t)n * (size_t)k.taps, sizeof(double));
+    for (int i = 0; i < n; i++)
+        kernel_row(&k, i, from + i, n_in, scale, f);
+    return k;
+}
+
+static void kernel_free(struct kernel *k)
+{
+    free(k->first);
+    free(k->count);
+    free(k->weight);
+}
+
+static int32_t *fixed_new(const struct kernel *k)
+{
+    size_t n = (size_t)k->n * (size_t)k->taps;
+    int32_t *q = mem_alloc(n * sizeof *q);
+    for (size_t i = 0; i < n; i++) {
+        double w = k->weight[i];
+        q[i] = (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
+    }
+    return q;
+}
+
+static float *floats_new(const struct kernel *k)
+{
+    size_t n = (size_t)k->n * (size_t)k->taps;
+    float *q = mem_alloc(n * sizeof *q);
+    for (size_t i = 0; i < n; i++)
+        q[i] = (float)k->weight[i];
+    return q;
+}
+
+static unsigned char clip(int32_t sum)
+{
+    int32_t v = sum >> PRECISION;
+    return (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void horizontal_u8(const struct image_view *src, int y, const struct kernel *k,
+                          const int32_t *q, unsigned char *out)
+{
+    int channels = src->channels;
+    for (int x = 0; x < k->n; x++) {
+        const int32_t *w = q + (size_t)x * (size_t)k->taps;
+        const unsigned char *in = src->data + y * src->step_y + k->first[x] * src->step_x;
+        if (channels == 3 && src->step_c == 1 && src->step_x == 3) {
+            int32_t r = 1 << (PRECISION - 1), g = r, b = r;
+            for (int i = 0; i < k->count[x]; i++, in += 3) {
+                r += w[i] * in[0];
+                g += w[i] * in[1];
+                b += w[i] * in[2];
+            }
+            out[3 * x] = clip(r);
+            out[3 * x + 1] = clip(g);
+            out[3 * x + 2] = clip(b);
+            continue;
+        }
+        for (int c = 0; c < channels; c++) {
+            int32_t sum = 1 << (PRECISION - 1);
+            for (int i = 0; i < k->count[x]; i++)
+                sum += w[i] * in[c * src->step_c + i * src->step_x];
+            out[x * channels + c] = clip(sum);
+        }
+    }
+}
+
+static void vertical_u8(const unsigned char *rows, size_t stride, int first_row,
+                        const struct kernel *k, const int32_t *q, int32_t *sums, unsigned char *out)
+{
+    for (int y = 0; y < k->n; y++, out += stride) {
+        const int32_t *w = q + (size_t)y * (size_t)k->taps;
+        for (size_t x = 0; x < stride; x++)
+            sums[x] = 1 << (PRECISION - 1);
+        for (int i = 0; i < k->count[y]; i++) {
+            const unsigned char *in = rows + (size_t)(k->first[y] + i - first_row) * stride;
+            for (size_t x = 0; x < stride; x++)
+                sums[x] += w[i] * in[x];
+        }
+        for (size_t x = 0; x < stride; x++)
+            out[x] = clip(sums[x]);
+    }
+}
+
+/* An axis of unchanged length is left out altogether, as in Pillow: its kernel is then the
+ * identity. */
+void resize_u8(const struct image_view *src, int width, int height, struct box window,
+               enum resize_filter filter, unsigned char *out)
+{
+    ASSERT(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0);
+    ASSERT(window.left + window.width <= width && window.top + window.height <= height);
+    size_t stride = (size_t)window.width * (size_t)src->channels;
+    struct kernel h = kernel_new(src->width, width, window.left, window.width, filter);
+    struct kernel v = kernel_new(src->height, height, window.top, window.height, filter);
+    int32_t *hq = fixed_new(&h), *vq = fixed_new(&v), *sums = mem_alloc(stride * sizeof *sums);
+    int first = v.first[0], last = v.first[v.n - 1] + v.count[v.n - 1];
+    unsigned char *rows = mem_alloc((size_t)(last - first) * stride);
+    for (int y = first; y < last; y++)
+        horizontal_u8(src, y, &h, hq, rows + (size_t)(y - first) * stride);
+    vertical_u8(rows, stride, first, &v, vq, sums, out);
+    free(rows);
+    free(sums);
+    free(hq);
+    free(vq);
+    kernel_free(&h);
+    kernel_free(&v);
+}
+
+static void horizontal_float(const struct image_view *src, struct box box, int y,
+                             const struct kernel *k, const float *q, float *out)
+{
+    const float unit = (float)(1.0 / 255);
+    int channels = src->channels;
+    const unsigned char *row = src->data + (box.top + y) * src->step_y + box.left * src->step_x;
+    for (int x = 0; x < k->n; x++) {
+        const float *w = q + (size_t)x * (size_t)k->taps;
+        const unsigned char *in = row + k->first[x] * src->step_x;
+        for (int c = 0; c < channels; c++) {
+            float sum = 0;
+            for (int i = 0; i < k->count[x]; i++)
+                sum += w[i] * ((float)in[c * src->step_c + i * src->step_x] * unit);
+            out[x * channels + c] = sum;
+        }
+    }
+}
+
+size_t resize_float_rows(struct box box, int size, int channels)
+{
+    return (size_t)box.height * (size_t)size * (size_t)channels;
+}
+
+void resize_float(const struct image_view *src, struct box box, int size, enum resize_filter filter,
+                  float *rows, float *out)
+{
+    ASSERT(box.left >= 0 && box.top >= 0 && box.width > 0 && box.height > 0);
+    ASSERT(box.left + box.width <= src->width && box.top + box.height <= src->height);
+    size_t stride = (size_t)size * (size_t)src->channels;
+    struct kernel h = kernel_new(box.width, size, 0, size, filter);
+    struct kernel v = kernel_new(box.height, size, 0, size, filter);
+    float *hq = floats_new(&h), *vq = floats_new(&v);
+    for (int y = 0; y < box.height; y++)
+        horizontal_float(src, box, y, &h, hq, rows + (size_t)y * stride);
+    for (int y = 0; y < size; y++, out += stride) {
+        const float *w = vq + (size_t)y * (size_t)v.taps;
+        memset(out, 0, stride * sizeof *out);
+        for (int i = 0; i < v.count[y]; i++) {
+            const float *in = rows + (size_t)(v.first[y] + i) * stride;
+            for (size_t x = 0; x < stride; x++)
+                out[x] += w[i] * in[x];
+        }
+    }
+    free(hq);
+    free(vq);
+    kernel_free(&h);
+    kernel_free(&v);
+}
