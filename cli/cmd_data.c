@@ -24,23 +24,12 @@ static const struct option_spec options[] = {
     OPTION_FORMAT,
     {0}};
 
-static const char *state_text(const struct import_entry *e)
-{
-    static const char *const texts[] = {
-        [IMPORT_BUILT_IN] = "built in",
-        [IMPORT_FOUND] = "here",
-        [IMPORT_MISSING] = "missing",
-        [IMPORT_USER] = "your own",
-    };
-    return texts[e->state];
-}
-
 static void add_entry(struct rows *r, const struct import_entry *e)
 {
     const struct dataset_kind *k = e->kind;
     struct rows_cell *cell = rows_append(r);
     rows_set_text(r, &cell[0], k->choice.name);
-    rows_set_text(r, &cell[1], state_text(e));
+    rows_set_text(r, &cell[1], import_state_name(e->state));
     if (k->known_classes > 0)
         rows_set_integer(&cell[2], k->known_classes);
     if (k->train_images > 0)
@@ -67,6 +56,12 @@ static const char *dataset_at(const void *ctx, int i)
     return k != NULL ? k->choice.name : NULL;
 }
 
+static void say(void *ctx, const char *line)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", line);
+}
+
 static int get(const struct args *a, struct error *err)
 {
     const char *name = a->operands[1];
@@ -76,10 +71,15 @@ static int get(const struct args *a, struct error *err)
             return error_set(err, "unknown data set %s (did you mean %s?)", name, near);
         return error_set(err, "unknown data set %s (`vittm data list` names them)", name);
     }
+    struct import_request q = {
+        .name = name, .from = args_text(a, "from"), .folder = args_text(a, "to"), .say = say};
     char where[4096] = "";
-    if (import_get(name, args_text(a, "from"), args_text(a, "to"), where, sizeof where, err) != 0)
+    if (import_get(&q, where, sizeof where, err) != 0)
         return -1;
-    printf("%s\n", where);
+    if (where[0] != 0)
+        printf("%s\n", where);
+    else
+        fprintf(stderr, "%s is built in\n", name);
     return EXIT_FINE;
 }
 
