@@ -105,9 +105,8 @@ static int check(const struct args *a, struct error *err)
     if (import_check(a->operands[1], extra, print_bad, NULL, &n, err) != 0)
         return -1;
     fprintf(stderr,
-            "%" PRId64 " files: %" PRId64 " good, %" PRId64 " bad, %" PRId64
-            " of no known kind; %" PRId64 " images, %" PRId64 " records\n",
-            n.files, n.good, n.bad, n.other, n.images, n.records);
+            "%" PRId64 " files: %" PRId64 " good, %" PRId64 " bad, %" PRId64 " of no known kind\n",
+            n.files, n.good, n.bad, n.other);
     return n.bad > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
