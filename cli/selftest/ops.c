@@ -47,6 +47,10 @@ static struct tensor *i_repeat(struct graph *g)
 {
     return op_repeat(g, leaf(g, "x", SHAPE(1, 3, 2)), 4);
 }
+static struct tensor *i_swap(struct graph *g)
+{
+    return op_swap(g, leaf(g, "x", SHAPE(2, 3, 4, 5)), 1);
+}
 static struct tensor *i_patchify(struct graph *g)
 {
     return op_patchify(g, leaf(g, "x", SHAPE(2, 3, 8, 4)), 2);
@@ -61,11 +65,15 @@ static struct tensor *i_pool_grid(struct graph *g)
 {
     return op_pool_grid(g, leaf(g, "x", SHAPE(2, 42, 3)), 6, 7, 4, 3);
 }
-static struct tensor *i_pool_grid_grad(struct graph *g)
+static struct tensor *i_resize(struct graph *g)
 {
-    struct pool_attr a = {5, 4, 3, 2};
-    struct tensor *x = leaf(g, "x", SHAPE(2, 6, 3));
-    return graph_apply(g, &op_pool_grid_grad_row, 1, &x, &a)->out[0];
+    struct mixing *m = mixing_resize(&g->arena, MIXING_BICUBIC_ANTIALIAS, 7, 4);
+    return op_resample(g, leaf(g, "x", SHAPE(2, 3, 7)), 2, m, 0);
+}
+static struct tensor *i_enlarge(struct graph *g)
+{
+    struct mixing *m = mixing_resize(&g->arena, MIXING_BILINEAR, 4, 9);
+    return op_resample(g, leaf(g, "x", SHAPE(4, 5)), 0, m, 0);
 }
 static struct tensor *i_add(struct graph *g)
 {
@@ -152,6 +160,11 @@ static struct tensor *i_matmul_flat(struct graph *g)
     return op_matmul(g, leaf(g, "a", SHAPE(5, 3)), leaf(g, "b", SHAPE(4, 5)),
                      (struct matmul_attr){1, 1, 1, 2, 2});
 }
+static struct tensor *i_depthwise(struct graph *g)
+{
+    return op_depthwise(g, leaf(g, "x", SHAPE(2, 5, 3)), leaf(g, "w", SHAPE(3, 1, 7)),
+                        leaf(g, "b", SHAPE(3)));
+}
 static struct tensor *i_softmax(struct graph *g)
 {
     return op_softmax(g, leaf(g, "x", SHAPE(2, 3, 5)), -1);
@@ -212,10 +225,12 @@ static const struct instance instances[] = {
     {"pad", i_pad},
     {"concat", i_concat},
     {"repeat", i_repeat},
+    {"swap", i_swap},
     {"patchify", i_patchify},
     {"unpatchify", i_unpatchify},
-    {"pool_grid", i_pool_grid},
-    {"pool_grid_grad", i_pool_grid_grad},
+    {"resample", i_pool_grid},
+    {"resample", i_resize},
+    {"resample", i_enlarge},
     {"add", i_add},
     {"sub", i_sub},
     {"mul", i_mul},
@@ -236,6 +251,7 @@ static const struct instance instances[] = {
     {"matmul", i_matmul_gather},
     {"matmul", i_matmul_read},
     {"matmul", i_matmul_flat},
+    {"depthwise", i_depthwise},
     {"softmax", i_softmax},
     {"softmax", i_softmax_tokens},
     {"layer_norm", i_layer_norm},

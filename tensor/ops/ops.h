@@ -6,6 +6,7 @@
 #ifndef TENSOR_OPS_OPS_H
 #define TENSOR_OPS_OPS_H
 
+#include "tensor/ops/mixing.h"
 #include "tensor/ops/op.h"
 
 /* ---- structure ------------------------------------------------------------------------------- */
@@ -37,6 +38,10 @@ struct count_attr {
     int64_t count;
 };
 
+/* Axes axis and axis + 1 change places. Its gradient is another swap. Only where a layout must
+ * really change: heads are an attribute of matmul and attention. */
+struct tensor *op_swap(struct graph *g, struct tensor *x, int axis);
+
 /* image (B,c,H,W) -> (B, H/p * W/p, c*p*p): non-overlapping patches, tokens row-major over the
  * grid, the elements of a patch in the order (channel, row, column) of a convolution's weight. A
  * patch embedding is patchify and linear. p must divide H and W. unpatchify is its inverse and its
@@ -46,14 +51,19 @@ struct patch_attr {
     int64_t patch, channels, height, width; /* of the image */
 };
 
-/* Adaptive average pooling of a token grid: x (B, rows*cols, C) -> (B, out_rows*out_cols, C). Bin i
- * covers rows floor(i*rows/out_rows) .. ceil((i+1)*rows/out_rows)-1; bins overlap where the sizes
- * do not divide. pool_grid_grad spreads dy back: dx += dy / bin size. */
+/* A fixed sparse linear map along one axis (tensor/ops/mixing.h; m lives in the graph's arena): x
+ * (…, m->n_in, …) -> (…, m->n_out, …). Gradient: the transposed map. macs_fvcore is what fvcore
+ * counts for the torch function that it stands for. */
+struct tensor *op_resample(struct graph *g, struct tensor *x, int axis, const struct mixing *m,
+                           int64_t macs_fvcore);
+struct resample_attr {
+    int axis;
+    const struct mixing *forward, *adjoint;
+    int64_t macs_fvcore;
+};
+/* Adaptive average pooling of a token grid: x (B, rows*cols, C) -> (B, out_rows*out_cols, C). */
 struct tensor *op_pool_grid(struct graph *g, struct tensor *x, int64_t rows, int64_t cols,
                             int64_t out_rows, int64_t out_cols);
-struct pool_attr {
-    int64_t rows, cols, out_rows, out_cols;
-};
 
 /* ---- element-wise ---------------------------------------------------------------------------- */
 
@@ -125,6 +135,10 @@ struct matmul_size {
     int64_t batch, m, n, k;
 };
 struct matmul_size op_matmul_size(const struct node *n);
+
+/* Depthwise convolution along the tokens with zero padding: x (B,N,C), w (C,1,K) with K odd, b (C)
+ * -> (B,N,C). depthwise_grad (x, w, dy) -> dx, dw, db. */
+struct tensor *op_depthwise(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
 
 /* ---- fused ----------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* reshape, slice, pad, concat, repeat: ops that move elements. */
+/* reshape, slice, pad, concat, repeat, swap: ops that move elements. */
 #include "tensor/ops/rule.h"
 
 /* ---- reshape --------------------------------------------------------------------------------- */
@@ -216,4 +216,43 @@ const struct op op_repeat_row = {
     .n_out = 1,
     .shape = repeat_shape,
     .grad = repeat_grad,
+};
+
+/* ---- swap ------------------------------------------------------------------------------------ */
+
+struct tensor *op_swap(struct graph *g, struct tensor *x, int axis)
+{
+    return apply1(g, &op_swap_row, x, &(struct axis_attr){axis});
+}
+
+static int swap_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                      struct error *err)
+{
+    (void)type;
+    const struct axis_attr *a = n->attr;
+    struct shape s = n->in[0]->shape;
+    char text[200];
+    if (a->axis < 0 || a->axis + 1 >= s.rank)
+        return op_refuse(n, err, "%s has no axes %d and %d", op_describe(n, 0, text, sizeof text),
+                         a->axis, a->axis + 1);
+    shape[0] = s;
+    shape[0].dim[a->axis] = s.dim[a->axis + 1];
+    shape[0].dim[a->axis + 1] = s.dim[a->axis];
+    return 0;
+}
+
+static void swap_grad(struct grad *gr)
+{
+    gr->din[0] = apply1(gr->g, &op_swap_row, gr->dout[0], gr->node->attr);
+}
+
+const struct op op_swap_row = {
+    .name = "swap",
+    .doc = "two neighbouring axes change places",
+    .attr_size = sizeof(struct axis_attr),
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .shape = swap_shape,
+    .grad = swap_grad,
 };

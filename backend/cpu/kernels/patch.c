@@ -1,4 +1,4 @@
-/* patchify, unpatchify, pool_grid: images and token grids. */
+/* patchify, unpatchify: images as tokens. */
 #include "backend/cpu/kernels/kernel.h"
 
 /* One row of patches: `cols` patches that share `patch` lines of each channel of one image. The
@@ -67,75 +67,5 @@ void KERNEL(unpatchify)(const struct kernel_call *c)
         int64_t b = i / strips, r = i % strips;
         strip_to_image(&s, y + b * image + r * s.patch * s.line,
                        x + b * image + r * s.channels * s.patch * s.line);
-    }
-}
-
-/* ---- pooling of a token grid ----------------------------------------------------------------- */
-
-struct range {
-    int64_t first, end;
-};
-
-static struct range bin(int64_t i, int64_t size, int64_t bins)
-{
-    return (struct range){i * size / bins, ceil_div((i + 1) * size, bins)};
-}
-
-static void add_scaled(real *y, const real *x, int64_t n, real scale)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] += scale * x[i];
-}
-
-static void pool_one(const struct pool_attr *a, real *y, const real *x, int64_t width, int64_t cell)
-{
-    struct range r = bin(cell / a->out_cols, a->rows, a->out_rows);
-    struct range q = bin(cell % a->out_cols, a->cols, a->out_cols);
-    real share = 1 / (real)((r.end - r.first) * (q.end - q.first));
-    memset(y, 0, sizeof(real) * (size_t)width);
-    for (int64_t i = r.first; i < r.end; i++)
-        for (int64_t j = q.first; j < q.end; j++)
-            add_scaled(y, x + (i * a->cols + j) * width, width, 1);
-    for (int64_t i = 0; i < width; i++)
-        y[i] *= share;
-}
-
-void KERNEL(pool_grid)(const struct kernel_call *c)
-{
-    const struct pool_attr *a = c->node->attr;
-    struct shape s = c->node->in[0]->shape;
-    int64_t cells = a->out_rows * a->out_cols, width = s.dim[2];
-    const real *x = c->in[0];
-    real *y = c->out[0];
-    KERNEL_FOR_BLOCKS(c, i, s.dim[0] * cells)
-    {
-        pool_one(a, y + i * width, x + i / cells * s.dim[1] * width, width, i % cells);
-    }
-}
-
-static void spread_one(const struct pool_attr *a, real *dx, const real *dy, int64_t width,
-                       int64_t cell)
-{
-    struct range r = bin(cell / a->out_cols, a->rows, a->out_rows);
-    struct range q = bin(cell % a->out_cols, a->cols, a->out_cols);
-    real share = 1 / (real)((r.end - r.first) * (q.end - q.first));
-    for (int64_t i = r.first; i < r.end; i++)
-        for (int64_t j = q.first; j < q.end; j++)
-            add_scaled(dx + (i * a->cols + j) * width, dy, width, share);
-}
-
-void KERNEL(pool_grid_grad)(const struct kernel_call *c)
-{
-    const struct pool_attr *a = c->node->attr;
-    struct shape s = c->node->out[0]->shape;
-    int64_t cells = a->out_rows * a->out_cols, width = s.dim[2], sample = s.dim[1] * width;
-    const real *dy = c->in[0];
-    real *dx = c->out[0];
-    KERNEL_FOR_BLOCKS(c, b, s.dim[0])
-    {
-        memset(dx + b * sample, 0, sizeof(real) * (size_t)sample);
-        for (int64_t i = 0; i < cells; i++)
-            spread_one(a, dx + b * sample, dy + (b * cells + i) * width, width, i);
     }
 }

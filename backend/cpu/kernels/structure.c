@@ -1,4 +1,4 @@
-/* slice, pad, concat, repeat: moves of contiguous rows. */
+/* slice, pad, concat, repeat, swap: moves of contiguous rows. */
 #include "backend/cpu/kernels/kernel.h"
 
 /* Copies `rows` rows of `width` values between two matrices with the given leading dimensions. */
@@ -67,4 +67,22 @@ void KERNEL(repeat)(const struct kernel_call *c)
     const struct count_attr *a = c->node->attr;
     int64_t width = shape_count(c->node->in[0]->shape);
     copy_rows(c, c->out[0], width, c->in[0], 0, a->count, width);
+}
+
+void KERNEL(swap)(const struct kernel_call *c)
+{
+    const struct axis_attr *a = c->node->attr;
+    struct axis_view v = axis_view(c->node->in[0]->shape, a->axis, 1);
+    int64_t n = v.size, m = c->node->in[0]->shape.dim[a->axis + 1], inner = v.inner / m;
+    int64_t rows = v.outer * m, block = rows_a_block(n * inner);
+    const real *x = c->in[0];
+    real *y = c->out[0];
+    KERNEL_FOR_BLOCKS(c, i, ceil_div(rows, block))
+    {
+        for (int64_t r = i * block; r < min_i64(rows, (i + 1) * block); r++) {
+            const real *from = x + r / m * n * m * inner + r % m * inner;
+            for (int64_t k = 0; k < n; k++)
+                memcpy(y + (r * n + k) * inner, from + k * m * inner, sizeof(real) * (size_t)inner);
+        }
+    }
 }
