@@ -18,10 +18,11 @@
  *   objectives: {val/top1: max, cost/macs: min}
  *   published: FILE.csv
  *   limits: {timeout: 2h, retries: 1}
+ *   fallback: {data.dataset: shapes}   what run sets where the data set is missing, saying so
  *   model: {dim: 96, …}  data: …       every section of the schema; model: NAME is a model file
  *
  * Axis values: a scalar, a list, range(0,10,2) (stop exclusive), logspace(1e-4,1e-2,3) (both ends
- * included), or a list with those among its elements. model: [vit_s16, vittm_s_64_64] is an axis of
+ * included), or a list with those among its elements (inside [ ] and { } YAML wants them quoted). model: [vit_s16, vittm_s_64_64] is an axis of
  * model files. Values computed by range and logspace are rounded to 12 digits.
  *
  * Merging. A file may set anything that a later one overrides: sections, grid, zip, when and limits
@@ -84,6 +85,8 @@ struct experiment {
     int n_objectives;
     unsigned measure;      /* EXPERIMENT_…; all where the file says nothing */
     const char *published; /* path as found, or NULL */
+    struct experiment_pair *fallback; /* text as written */
+    int n_fallback;
     double timeout_s;      /* 0: none */
     int retries;
 
