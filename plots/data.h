@@ -1,0 +1,104 @@
+/* What figures and the report draw from: the rows of the documented views, arranged as cells
+ * (points) with their runs (seeds), and the keys in which the cells differ (the factors). Nothing
+ * here knows where rows came from: data_load asks a store, tests build them. */
+#ifndef PLOTS_DATA_H
+#define PLOTS_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+struct error;
+struct rows;
+struct store;
+
+/* The rows that a plot_data is made of; any may be NULL (no rows) but runs. Columns as in the
+ * views. */
+struct plot_source {
+    struct rows *runs;      /* v_runs */
+    struct rows *curves;    /* v_curves: run, metric, epoch, step, value */
+    struct rows *costs;     /* v_cost: cell, by, name, macs, params, bytes_written … */
+    struct rows *published; /* v_published */
+    struct rows *latency;   /* v_latency */
+    struct rows *compute;   /* v_compute */
+    struct rows *env;       /* v_env of these runs */
+    struct rows
+        *experiments; /* v_experiments: experiment, title, file, text, axes, objectives, baseline */
+};
+
+struct plot_objective {
+    const char *metric;
+    int maximize;
+};
+
+/* One configuration on one device class, in one experiment. */
+struct plot_cell {
+    const char *id, *label, *experiment, *device;
+    const int
+        *levels; /* of each factor: an index into its levels, -1 where the key is not active */
+    const size_t *rows;
+    size_t n_rows; /* its runs, as rows of source.runs, by seed; all states */
+};
+
+/* A key that differs between cells. Levels are in order of value where all are numbers, else of
+ * appearance. "experiment" and "device" count as keys where several are shown together. */
+struct plot_factor {
+    const char *key;
+    const char **levels;
+    int n;
+    int numeric;
+};
+
+struct plot_data {
+    struct arena arena;
+    struct plot_source source; /* owned */
+    struct plot_factor *factors;
+    int n_factors; /* a key that splits the cells exactly as an earlier one does is left out */
+    struct plot_cell *cells;
+    size_t n_cells;
+    struct plot_objective *objectives; /* in the experiment's order; may be none */
+    int n_objectives;
+    const char *title; /* of the only experiment; or NULL */
+};
+
+/* Mean and spread over seeds that are done. n is 0 and mean NAN where there are none. */
+struct plot_stat {
+    size_t n;
+    double mean, std; /* std NAN for n < 2 */
+};
+
+/* Takes source over (also on an error) and arranges it. */
+int data_arrange(struct plot_data *d, struct plot_source source, struct error *err);
+/* The same from a store; experiments: n names, none for all. An unknown experiment is an error. */
+int data_load(struct plot_data *d, struct store *s, const char *const *experiments, size_t n,
+              struct error *err);
+void data_release(struct plot_data *d);
+
+/* The metric's values over the cell's runs that are done and have one; out has room for
+ * cell->n_rows. */
+size_t data_values(const struct plot_data *d, const struct plot_cell *c, const char *metric,
+                   double *out);
+struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
+                           const char *metric);
+/* Text of a column of one run, or "". */
+const char *data_text(const struct plot_data *d, size_t row, const char *column);
+/* Runs of the cell in that state. */
+size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, const char *state);
+
+/* The factor of that key (a bare last part will do), or -1. */
+int data_factor(const struct plot_data *d, const char *key);
+/* Whether any run that is done has the metric. */
+int data_has_metric(const struct plot_data *d, const char *metric);
+/* The metric of that name, or -1 and an error with the nearest one. */
+int data_check_metric(const struct plot_data *d, const char *metric, struct error *err);
+/* The metric to maximise or minimise above all: the first objective that is not a cost, else
+ * val/top1, val/miou, train/loss, … whichever there is; NULL where there is none. */
+const char *data_main_metric(const struct plot_data *d);
+const char *data_main_cost(const struct plot_data *d);
+/* 1 where more is better: the experiment's objective, else the metric's nature. */
+int data_maximize(const struct plot_data *d, const char *metric);
+/* "linear · add": the levels of a cell, in words; its label where it has none. */
+const char *data_cell_title(struct plot_data *d, const struct plot_cell *c);
+
+#endif

@@ -1,0 +1,36 @@
+/* Placing labels beside points so that they do not lie on each other, on points or over the edge.
+ * Greedy: the most important label first; one that finds no room is left out rather than drawn over
+ * others. */
+#ifndef PLOTS_PLACE_H
+#define PLOTS_PLACE_H
+
+#include <stddef.h>
+
+struct place_box {
+    double x0, y0, x1, y1; /* pixels, y downwards */
+};
+
+/* Zero-initialise but for bounds, use, release. */
+struct placer {
+    struct place_box bounds;
+    struct place_box *hard; /* must not be covered: labels, points */
+    size_t n_hard, cap_hard;
+    struct place_box *soft; /* better not: error bars, lines */
+    size_t n_soft, cap_soft;
+};
+
+void place_hard(struct placer *p, struct place_box box);
+void place_soft(struct placer *p, struct place_box box);
+
+struct place_spot {
+    double x, y;           /* of the label's left end and vertical middle */
+    double from_x, from_y; /* end of the leader at the label; meaningful where leader is 1 */
+    int leader;
+};
+
+/* Finds a place for a label of width x height beside (x, y) and takes it. 1: found; 0: no room. */
+int place_label(struct placer *p, double x, double y, double width, double height,
+                struct place_spot *spot);
+void place_release(struct placer *p);
+
+#endif
