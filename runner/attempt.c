@@ -184,7 +184,7 @@ static int launch(struct schedule *q, struct run_state *r)
     r->phase = PHASE_RUNNING;
     r->started = r->beat = r->looked = r->ingested = clock_now();
     r->stopping = 0;
-    r->epoch = r->epochs = r->epoch_said = 0;
+    r->epoch = r->epochs = r->complete = r->said = 0;
     r->events_at = 0;
     r->loss = r->top1 = r->images_per_s = r->eta_s = NAN;
     if (!progress_is_live(q->progress))
@@ -354,8 +354,8 @@ static void settle(struct schedule *q, struct run_state *r, enum store_state sta
 static void note_metric(void *context, int epoch, const char *metric, double value)
 {
     struct run_state *r = context;
-    if (epoch > r->epoch)
-        r->epoch = epoch;
+    if (epoch > r->complete)
+        r->complete = epoch;
     if (!strcmp(metric, "train/loss"))
         r->loss = value;
     else if (!strcmp(metric, "val/top1"))
@@ -466,8 +466,7 @@ static void watch_progress(struct schedule *q, struct run_state *r)
     r->epochs = p.epochs;
     r->images_per_s = p.img_s;
     r->eta_s = p.eta_s;
-    if (p.epoch > r->epoch)
-        r->epoch = p.epoch;
+    r->epoch = p.epoch;
     if (isfinite(p.loss))
         r->loss = p.loss;
 }
@@ -481,11 +480,11 @@ static void watch_events(struct schedule *q, struct run_state *r)
     off_t before = r->events_at;
     if (ingest_events(q->store, r->task->run, r->task->folder, &r->events_at, note_metric, r, &err))
         schedule_fail(q, &err);
-    if (r->events_at == before || progress_is_live(q->progress) || r->epoch == r->epoch_said)
+    if (r->events_at == before || progress_is_live(q->progress) || r->complete == r->said)
         return;
     struct strbuf line = STRBUF_INIT;
     const struct progress_run run = {.label = r->task->label,
-                                     .epoch = r->epoch,
+                                     .epoch = r->complete,
                                      .epochs = r->epochs,
                                      .loss = r->loss,
                                      .top1 = r->top1,
@@ -494,7 +493,7 @@ static void watch_events(struct schedule *q, struct run_state *r)
     progress_run_text(&line, &run, 200);
     progress_say(q->progress, PROGRESS_PLAIN, "%s", line.text);
     strbuf_release(&line);
-    r->epoch_said = r->epoch;
+    r->said = r->complete;
 }
 
 static void clear(struct schedule *q, struct run_state *r)

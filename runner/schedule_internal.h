@@ -45,7 +45,8 @@ struct run_state {
     double started, beat, looked, ingested, stopped; /* clock_now */
     long long beat_version;
     off_t log_from, events_at;
-    int epoch, epochs, epoch_said;
+    int epoch, epochs;  /* under way, of how many */
+    int complete, said; /* epochs with an event, and the last one that was told */
     double loss, top1, images_per_s, eta_s;
 };
 

@@ -1,0 +1,70 @@
+#include "cli/run_data.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/strbuf.h"
+#include "data/dataset.h"
+#include "runner/experiment.h"
+
+struct known {
+    const char *text; /* its data.* keys and values */
+    double images;
+    struct known *next;
+};
+
+static void data_text(const struct config *c, struct strbuf *out)
+{
+    struct config_item item;
+    strbuf_clear(out);
+    for (int i = 0; config_item(c, i, &item); i++)
+        if (item.active && !strncmp(item.key->name, "data.", 5))
+            strbuf_addf(out, "%s: %s\n", item.key->name, item.text);
+}
+
+static int open_both(const struct config *c, double *images, struct error *err)
+{
+    static const enum split splits[] = {SPLIT_VAL, SPLIT_TRAIN};
+    for (int i = 0; i < 2; i++) {
+        struct dataset *d;
+        if (dataset_open(&d, c, splits[i], err))
+            return -1;
+        *images = (double)dataset_count(d);
+        dataset_close(d);
+    }
+    return 0;
+}
+
+static const struct known *look_up(const struct known *list, const char *text)
+{
+    while (list && strcmp(list->text, text))
+        list = list->next;
+    return list;
+}
+
+int run_data_check(const struct experiment *e, struct arena *arena, double **images,
+                   const char **missing, struct error *err)
+{
+    struct strbuf text = STRBUF_INIT;
+    struct known *list = NULL;
+    int rc = 0;
+    *images = ARENA_ARRAY(arena, double, e->n_cells + 1);
+    for (int i = 0; i < e->n_cells && !rc; i++) {
+        const struct config *c = e->cells[i].config;
+        if (e->cells[i].state != CELL_PLANNED)
+            continue;
+        data_text(c, &text);
+        const struct known *k = look_up(list, text.text);
+        if (!k) {
+            struct known *new = ARENA_NEW(arena, struct known);
+            *new = (struct known){.text = arena_strdup(arena, text.text), .next = list};
+            rc = open_both(c, &new->images, err);
+            *missing = arena_strdup(arena, config_string(c, "data.dataset"));
+            k = list = new;
+        }
+        (*images)[i] = k->images;
+    }
+    strbuf_release(&text);
+    return rc;
+}

@@ -1,0 +1,15 @@
+/* Is the data there that an experiment's cells need? */
+#ifndef CLI_RUN_DATA_H
+#define CLI_RUN_DATA_H
+
+struct arena;
+struct error;
+struct experiment;
+
+/* Opens the data sets of all planned cells, each distinct one once. images (an array in the arena,
+ * one a cell) gets the number of training images. A set that is not there is EXIT_ENVIRONMENT with
+ * what to do; *missing then is its name. */
+int run_data_check(const struct experiment *e, struct arena *arena, double **images,
+                   const char **missing, struct error *err);
+
+#endif
