@@ -76,9 +76,24 @@ static int put_lists(struct store *s, int64_t id, const struct store_experiment 
     return put_baseline(s, id, e, err);
 }
 
+/* Names end up in paths of figures and reports. */
+static int check_name(const struct store *s, const char *name, struct error *err)
+{
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    if (n < 1 || n > 64 || name[n] || strchr("._-", *name))
+        return error_set(
+            err,
+            "%s: '%.80s' cannot be an experiment's name: take 1 to 64 of A-Z a-z 0-9 . _ -,"
+            " beginning with a letter or digit",
+            s->path, name);
+    return 0;
+}
+
 static int put_experiment(struct store *s, const struct store_experiment *e, struct error *err)
 {
     int64_t id;
+    if (check_name(s, e->name, err))
+        return -1;
     if (sql_run(s, err,
                 "INSERT INTO experiment(name, title, file, text, published, changed) "
                 "VALUES(?,?,?,?,?,?)"
@@ -195,14 +210,15 @@ static int check_id(const struct store *s, const char *id, struct error *err)
     return 0;
 }
 
-/* Two texts under one hash: a collision or, far more likely, a bug in what is hashed. */
+/* Two texts under one hash: a collision or, far more likely, a bug in what is hashed. A cell that
+ * came from a CSV has no text until its experiment is planned here. */
 static int check_identity(struct store *s, const struct store_cell *c, struct error *err)
 {
     int64_t same = 1;
-    if (sql_integer(
-            s, err, &same,
-            "SELECT t.identity=? FROM cell c JOIN cell_text t ON t.cell=c.id WHERE c.hash=?", "ss",
-            c->identity, c->id) < 0)
+    if (sql_integer(s, err, &same,
+                    "SELECT t.identity IN ('', ?) FROM cell c JOIN cell_text t ON t.cell=c.id "
+                    "WHERE c.hash=?",
+                    "ss", c->identity, c->id) < 0)
         return -1;
     return same ? 0 : error_set(err, "%s: cell %s is there with another identity", s->path, c->id);
 }
@@ -216,7 +232,8 @@ static int put_cell(struct store *s, const struct store_cell *c, struct error *e
     if (sql_run(
             s, err,
             "INSERT INTO cell_text VALUES(?, ?, ?)"
-            " ON CONFLICT(cell) DO UPDATE SET config=excluded.config WHERE config<>excluded.config",
+            " ON CONFLICT(cell) DO UPDATE SET config=excluded.config, identity=excluded.identity"
+            " WHERE excluded.identity<>'' AND (config<>excluded.config OR identity='')",
             "iss", id, c->identity, c->config))
         return -1;
     return put_costs(s, id, c, err) ||

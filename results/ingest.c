@@ -186,7 +186,7 @@ int run_clear(struct store *s, int64_t run, struct error *err)
     return 0;
 }
 
-static int put_parts(struct store *s, int64_t run, const struct store_result *r, struct error *err)
+int result_put(struct store *s, int64_t run, const struct store_result *r, struct error *err)
 {
     int64_t cell;
     if (sql_integer(s, err, &cell, "SELECT cell FROM run WHERE id=?", "i", run) < 0 ||
@@ -265,7 +265,7 @@ static int ingest(struct store *s, const char *key, const struct store_result *r
     if (close_attempt(s, run, r, started, finished, wall_s, err) ||
         put_row(s, run, r, started, finished, wall_s, err))
         return -1;
-    return put_parts(s, run, r, err);
+    return result_put(s, run, r, err);
 }
 
 int store_ingest(struct store *s, const char *id, const struct store_result *result,

@@ -76,7 +76,7 @@ struct store_objective {
 };
 
 struct store_experiment {
-    const char *name;
+    const char *name;                   /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */
     const char *title;                  /* or NULL */
     const char *file;                   /* path of the YAML as given, or NULL */
     const char *text;                   /* its content, or NULL */
@@ -99,9 +99,9 @@ struct store_cost {
 };
 
 struct store_cell {
-    const char *id;                   /* [0-9a-z]{1,64}: the hash of identity */
-    const char *identity;             /* canonical text that was hashed */
-    const char *config;               /* complete resolved configuration (YAML) */
+    const char *id;       /* [0-9a-z]{1,64}: the hash of identity */
+    const char *identity; /* canonical text that was hashed; "" where unknown (an import) */
+    const char *config;   /* complete resolved configuration (YAML) */
     const struct store_value *values; /* the same, key by key: columns of v_runs and v_cells */
     size_t value_count;
     const struct store_metric
@@ -248,8 +248,8 @@ int store_put_points(struct store *s, const char *id, const struct store_point *
 /* Adds a tag to a run (twice is once). */
 int store_tag(struct store *s, const char *id, const char *text, struct error *err);
 
-/* Loads a CSV of published numbers (results/published/README.md) in place of what that file held before.
- * Column file of v_published is its name without folder and ".csv". */
+/* Loads a CSV of published numbers (results/published/README.md) in place of what that file held
+ * before. Column file of v_published is its name without folder and ".csv". */
 int store_published(struct store *s, const char *path, struct error *err);
 
 #endif

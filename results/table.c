@@ -1,0 +1,504 @@
+/* The layout of the ablation table: a row a cell, pivoted, or flat for machines. */
+#include "results/table.h"
+#include "results/rows.h"
+#include "results/stats.h"
+#include "results/table_data.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const error_names[TABLE_ERRORS] = {"std", "sem", "ci95"};
+
+const char *table_error_name(enum table_error error)
+{
+    ASSERT(error >= 0 && error < TABLE_ERRORS);
+    return error_names[error];
+}
+
+int table_error_find(const char *name, struct error *err)
+{
+    for (int i = 0; i < TABLE_ERRORS; i++)
+        if (strcmp(error_names[i], name) == 0)
+            return i;
+    return error_set(err, "unknown error %s: take std, sem or ci95", name);
+}
+
+/* ---- figures
+ * ----------------------------------------------------------------------------------------- */
+
+struct figure {
+    double mean, error;
+    double delta, p, holm; /* against the baseline over common seeds; NAN without */
+    size_t pairs;
+    int best, hopeless; /* hopeless: so few pairs that no p could be below 0.05 */
+};
+
+struct layout {
+    const struct table_data *d;
+    const struct table_options *o;
+    struct figure *figures;
+    int decimals;
+    size_t comparisons;
+};
+
+static double error_of(const struct table_cell *c, enum table_error kind)
+{
+    switch (kind) {
+    case TABLE_SEM:
+        return stats_sem(c->values, c->n);
+    case TABLE_CI95:
+        return stats_t_halfwidth(c->values, c->n, 0.95);
+    default:
+        return stats_std(c->values, c->n);
+    }
+}
+
+/* Differences over the seeds (and device classes) that both have. */
+static size_t pair(const struct table_cell *c, const struct table_cell *base, double *d)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t k = 0; k < base->n; k++)
+            if (c->seeds[i] == base->seeds[k] && strcmp(c->devices[i], base->devices[k]) == 0)
+                d[n++] = c->values[i] - base->values[k];
+    return n;
+}
+
+static void compare(struct layout *l)
+{
+    const struct table_data *d = l->d;
+    double *p = mem_zalloc(d->count, sizeof *p), *holm = mem_zalloc(d->count, sizeof *holm);
+    for (size_t i = 0; i < d->count; i++) {
+        const struct table_cell *c = &d->cells[i];
+        struct figure *f = &l->figures[i];
+        p[i] = NAN;
+        if (!d->baseline || c->is_baseline)
+            continue;
+        double *differences = mem_zalloc(c->n + 1, sizeof *differences);
+        f->pairs = pair(c, d->baseline, differences);
+        if (f->pairs) {
+            f->delta = stats_mean(differences, f->pairs);
+            if (l->o->test == TABLE_PAIRED)
+                f->p = p[i] = stats_signflip(differences, f->pairs);
+        }
+        free(differences);
+        l->comparisons += !isnan(p[i]);
+    }
+    stats_holm(p, d->count, holm);
+    for (size_t i = 0; i < d->count; i++) {
+        struct figure *f = &l->figures[i];
+        f->holm = holm[i];
+        f->hopeless =
+            !isnan(f->p) && stats_signflip_floor(f->pairs) * (double)l->comparisons >= 0.05;
+    }
+    free(p);
+    free(holm);
+}
+
+static void mark_best(struct layout *l)
+{
+    size_t with_value = 0;
+    double best = NAN;
+    for (size_t i = 0; i < l->d->count; i++) {
+        double mean = l->figures[i].mean;
+        if (isnan(mean))
+            continue;
+        with_value++;
+        if (isnan(best) || (l->d->maximize ? mean > best : mean < best))
+            best = mean;
+    }
+    for (size_t i = 0; i < l->d->count && with_value > 1; i++)
+        l->figures[i].best = l->figures[i].mean == best;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Two digits of the typical error; percents always two decimals; four digits where there is no
+ * error. */
+static int choose_decimals(const struct layout *l)
+{
+    const char *slash = strrchr(l->d->metric, '/');
+    const char *name = slash ? slash + 1 : l->d->metric;
+    if (strncmp(name, "top", 3) == 0 || strncmp(name, "miou", 4) == 0)
+        return 2;
+    double *errors = mem_zalloc(l->d->count + 1, sizeof *errors), largest = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < l->d->count; i++) {
+        if (l->figures[i].error > 0)
+            errors[n++] = l->figures[i].error;
+        if (fabs(l->figures[i].mean) > largest)
+            largest = fabs(l->figures[i].mean);
+    }
+    qsort(errors, n, sizeof *errors, by_value);
+    double digits = n             ? 1 - floor(log10(errors[n / 2]))
+                    : largest > 0 ? 3 - floor(log10(largest))
+                                  : 0;
+    free(errors);
+    return (int)fmin(fmax(digits, 0), 6);
+}
+
+static void compute(struct layout *l)
+{
+    l->figures = mem_zalloc(l->d->count, sizeof *l->figures);
+    for (size_t i = 0; i < l->d->count; i++) {
+        const struct table_cell *c = &l->d->cells[i];
+        l->figures[i] = (struct figure){.mean = stats_mean(c->values, c->n),
+                                        .error = error_of(c, l->o->error),
+                                        .delta = NAN,
+                                        .p = NAN,
+                                        .holm = NAN};
+    }
+    compare(l);
+    mark_best(l);
+    l->decimals = choose_decimals(l);
+}
+
+/* ---- texts
+ * ------------------------------------------------------------------------------------------- */
+
+/* "76.26 ± 0.31 (n=3)", "—", "failed (1 of 3)". */
+static void put_cell(struct rows *r, struct rows_cell *out, const struct layout *l, size_t i)
+{
+    const struct table_cell *c = &l->d->cells[i];
+    const struct figure *f = &l->figures[i];
+    struct strbuf s = STRBUF_INIT;
+    if (c->n == 0) {
+        if (c->failed)
+            strbuf_addf(&s, "failed (%zu of %zu)", c->failed, c->runs);
+        else
+            strbuf_adds(&s, "—");
+    } else {
+        strbuf_addf(&s, "%.*f", l->decimals, f->mean);
+        if (c->n > 1)
+            strbuf_addf(&s, " ± %.*f", l->decimals, f->error);
+        strbuf_addf(&s, " (n=%zu", c->n);
+        if (c->failed)
+            strbuf_addf(&s, ", %zu failed", c->failed);
+        strbuf_adds(&s, ")");
+    }
+    rows_set_text(r, out, s.text);
+    out->strong = (unsigned char)f->best;
+    strbuf_release(&s);
+}
+
+static void put_p(struct rows *r, struct rows_cell *out, const struct figure *f, int is_baseline)
+{
+    if (is_baseline)
+        rows_set_text(r, out, "baseline");
+    else if (isnan(f->p))
+        rows_set_text(r, out, "—");
+    else if (f->hopeless)
+        rows_set_format(r, out, "n too small (%.2g)", f->holm);
+    else
+        rows_set_format(r, out, "%.2g", f->holm);
+}
+
+static const char *error_words(enum table_error kind)
+{
+    switch (kind) {
+    case TABLE_SEM:
+        return "standard error";
+    case TABLE_CI95:
+        return "half width of the 95% t interval";
+    default:
+        return "standard deviation (n-1)";
+    }
+}
+
+static void put_caption(struct rows *r, const struct layout *l)
+{
+    const struct table_data *d = l->d;
+    struct strbuf s = STRBUF_INIT;
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        least = d->cells[i].n < least ? d->cells[i].n : least;
+        most = d->cells[i].n > most ? d->cells[i].n : most;
+    }
+    strbuf_addf(&s, "%s: %s, mean ± %s over n seeds (n = ", *d->title ? d->title : d->experiment,
+                d->metric, error_words(l->o->error));
+    if (d->count && least != most)
+        strbuf_addf(&s, "%zu to %zu", least, most);
+    else
+        strbuf_addf(&s, "%zu", most);
+    strbuf_addf(&s, "); value of the final epoch, no epoch was selected; %s is better.",
+                d->maximize ? "larger" : "smaller");
+    if (l->o->test == TABLE_PAIRED && d->baseline)
+        strbuf_addf(
+            &s,
+            " p: exact paired sign-flip test over common seeds against %s, Holm-corrected for %zu"
+            " comparisons.",
+            d->baseline->label, l->comparisons);
+    r->caption = arena_strdup(&r->arena, s.text);
+    r->label = arena_printf(&r->arena, "tab:%s", d->experiment);
+    strbuf_release(&s);
+}
+
+static void put_warnings(const struct layout *l, struct strbuf *out)
+{
+    const struct table_data *d = l->d;
+    size_t hopeless = 0, pairs = 0;
+    if (d->commits > 1)
+        strbuf_addf(out, "vittm: warning: %s: the runs come from %zu different commits\n",
+                    d->experiment, d->commits);
+    if (d->devices > 1)
+        strbuf_addf(
+            out,
+            "vittm: warning: %s: the runs come from %zu device classes: choose one with --device\n",
+            d->experiment, d->devices);
+    for (size_t i = 0; i < d->count; i++) {
+        hopeless += (size_t)l->figures[i].hopeless;
+        pairs = l->figures[i].pairs > pairs ? l->figures[i].pairs : pairs;
+    }
+    if (hopeless)
+        strbuf_addf(
+            out,
+            "vittm: warning: %s: n too small to decide in %zu of %zu comparisons: %zu common seeds "
+            "cannot give p < 0.05 (at least %.2g after correction); %zu seeds could\n",
+            d->experiment, hopeless, l->comparisons, pairs,
+            fmin(1, stats_signflip_floor(pairs) * (double)l->comparisons),
+            stats_signflip_needed(0.05, l->comparisons));
+}
+
+/* ---- a row a cell
+ * ------------------------------------------------------------------------------------ */
+
+/* How a cost is shown to people: name, divisor, decimals. */
+struct cost_column {
+    const char *metric, *name;
+    double divisor;
+    int decimals;
+};
+
+static const struct cost_column cost_columns[] = {
+    {"cost/params", "params (M)", 1e6, 2},        {"cost/macs", "MACs (M)", 1e6, 1},
+    {"latency/p50_ms", "latency (ms)", 1, 2},     {"throughput/img_s", "images/s", 1, 0},
+    {"memory/peak_bytes", "memory (MB)", 1e6, 1},
+};
+
+static const struct cost_column *cost_column(const char *metric)
+{
+    for (size_t i = 0; i < sizeof cost_columns / sizeof *cost_columns; i++)
+        if (strcmp(cost_columns[i].metric, metric) == 0)
+            return &cost_columns[i];
+    BUG("%s has no column", metric);
+}
+
+static struct rows *by_cell(const struct layout *l)
+{
+    const struct table_data *d = l->d;
+    int compared = d->baseline != NULL, tested = compared && l->o->test == TABLE_PAIRED;
+    const char *names[16] = {"cell", d->metric};
+    size_t n = 2;
+    if (compared)
+        names[n++] = "Δ";
+    if (tested)
+        names[n++] = "p";
+    for (size_t k = 0; k < d->cost_count; k++)
+        names[n++] = cost_column(d->costs[k])->name;
+    struct rows *r = rows_new(n, names);
+    for (size_t i = 0; i < d->count; i++) {
+        struct rows_cell *cell = rows_append(r);
+        const struct figure *f = &l->figures[i];
+        size_t at = 0;
+        rows_set_text(r, &cell[at++], d->cells[i].label);
+        put_cell(r, &cell[at++], l, i);
+        if (compared && isnan(f->delta))
+            rows_set_text(r, &cell[at++], d->cells[i].is_baseline ? "baseline" : "—");
+        else if (compared)
+            rows_set_format(r, &cell[at++], "%+.*f", l->decimals, f->delta);
+        if (tested)
+            put_p(r, &cell[at++], f, d->cells[i].is_baseline);
+        for (size_t k = 0; k < d->cost_count; k++, at++) {
+            const struct cost_column *c = cost_column(d->costs[k]);
+            if (!isnan(d->cells[i].costs[k]) && d->cells[i].runs)
+                rows_set_format(r, &cell[at], "%.*f", c->decimals,
+                                d->cells[i].costs[k] / c->divisor);
+        }
+    }
+    return r;
+}
+
+/* ---- pivot
+ * ------------------------------------------------------------------------------------------- */
+
+/* Distinct values of key k in the order of the cells; of the keys from k on together where all is
+ * set. */
+static size_t find_value(const char **values, size_t n, const char *text)
+{
+    size_t i = 0;
+    while (i < n && strcmp(values[i], text) != 0)
+        i++;
+    return i;
+}
+
+/* What stands in front of the row: the row key, then every axis that is neither row nor column. */
+static const char *row_head(struct arena *arena, const struct table_data *d,
+                            const struct table_cell *c, int has_rows, int has_cols)
+{
+    struct strbuf s = STRBUF_INIT;
+    if (has_rows)
+        strbuf_adds(&s, c->keys[0]);
+    for (size_t k = (size_t)has_rows + (size_t)has_cols; k < d->key_count; k++)
+        strbuf_addf(&s, "%s%s=%s", s.len ? ", " : "", d->keys[k], c->keys[k]);
+    const char *text = arena_strdup(arena, s.text);
+    strbuf_release(&s);
+    return text;
+}
+
+struct pivot {
+    struct arena arena;
+    const char **row_names, **column_names;
+    size_t rows, columns;
+    size_t *row_of, *column_of; /* of each cell */
+};
+
+static void arrange(struct pivot *p, const struct table_data *d, const struct table_options *o)
+{
+    p->row_names = ARENA_ARRAY(&p->arena, const char *, d->count);
+    p->column_names = ARENA_ARRAY(&p->arena, const char *, d->count);
+    p->row_of = ARENA_ARRAY(&p->arena, size_t, d->count);
+    p->column_of = ARENA_ARRAY(&p->arena, size_t, d->count);
+    for (size_t i = 0; i < d->count; i++) {
+        const char *row = row_head(&p->arena, d, &d->cells[i], o->rows != NULL, o->cols != NULL);
+        const char *column = o->cols ? d->cells[i].keys[o->rows != NULL] : d->metric;
+        p->row_of[i] = find_value(p->row_names, p->rows, row);
+        if (p->row_of[i] == p->rows)
+            p->row_names[p->rows++] = row;
+        p->column_of[i] = find_value(p->column_names, p->columns, column);
+        if (p->column_of[i] == p->columns)
+            p->column_names[p->columns++] = column;
+    }
+}
+
+static struct rows *new_grid(const struct pivot *p, const struct table_options *o)
+{
+    const char **names = mem_zalloc(p->columns + 1, sizeof *names);
+    names[0] = o->rows ? o->rows : "";
+    for (size_t i = 0; i < p->columns; i++)
+        names[i + 1] = *p->column_names[i] ? p->column_names[i] : "(none)";
+    struct rows *r = rows_new(p->columns + 1, names);
+    free(names);
+    for (size_t i = 0; i < p->rows; i++) {
+        struct rows_cell *cell = rows_append(r);
+        rows_set_text(r, &cell[0], *p->row_names[i] ? p->row_names[i] : "(none)");
+    }
+    return r;
+}
+
+/* With a test the p stands behind the figure: there is no room for a column each. */
+static void add_p(struct rows *r, struct rows_cell *cell, const struct layout *l, size_t i)
+{
+    const struct figure *f = &l->figures[i];
+    if (l->o->test != TABLE_PAIRED || !l->d->baseline)
+        return;
+    if (l->d->cells[i].is_baseline)
+        rows_set_format(r, cell, "%s baseline", cell->text);
+    else if (!isnan(f->p))
+        rows_set_format(r, cell, "%s p=%.2g%s", cell->text, f->holm,
+                        f->hopeless ? " (n too small)" : "");
+}
+
+static struct rows *by_keys(const struct layout *l, struct error *err)
+{
+    struct pivot p = {.arena = {0}};
+    const struct table_data *d = l->d;
+    arrange(&p, d, l->o);
+    struct rows *r = new_grid(&p, l->o);
+    for (size_t i = 0; i < d->count && r; i++) {
+        struct rows_cell *cell = rows_cell(r, p.row_of[i], p.column_of[i] + 1);
+        if (cell->type != ROWS_NULL) {
+            error_set(err,
+                      "%s: %s shares row and column with another cell: choose other keys, or none "
+                      "for a row a cell",
+                      d->experiment, d->cells[i].label);
+            rows_free(r);
+            r = NULL;
+            break;
+        }
+        put_cell(r, cell, l, i);
+        unsigned char strong = cell->strong;
+        add_p(r, cell, l, i);
+        cell->strong = strong;
+    }
+    for (size_t i = 0; r && i < r->count; i++)
+        for (size_t c = 1; c < r->columns; c++)
+            if (rows_cell(r, i, c)->type == ROWS_NULL)
+                rows_set_text(r, rows_cell(r, i, c), "—");
+    arena_release(&p.arena);
+    return r;
+}
+
+/* ---- machines
+ * ---------------------------------------------------------------------------------------- */
+
+/* Flat: cell, label, keys, metric, mean, std|sem|ci95, n, failed, runs, best, delta, p, p_holm,
+ * costs. */
+static struct rows *flat(const struct layout *l)
+{
+    const struct table_data *d = l->d;
+    size_t columns = 13 + d->key_count + d->cost_count, at = 0;
+    const char **names = mem_zalloc(columns, sizeof *names);
+    names[at++] = "cell";
+    names[at++] = "label";
+    for (size_t k = 0; k < d->key_count; k++)
+        names[at++] = d->keys[k];
+    const char *const rest[] = {"metric", "mean",     error_names[l->o->error],
+                                "n",      "failed",   "runs",
+                                "best",   "baseline", "delta",
+                                "p",      "p_holm"};
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
+        names[at++] = rest[k];
+    for (size_t k = 0; k < d->cost_count; k++)
+        names[at++] = d->costs[k];
+    struct rows *r = rows_new(at, names);
+    free(names);
+    for (size_t i = 0; i < d->count; i++) {
+        const struct table_cell *c = &d->cells[i];
+        const struct figure *f = &l->figures[i];
+        struct rows_cell *cell = rows_append(r);
+        rows_set_text(r, cell++, c->hash);
+        rows_set_text(r, cell++, c->label);
+        for (size_t k = 0; k < d->key_count; k++)
+            rows_set_text(r, cell++, c->keys[k]);
+        rows_set_text(r, cell++, d->metric);
+        rows_set_real(cell++, f->mean);
+        rows_set_real(cell++, f->error);
+        rows_set_integer(cell++, (int64_t)c->n);
+        rows_set_integer(cell++, (int64_t)c->failed);
+        rows_set_integer(cell++, (int64_t)c->runs);
+        rows_set_integer(cell++, f->best);
+        rows_set_integer(cell++, c->is_baseline);
+        rows_set_real(cell++, f->delta);
+        rows_set_real(cell++, f->p);
+        rows_set_real(cell++, f->holm);
+        for (size_t k = 0; k < d->cost_count; k++)
+            rows_set_real(cell++, c->runs ? c->costs[k] : NAN);
+    }
+    return r;
+}
+
+struct rows *table_build(struct store *s, const struct table_options *o, struct strbuf *warnings,
+                         struct error *err)
+{
+    struct table_data d = {.arena = {0}};
+    if (table_load(&d, s, o, err))
+        return NULL;
+    struct layout l = {.d = &d, .o = o};
+    compute(&l);
+    struct rows *r = o->machine ? flat(&l) : o->rows || o->cols ? by_keys(&l, err) : by_cell(&l);
+    if (r)
+        put_caption(r, &l);
+    if (r && warnings)
+        put_warnings(&l, warnings);
+    free(l.figures);
+    table_release(&d);
+    return r;
+}

@@ -1,0 +1,474 @@
+/* Loading an experiment's cells and values. Two queries whatever the size: cells, then runs. */
+#include "results/table_data.h"
+#include "results/query.h"
+#include "results/rows.h"
+#include "results/store_internal.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/strbuf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- metric
+ * ------------------------------------------------------------------------------------------ */
+
+/* Where nobody said so: losses, costs, times and memory are better when small. */
+static int larger_is_better(const char *metric)
+{
+    static const char *const small[] = {"loss", "cost/", "latency/", "memory/",
+                                        "err",  "_ms",   "_bytes"};
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        if (strstr(metric, small[i]))
+            return 0;
+    return 1;
+}
+
+static const char *metric_at(const void *context, int i)
+{
+    const struct rows *r = context;
+    return (size_t)i < r->count ? rows_cell(r, (size_t)i, 0)->text : NULL;
+}
+
+/* The metrics that this experiment's runs or cells have. */
+static struct rows *known_metrics(struct store *s, const char *experiment, struct error *err)
+{
+    return store_query(
+        s, err,
+        "WITH e(id) AS (SELECT id FROM experiment WHERE name = ?1)"
+        " SELECT n.name FROM name n WHERE n.kind = 1 AND (EXISTS (SELECT 1 FROM e"
+        "   JOIN member_run m ON m.experiment = e.id"
+        "   JOIN run_metric v ON v.run = m.run AND v.name = n.id)"
+        " OR EXISTS (SELECT 1 FROM e JOIN member_cell c ON c.experiment = e.id"
+        "   JOIN cell_metric v ON v.cell = c.cell AND v.name = n.id)) ORDER BY n.name",
+        "s", experiment);
+}
+
+static int has(const struct rows *metrics, const char *name)
+{
+    for (int i = 0; metric_at(metrics, i); i++)
+        if (strcmp(metric_at(metrics, i), name) == 0)
+            return 1;
+    return 0;
+}
+
+static int choose_metric(struct table_data *d, const struct rows *metrics,
+                         const struct rows *objectives, const char *wanted, struct error *err)
+{
+    const char *name = wanted;
+    if (!name && objectives->count)
+        name = rows_cell(objectives, 0, 0)->text;
+    if (!name)
+        name = has(metrics, "val/top1") || !metrics->count ? "val/top1" : metric_at(metrics, 0);
+    if (wanted && !has(metrics, wanted)) {
+        const char *near = config_nearest(wanted, metric_at, metrics);
+        return error_set(err, "no run of %s has the metric %s%s%s%s", d->experiment, wanted,
+                         near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    }
+    d->metric = arena_strdup(&d->arena, name);
+    d->maximize = larger_is_better(name);
+    for (size_t i = 0; i < objectives->count; i++)
+        if (strcmp(rows_cell(objectives, i, 0)->text, name) == 0)
+            d->maximize = rows_cell(objectives, i, 1)->integer != 0;
+    return 0;
+}
+
+static int load_metrics(struct table_data *d, struct store *s, const char *wanted,
+                        struct error *err)
+{
+    static const char *const costs[] = {"cost/params", "cost/macs", "latency/p50_ms",
+                                        "throughput/img_s", "memory/peak_bytes"};
+    struct rows *metrics = known_metrics(s, d->experiment, err);
+    struct rows *objectives = store_query(s, err,
+                                          "SELECT o.metric, o.maximize FROM experiment_objective o "
+                                          "JOIN experiment e ON e.id = o.experiment"
+                                          " WHERE e.name = ? ORDER BY o.position",
+                                          "s", d->experiment);
+    int rc = metrics && objectives ? choose_metric(d, metrics, objectives, wanted, err) : -1;
+    d->costs = ARENA_ARRAY(&d->arena, const char *, sizeof costs / sizeof *costs);
+    for (size_t i = 0; i < sizeof costs / sizeof *costs && !rc; i++)
+        if (has(metrics, costs[i]) && strcmp(costs[i], d->metric) != 0)
+            d->costs[d->cost_count++] = costs[i];
+    rows_free(metrics);
+    rows_free(objectives);
+    return rc;
+}
+
+/* ---- keys
+ * -------------------------------------------------------------------------------------------- */
+
+struct key_context {
+    const struct store *s;
+};
+
+static const char *key_at(const void *context, int i)
+{
+    const struct store *s = ((const struct key_context *)context)->s;
+    for (size_t k = 0; k < s->name_count; k++)
+        if (s->names[k].kind == NAME_KEY && s->names[k].in_cell && i-- == 0)
+            return s->names[k].text;
+    return NULL;
+}
+
+static int64_t key_id(const struct store *s, const char *key)
+{
+    for (size_t k = 0; k < s->name_count; k++)
+        if (s->names[k].kind == NAME_KEY && s->names[k].in_cell &&
+            strcmp(s->names[k].text, key) == 0)
+            return s->names[k].id;
+    return -1;
+}
+
+static int check_key(struct store *s, const char *key, struct error *err)
+{
+    struct key_context context = {s};
+    if (key_id(s, key) >= 0)
+        return 0;
+    const char *near = config_nearest(key, key_at, &context);
+    return error_set(err, "no cell has the key %s%s%s%s", key, near ? " (did you mean " : "",
+                     near ? near : "", near ? "?)" : "");
+}
+
+/* The rows and columns asked for, then the axes that are neither. */
+static int load_keys(struct table_data *d, struct store *s, const struct table_options *o,
+                     struct error *err)
+{
+    if ((o->rows && check_key(s, o->rows, err)) || (o->cols && check_key(s, o->cols, err)))
+        return -1;
+    struct rows *axes = store_query(s, err,
+                                    "SELECT a.key FROM experiment_axis a JOIN experiment e ON e.id "
+                                    "= a.experiment WHERE e.name = ?"
+                                    " ORDER BY a.position",
+                                    "s", d->experiment);
+    if (!axes)
+        return -1;
+    d->keys = ARENA_ARRAY(&d->arena, const char *, axes->count + 2);
+    if (o->rows)
+        d->keys[d->key_count++] = o->rows;
+    if (o->cols)
+        d->keys[d->key_count++] = o->cols;
+    for (size_t i = 0; i < axes->count; i++) {
+        const char *key = rows_cell(axes, i, 0)->text;
+        int taken = key_id(s, key) < 0 || (o->rows && strcmp(key, o->rows) == 0) ||
+                    (o->cols && strcmp(key, o->cols) == 0);
+        if (!taken)
+            d->keys[d->key_count++] = arena_strdup(&d->arena, key);
+    }
+    rows_free(axes);
+    return 0;
+}
+
+/* ---- cells
+ * ------------------------------------------------------------------------------------------- */
+
+static const char *value_text(struct arena *arena, const struct rows_cell *cell)
+{
+    char text[32];
+    switch (cell->type) {
+    case ROWS_TEXT:
+        return arena_strdup(arena, cell->text);
+    case ROWS_INTEGER:
+        return arena_printf(arena, "%lld", (long long)cell->integer);
+    case ROWS_REAL:
+        return arena_strdup(arena, number_format(cell->real, text));
+    default:
+        return "";
+    }
+}
+
+static int load_cells(struct table_data *d, struct store *s, struct error *err)
+{
+    struct strbuf sql = STRBUF_INIT;
+    strbuf_adds(&sql, "SELECT c.id, c.hash, coalesce(mc.label, substr(c.hash, 1, 8))");
+    for (size_t k = 0; k < d->key_count; k++)
+        strbuf_addf(&sql, ", c.k%lld", (long long)key_id(s, d->keys[k]));
+    strbuf_adds(&sql, " FROM experiment e JOIN member_cell mc ON mc.experiment = e.id"
+                      " JOIN cell c ON c.id = mc.cell WHERE e.name = ? ORDER BY mc.position, c.id");
+    struct rows *r = store_query(s, err, sql.text, "s", d->experiment);
+    strbuf_release(&sql);
+    if (!r)
+        return -1;
+    d->count = r->count;
+    d->cells = ARENA_ARRAY(&d->arena, struct table_cell, r->count);
+    for (size_t i = 0; i < r->count; i++) {
+        struct table_cell *c = &d->cells[i];
+        c->id = rows_cell(r, i, 0)->integer;
+        c->hash = arena_strdup(&d->arena, rows_cell(r, i, 1)->text);
+        c->label = arena_strdup(&d->arena, rows_cell(r, i, 2)->text);
+        c->keys = ARENA_ARRAY(&d->arena, const char *, d->key_count);
+        for (size_t k = 0; k < d->key_count; k++)
+            c->keys[k] = value_text(&d->arena, rows_cell(r, i, 3 + k));
+        c->costs = ARENA_ARRAY(&d->arena, double, d->cost_count);
+    }
+    rows_free(r);
+    return 0;
+}
+
+/* ---- runs
+ * -------------------------------------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct table_cell *x = *(struct table_cell *const *)a,
+                            *y = *(struct table_cell *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static struct table_cell *find(struct table_cell **sorted, size_t n, int64_t id)
+{
+    struct table_cell wanted = {.id = id}, *key = &wanted;
+    struct table_cell **found = bsearch(&key, sorted, n, sizeof *sorted, by_id);
+    return found ? *found : NULL;
+}
+
+/* cell, state, seed, device, value, costs… of one run. */
+static void take_run(struct table_data *d, struct table_cell *c, const struct rows *r, size_t i,
+                     size_t *cost_runs)
+{
+    const char *state = rows_cell(r, i, 1)->text;
+    c->runs++;
+    c->failed += strcmp(state, "failed") == 0 || strcmp(state, "timeout") == 0;
+    int done = strcmp(state, "done") == 0;
+    for (size_t k = 0; k < d->cost_count; k++) {
+        double cost = rows_number(rows_cell(r, i, 5 + k));
+        if (!isnan(cost)) {
+            c->costs[k] += cost;
+            cost_runs[k]++;
+        }
+    }
+    double value = rows_number(rows_cell(r, i, 4));
+    if (!done || isnan(value))
+        return;
+    c->values[c->n] = value;
+    c->seeds[c->n] = rows_cell(r, i, 2)->integer;
+    c->devices[c->n++] = arena_strdup(&d->arena, rows_cell(r, i, 3)->text);
+}
+
+/* Rows come ordered by cell, so each cell's runs are one stretch. */
+static void take_runs(struct table_data *d, const struct rows *r)
+{
+    struct table_cell **sorted = ARENA_ARRAY(&d->arena, struct table_cell *, d->count);
+    size_t *cost_runs = ARENA_ARRAY(&d->arena, size_t, d->cost_count + 1);
+    for (size_t i = 0; i < d->count; i++)
+        sorted[i] = &d->cells[i];
+    qsort(sorted, d->count, sizeof *sorted, by_id);
+    for (size_t i = 0, end; i < r->count; i = end) {
+        int64_t id = rows_cell(r, i, 0)->integer;
+        for (end = i; end < r->count && rows_cell(r, end, 0)->integer == id; end++)
+            ;
+        struct table_cell *c = find(sorted, d->count, id);
+        if (!c)
+            continue;
+        c->values = ARENA_ARRAY(&d->arena, double, end - i);
+        c->seeds = ARENA_ARRAY(&d->arena, int64_t, end - i);
+        c->devices = ARENA_ARRAY(&d->arena, const char *, end - i);
+        memset(cost_runs, 0, d->cost_count * sizeof *cost_runs);
+        for (size_t k = i; k < end; k++)
+            take_run(d, c, r, k, cost_runs);
+        for (size_t k = 0; k < d->cost_count; k++)
+            c->costs[k] = cost_runs[k] ? c->costs[k] / (double)cost_runs[k] : NAN;
+    }
+}
+
+/* The value of a metric for run r of cell c: measured, or else known beforehand. */
+static void add_value(struct strbuf *sql, const char *metric)
+{
+    char *quoted = sqlite3_mprintf("(SELECT id FROM name WHERE kind = 1 AND name = %Q)", metric);
+    strbuf_addf(sql,
+                ", coalesce((SELECT value FROM run_metric v WHERE v.run = r.id AND v.name = %s),"
+                " (SELECT value FROM cell_metric w WHERE w.cell = r.cell AND w.name = %s))",
+                quoted ? quoted : "NULL", quoted ? quoted : "NULL");
+    sqlite3_free(quoted);
+}
+
+static int load_runs(struct table_data *d, struct store *s, const char *device, struct error *err)
+{
+    struct strbuf sql = STRBUF_INIT;
+    strbuf_adds(&sql, "SELECT r.cell, r.state, r.seed, r.device");
+    add_value(&sql, d->metric);
+    for (size_t k = 0; k < d->cost_count; k++)
+        add_value(&sql, d->costs[k]);
+    strbuf_adds(&sql,
+                " FROM experiment e JOIN member_run m ON m.experiment = e.id"
+                " JOIN run r ON r.id = m.run WHERE e.name = ?1 AND (?2 IS NULL OR r.device = ?2)"
+                " ORDER BY r.cell, r.seed, r.device");
+    struct rows *r = store_query(s, err, sql.text, "ss", d->experiment, device);
+    strbuf_release(&sql);
+    if (!r)
+        return -1;
+    if (r->count == 0 && device) {
+        rows_free(r);
+        return error_set(err, "%s has no run on %s", d->experiment, device);
+    }
+    take_runs(d, r);
+    rows_free(r);
+    return 0;
+}
+
+static int load_mixtures(struct table_data *d, struct store *s, const char *device,
+                         struct error *err)
+{
+    struct rows *r = store_query(
+        s, err,
+        "SELECT count(DISTINCT f.text), count(DISTINCT r.device) FROM experiment e"
+        " JOIN member_run m ON m.experiment = e.id JOIN run r ON r.id = m.run AND r.state = 'done'"
+        " LEFT JOIN fact f ON f.run = r.id AND f.key = 'commit'"
+        " WHERE e.name = ?1 AND (?2 IS NULL OR r.device = ?2)",
+        "ss", d->experiment, device);
+    if (!r)
+        return -1;
+    d->commits = (size_t)rows_cell(r, 0, 0)->integer;
+    d->devices = (size_t)rows_cell(r, 0, 1)->integer;
+    rows_free(r);
+    return 0;
+}
+
+/* ---- baseline
+ * ---------------------------------------------------------------------------------------- */
+
+/* A condition of the baseline: the column and the text its value must have. */
+struct condition {
+    const char *key, *text;
+};
+
+static size_t parse_baseline(struct table_data *d, const char *text, struct condition **list,
+                             struct error *err)
+{
+    size_t n = 0, cap = 0;
+    char *copy = arena_strdup(&d->arena, text), *rest = copy;
+    for (char *item; (item = strsep(&rest, ","));) {
+        item += strspn(item, " ");
+        char *equals = strchr(item, '=');
+        if (!equals || equals == item) {
+            error_set(err, "--baseline %s: write KEY=VALUE,KEY=VALUE", text);
+            free(*list);
+            *list = NULL;
+            return 0;
+        }
+        *equals = 0;
+        *list = mem_grow(*list, n, &cap, sizeof **list);
+        (*list)[n++] = (struct condition){item, equals + 1};
+    }
+    return n;
+}
+
+static size_t stored_baseline(struct table_data *d, struct store *s, struct condition **list,
+                              struct error *err)
+{
+    struct rows *r = store_query(
+        s, err,
+        "SELECT b.key, b.value FROM experiment_baseline b JOIN experiment e ON e.id = b.experiment"
+        " WHERE e.name = ?",
+        "s", d->experiment);
+    if (!r)
+        return 0;
+    size_t n = r->count;
+    *list = mem_zalloc(n, sizeof **list);
+    for (size_t i = 0; i < n; i++)
+        (*list)[i] = (struct condition){arena_strdup(&d->arena, rows_cell(r, i, 0)->text),
+                                        value_text(&d->arena, rows_cell(r, i, 1))};
+    rows_free(r);
+    return n;
+}
+
+/* Marks the cells of the experiment that meet all conditions. Returns how many, or -1. */
+static int mark_baseline(struct table_data *d, struct store *s, const struct condition *list,
+                         size_t n, struct error *err)
+{
+    struct strbuf sql = STRBUF_INIT;
+    int marked = 0;
+    strbuf_adds(&sql, "SELECT c.id");
+    for (size_t i = 0; i < n; i++) {
+        if (check_key(s, list[i].key, err)) {
+            strbuf_release(&sql);
+            return -1;
+        }
+        strbuf_addf(&sql, ", c.k%lld", (long long)key_id(s, list[i].key));
+    }
+    strbuf_adds(&sql, " FROM experiment e JOIN member_cell m ON m.experiment = e.id"
+                      " JOIN cell c ON c.id = m.cell WHERE e.name = ? ORDER BY m.position, c.id");
+    struct rows *r = store_query(s, err, sql.text, "s", d->experiment);
+    strbuf_release(&sql);
+    if (!r)
+        return -1;
+    for (size_t row = 0; row < r->count && row < d->count; row++) {
+        int good = 1;
+        for (size_t i = 0; i < n && good; i++) {
+            double number;
+            const struct rows_cell *cell = rows_cell(r, row, i + 1);
+            good = strcmp(value_text(&d->arena, cell), list[i].text) == 0 ||
+                   (number_float(list[i].text, &number) == 0 && rows_number(cell) == number);
+        }
+        d->cells[row].is_baseline = good;
+        marked += good;
+        if (good)
+            d->baseline = &d->cells[row];
+    }
+    rows_free(r);
+    return marked;
+}
+
+static int load_baseline(struct table_data *d, struct store *s, const struct table_options *o,
+                         struct error *err)
+{
+    struct condition *list = NULL;
+    size_t n = o->baseline ? parse_baseline(d, o->baseline, &list, err)
+                           : stored_baseline(d, s, &list, err);
+    int needed = o->baseline || o->test == TABLE_PAIRED;
+    int marked = n ? mark_baseline(d, s, list, n, needed ? err : NULL) : 0;
+    free(list);
+    if (n && marked == 1)
+        return 0;
+    d->baseline = NULL;
+    for (size_t i = 0; i < d->count; i++)
+        d->cells[i].is_baseline = 0;
+    if (!needed)
+        return 0;
+    if (o->baseline && (!n || marked < 0))
+        return -1;
+    if (!n)
+        return error_set(err, "%s has no baseline to test against: give --baseline KEY=VALUE,…",
+                         d->experiment);
+    return error_set(err, "the baseline is %s of %s: %s", marked > 1 ? "several cells" : "no cell",
+                     d->experiment,
+                     marked > 1 ? "name more keys in --baseline" : "see `vittm plan`");
+}
+
+/* ---- all
+ * --------------------------------------------------------------------------------------------- */
+
+static int load_experiment(struct table_data *d, struct store *s, const char *name,
+                           struct error *err)
+{
+    int64_t id;
+    if (find_experiment(s, name, &id, err))
+        return -1;
+    struct rows *r = store_query(s, err, "SELECT title FROM experiment WHERE id = ?", "i", id);
+    if (!r)
+        return -1;
+    d->experiment = arena_strdup(&d->arena, name);
+    d->title = r->count ? value_text(&d->arena, rows_cell(r, 0, 0)) : "";
+    rows_free(r);
+    return names_load(s, err);
+}
+
+int table_load(struct table_data *d, struct store *s, const struct table_options *o,
+               struct error *err)
+{
+    if (load_experiment(d, s, o->experiment, err) || load_metrics(d, s, o->metric, err) ||
+        load_keys(d, s, o, err) || load_cells(d, s, err) || load_runs(d, s, o->device, err) ||
+        load_mixtures(d, s, o->device, err) || load_baseline(d, s, o, err)) {
+        table_release(d);
+        return -1;
+    }
+    return 0;
+}
+
+void table_release(struct table_data *d)
+{
+    arena_release(&d->arena);
+    *d = (struct table_data){0};
+}

@@ -1,0 +1,43 @@
+/* What an ablation table is made from: the cells of an experiment with their values over seeds.
+ * Inside results/ only. */
+#ifndef RESULTS_TABLE_DATA_H
+#define RESULTS_TABLE_DATA_H
+
+#include "base/arena.h"
+#include "results/table.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct table_cell {
+    int64_t id;
+    const char *hash, *label;
+    const char **keys; /* values of table_data.keys, as text */
+    int is_baseline;
+    double *values; /* of the metric, one a run that is done */
+    int64_t *seeds; /* of those runs */
+    const char **devices;
+    size_t n;
+    size_t runs, failed; /* all of them; failed, timed out */
+    double *costs;       /* means of table_data.costs */
+};
+
+struct table_data {
+    struct arena arena;
+    const char *experiment, *title, *metric;
+    int maximize;
+    const char **keys; /* rows, cols, then the other axes */
+    size_t key_count;
+    const char **costs; /* names of cost metrics that some cell has */
+    size_t cost_count;
+    struct table_cell *cells; /* by position */
+    size_t count;
+    const struct table_cell *baseline; /* or NULL */
+    size_t commits, devices;           /* distinct ones among the runs that are done */
+};
+
+int table_load(struct table_data *d, struct store *s, const struct table_options *o,
+               struct error *err);
+void table_release(struct table_data *d);
+
+#endif
