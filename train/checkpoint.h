@@ -1,0 +1,59 @@
+/* Checkpoints: everything that a resumed run needs to end with the same bits.
+ *
+ * FOLDER/checkpoint.safetensors holds the parameters by name, the optimiser's moments as "train/m"
+ * and "train/v", and, where the best weights are to be kept, those as "best/NAME". What else
+ * training depends on is a function of (seed, epoch, step), so the position is all there is to add.
+ * It is in the metadata, with the partial sums of the epoch, and everything is under one SHA-256
+ * (train/safetensors.h).
+ *
+ * Saving writes checkpoint.next.safetensors whole, then moves checkpoint to checkpoint.previous and
+ * next to checkpoint. After a kill at any moment at least one of them is whole, and loading takes
+ * the furthest whole one that belongs to this run. */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include "train/metrics.h"
+#include "train/weights.h"
+
+#include <stdint.h>
+
+struct error;
+struct network;
+
+/* Sums over the steps of the current epoch. */
+struct epoch_sums {
+    double loss;              /* of steps whose loss is finite */
+    double norm;              /* of the gradient, before clipping */
+    int64_t steps, nonfinite; /* all steps; those left out of the sums */
+    int64_t images, top1;     /* of the first classifier, on augmented images */
+};
+
+/* Where a run stands. */
+struct run_position {
+    int64_t epoch; /* complete ones */
+    int64_t batch; /* steps done in the current one */
+    int64_t step;  /* optimiser steps in all */
+    struct epoch_sums sums;
+    struct metrics last; /* of the last complete epoch */
+    double best_top1;    /* NAN before the first evaluation */
+    int64_t best_epoch;
+};
+
+/* Whose checkpoint it is: one of another cell, seed or order of parameters is not taken. */
+struct checkpoint_owner {
+    const char *folder, *cell;
+    uint64_t seed;
+};
+
+/* best may be NULL. */
+int checkpoint_save(const struct checkpoint_owner *o, const struct run_position *at,
+                    const struct network *n, struct weights *scratch, const struct weights *best,
+                    struct error *err);
+
+/* Returns 1 with everything restored, or 0 where the folder has no checkpoint to go on from. A
+ * damaged or foreign one is warned about and passed over. scratch and best as in checkpoint_save.
+ */
+int checkpoint_load(const struct checkpoint_owner *o, struct run_position *at, struct network *n,
+                    struct weights *scratch, struct weights *best);
+
+#endif

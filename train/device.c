@@ -1,0 +1,59 @@
+#include "train/device.h"
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+static int allowed_cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 0 : CPU_COUNT(&set);
+    return n > 0 ? n : 1;
+}
+
+static int probe(struct device *d, const struct backend *b, struct error *err)
+{
+    d->backend = b;
+    return b->probe(&d->options, d->text, sizeof d->text, err);
+}
+
+static const char *backend_name(const void *ctx, int i)
+{
+    const struct config_choice *c = backend_choice(i);
+    (void)ctx;
+    return c ? c->name : NULL;
+}
+
+static int unknown(const char *name, struct error *err)
+{
+    struct strbuf known = STRBUF_INIT;
+    const char *near = config_nearest(name, backend_name, NULL);
+    for (int i = 0; backend_at(i); i++)
+        strbuf_addf(&known, ", %s", backend_at(i)->choice.name);
+    error_set(err, "unknown device %s (%s%s%sdevices: auto%s)", name, near ? "did you mean " : "",
+              near ? near : "", near ? "? " : "", known.text);
+    strbuf_release(&known);
+    return -1;
+}
+
+int device_open(struct device *d, const char *name, int threads, struct error *err)
+{
+    *d = (struct device){.options.threads = threads > 0 ? threads : allowed_cores()};
+    const struct backend *b = backend_find(name);
+    if (b)
+        return probe(d, b, err);
+    if (strcmp(name, "auto"))
+        return unknown(name, err);
+    for (int i = 0; backend_at(i); i++)
+        if (backend_at(i)->value_size == sizeof(float) && !probe(d, backend_at(i), err))
+            return 0;
+    return error_prefix(err, "no device works on this machine; the last one says");
+}
+
+const char *device_precision(const struct device *d)
+{
+    return d->backend->value_size == sizeof(double) ? "float64" : "float32";
+}

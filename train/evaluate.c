@@ -1,0 +1,129 @@
+#include "train/evaluate.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "train/metrics.h"
+#include "train/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int score_rank(const float *logits, int classes, int label)
+{
+    float own = logits[label];
+    int rank = 0;
+    if (isnan(own))
+        return classes;
+    for (int k = 0; k < classes; k++)
+        rank += logits[k] > own || (logits[k] == own && k < label);
+    return rank;
+}
+
+double score_loss(const float *logits, int classes, int label)
+{
+    double top = (double)logits[0], sum = 0;
+    for (int k = 1; k < classes; k++)
+        if (!((double)logits[k] <= top))
+            top = (double)logits[k];
+    for (int k = 0; k < classes; k++)
+        sum += exp((double)logits[k] - top);
+    return top + log(sum) - (double)logits[label];
+}
+
+void score_add(struct score *s, const float *logits, const int32_t *labels, int count, int classes,
+               unsigned char *correct)
+{
+    for (int i = 0; i < count; i++, logits += classes) {
+        int rank = score_rank(logits, classes, labels[i]);
+        s->top1 += rank < 1;
+        s->top5 += rank < 5;
+        s->loss += score_loss(logits, classes, labels[i]);
+        if (correct)
+            correct[i] = rank < 1;
+    }
+    s->images += count;
+}
+
+static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
+                      unsigned char *right)
+{
+    network_write(n, n->image, b->images);
+    network_run(n, 0, 0);
+    for (int h = 0; h < n->n_logits; h++) {
+        network_read(n, n->logits[h], logits);
+        score_add(&e->scores[h], logits, b->labels, b->count, n->classes, h ? NULL : right);
+    }
+    for (int i = 0; i < b->count; i++)
+        if (right[i])
+            e->correct[b->indices[i] / 8] |= (unsigned char)(1 << b->indices[i] % 8);
+}
+
+int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
+             const struct evaluate_options *o, struct error *err)
+{
+    struct loader *l;
+    struct loader_options options = {.batch = (int)n->batch,
+                                     .image_size = (int)n->image->shape.dim[3],
+                                     .channels = (int)n->image->shape.dim[1],
+                                     .threads = o->loader_threads};
+    double start = clock_now();
+    int rc = 0;
+    *e = (struct evaluation){.images = dataset_count(d), .n_scores = n->n_logits};
+    if (loader_open(&l, d, &options, err))
+        return -1;
+    float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes));
+    unsigned char *right = mem_alloc((size_t)n->batch);
+    struct error failure = {0};
+    e->correct = mem_zalloc((size_t)(e->images + 7) / 8 + 1, 1);
+    for (const struct batch *b; !rc && (b = loader_next(l, &failure));) {
+        add_batch(e, n, b, logits, right);
+        if (o->stop && *o->stop)
+            rc = 1;
+    }
+    if (failure.code) {
+        if (err)
+            *err = failure;
+        rc = -1;
+    }
+    free(logits);
+    free(right);
+    loader_close(l);
+    e->wall_s = clock_now() - start;
+    if (rc)
+        evaluation_release(e);
+    return rc;
+}
+
+void evaluation_release(struct evaluation *e)
+{
+    free(e->correct);
+    *e = (struct evaluation){0};
+}
+
+static void set(struct metrics *m, const char *head, const char *what, double value)
+{
+    char name[48];
+    snprintf(name, sizeof name, "val/%s%s%s", head, *head ? "_" : "", what);
+    metrics_set(m, name, value);
+}
+
+void evaluation_metrics(const struct evaluation *e, const struct network *n, struct metrics *m)
+{
+    double loss = 0;
+    for (int h = 0; h < e->n_scores; h++) {
+        const struct score *s = &e->scores[h];
+        const char *head = h ? n->heads[h] : "";
+        double images = (double)s->images;
+        set(m, head, "top1", 100 * (double)s->top1 / images);
+        set(m, head, "top5", 100 * (double)s->top5 / images);
+        loss += s->loss / images;
+    }
+    metrics_set(m, "val/loss", loss);
+    for (int h = 0; e->n_scores > 1 && h < e->n_scores; h++)
+        set(m, n->heads[h], "loss", e->scores[h].loss / (double)e->scores[h].images);
+}

@@ -1,0 +1,57 @@
+/* Evaluation: a forward network over a whole data set. Accuracies count every image once (the
+ * authors' micro average), whatever the batch; losses are plain cross entropy, without label
+ * smoothing, in double. */
+#ifndef TRAIN_EVALUATE_H
+#define TRAIN_EVALUATE_H
+
+#include "model/model.h"
+
+#include <stdint.h>
+
+struct config;
+struct dataset;
+struct error;
+struct metrics;
+struct network;
+
+/* Hits and loss of one classifier. */
+struct score {
+    int64_t images, top1, top5;
+    double loss; /* sum over images */
+};
+
+/* The rank of the label among K logits: how many are larger, or equal and earlier. A logit that is
+ * not a number beats nothing, and a label whose logit is none has rank K. */
+int score_rank(const float *logits, int classes, int label);
+/* -log softmax(logits)[label], in double. */
+double score_loss(const float *logits, int classes, int label);
+/* Adds count rows (B,K). correct, if not NULL, gets 1 or 0 a row for top-1. */
+void score_add(struct score *s, const float *logits, const int32_t *labels, int count, int classes,
+               unsigned char *correct);
+
+struct evaluation {
+    struct score scores[MODEL_HEADS_MAX];
+    int n_scores;
+    /* One bit an image, in data-set order, least significant first: whether the first classifier's
+     * top-1 is right. The caller frees it. */
+    unsigned char *correct;
+    int64_t images;
+    double wall_s;
+};
+
+struct evaluate_options {
+    int loader_threads;
+    volatile const int *stop; /* non-zero ends it early; may be NULL */
+};
+
+/* Runs n (a forward network whose parameters are set) over d. Returns 0; 1 where it was stopped; -1
+ * on an error. e must be released after 0 only. */
+int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
+             const struct evaluate_options *o, struct error *err);
+void evaluation_release(struct evaluation *e);
+
+/* val/top1, val/top5 of the first classifier; val/NAME_top1, val/NAME_top5 of the second; val/loss,
+ * their sum, and each one's own where there are two. */
+void evaluation_metrics(const struct evaluation *e, const struct network *n, struct metrics *m);
+
+#endif

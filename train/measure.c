@@ -1,0 +1,73 @@
+#include "train/measure.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "train/optimizer.h"
+#include "train/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static void run_once(void *ctx)
+{
+    struct measure *m = ctx;
+    network_run(&m->net, 0, m->step++);
+}
+
+static void write_image(struct network *n)
+{
+    struct rng r;
+    int64_t count = shape_count(n->image->shape);
+    float *values = mem_alloc(sizeof(float) * (size_t)count);
+    rng_init(&r, 0, "latency/input", (uint64_t)n->batch, 0);
+    for (int64_t i = 0; i < count; i++)
+        values[i] = (float)rng_normal(&r);
+    network_write(n, n->image, values);
+    free(values);
+}
+
+/* Rate 0: the steps do all their work, and the weights stay where they are however many are timed.
+ */
+static void write_training_inputs(struct network *n, const struct config *c)
+{
+    const struct optimizer *optimizer =
+        (const struct optimizer *)config_choice(c, "train.optimizer");
+    float hyper[HYPER_COUNT] = {0};
+    int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)n->batch);
+    for (int64_t i = 0; i < n->batch; i++)
+        labels[i] = (int32_t)(i % n->classes);
+    optimizer->hyper(c, 0, 0, hyper);
+    network_write(n, n->target, labels);
+    network_write(n, n->hyper, hyper);
+    free(labels);
+}
+
+int measure_open(struct measure *m, const struct config *c, const struct device *d,
+                 const struct measure_options *o, const struct weights *weights, struct error *err)
+{
+    struct network_options options = {.batch = o->batch, .training = o->training};
+    *m = (struct measure){.subject = {.run = run_once, .ctx = m, .images = o->batch}};
+    if (network_open(&m->net, c, d, &options, err))
+        return -1;
+    network_init(&m->net, 0);
+    if (weights)
+        weights_put(weights, &m->net);
+    write_image(&m->net);
+    if (o->training)
+        write_training_inputs(&m->net, c);
+    return 0;
+}
+
+void measure_close(struct measure *m)
+{
+    free(m->subject.blocks);
+    network_close(&m->net);
+    *m = (struct measure){0};
+}
+
+int64_t measure_resident_bytes(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) ? -1 : (int64_t)u.ru_maxrss * 1024;
+}

@@ -1,0 +1,122 @@
+#include "train/network.h"
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+#include <string.h>
+
+/* "memory_logits" -> "memory" */
+static const char *head_name(struct arena *a, const char *logits)
+{
+    const char *suffix = strstr(logits, "_logits");
+    return arena_strndup(a, logits, suffix ? (size_t)(suffix - logits) : strlen(logits));
+}
+
+/* Compiling may replace tensors, so they are found again by name. */
+static void find_tensors(struct network *n, const struct model_io *io)
+{
+    const struct graph *g = n->plan->graph;
+    n->image = graph_find(g, "input");
+    n->target = graph_find(g, "target");
+    n->hyper = graph_find(g, "train/hyper");
+    n->m = graph_find(g, "train/m");
+    n->v = graph_find(g, "train/v");
+    n->loss = graph_output_find(g, "loss");
+    n->norm_square = graph_output_find(g, "train/norm_square");
+    n->n_logits = io->n_logits;
+    for (int i = 0; i < io->n_logits; i++) {
+        struct strbuf name = STRBUF_INIT;
+        strbuf_addf(&name, "output/%s", io->logits_names[i]);
+        n->logits[i] = graph_output_find(g, name.text);
+        n->heads[i] = head_name(&n->plan->graph->arena, io->logits_names[i]);
+        if (!n->logits[i])
+            BUG("the compiled model lost its result %s", name.text);
+        strbuf_release(&name);
+    }
+    n->classes = (int)shape_last(n->logits[0]->shape);
+}
+
+static int compile(struct network *n, const struct config *c, const struct network_options *o,
+                   struct model_io *io, struct error *err)
+{
+    struct model_options model = {.batch = o->batch,
+                                  .with_loss = o->training,
+                                  .training = o->training,
+                                  .smoothing = o->smoothing};
+    struct plan_options plan = {.loss = o->training ? "loss" : NULL, .optimizer = o->training};
+    struct capability capability = backend_capability(n->device->backend);
+    struct graph *g = model_build(c, &model, io, err);
+    if (!g)
+        return -1;
+    n->plan = plan_compile(g, &plan, &capability, err);
+    return n->plan ? 0 : -1;
+}
+
+int network_open(struct network *n, const struct config *c, const struct device *device,
+                 const struct network_options *o, struct error *err)
+{
+    struct model_io io;
+    *n = (struct network){.device = device, .batch = o->batch};
+    if (compile(n, c, o, &io, err))
+        return -1;
+    find_tensors(n, &io);
+    n->program = device->backend->load(n->plan, &device->options, err);
+    if (n->program)
+        return 0;
+    network_close(n);
+    return -1;
+}
+
+void network_close(struct network *n)
+{
+    if (n->program)
+        n->device->backend->unload(n->program);
+    plan_free(n->plan);
+    *n = (struct network){0};
+}
+
+void network_init(struct network *n, uint64_t seed)
+{
+    program_init(n->device->backend, n->program, n->plan, seed);
+}
+
+void network_write(struct network *n, const struct tensor *t, const void *host)
+{
+    n->device->backend->write(n->program, t, host);
+}
+
+void network_read(const struct network *n, const struct tensor *t, void *host)
+{
+    n->device->backend->read(n->program, t, host);
+}
+
+void network_put(struct network *n, const struct tensor *t, const void *values)
+{
+    if (network_value_size(n) == sizeof(double))
+        n->device->backend->write_double(n->program, t, values);
+    else
+        network_write(n, t, values);
+}
+
+void network_get(const struct network *n, const struct tensor *t, void *values)
+{
+    if (network_value_size(n) == sizeof(double))
+        n->device->backend->read_double(n->program, t, values);
+    else
+        network_read(n, t, values);
+}
+
+size_t network_value_size(const struct network *n)
+{
+    return n->device->backend->value_size;
+}
+
+void network_run(struct network *n, uint64_t seed, uint64_t step)
+{
+    n->device->backend->run(n->program, seed, step);
+}
+
+int64_t network_bytes(const struct network *n)
+{
+    return (int64_t)(n->plan->static_bytes + n->plan->arena_bytes);
+}

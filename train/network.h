@@ -1,0 +1,56 @@
+/* A network: the configured model, compiled for one use and loaded on a device. A run has three of
+ * them, for training, evaluation and latency, which exchange parameters by name. */
+#ifndef TRAIN_NETWORK_H
+#define TRAIN_NETWORK_H
+
+#include "backend/backend.h"
+#include "model/model.h"
+#include "train/device.h"
+
+#include <stdint.h>
+
+struct error;
+
+struct network_options {
+    int64_t batch;
+    int training; /* loss, gradients, optimiser and stochastic depth; else the forward pass alone */
+    double smoothing; /* of labels, in training */
+};
+
+/* Owned by the caller; network_close releases it. Tensors belong to the plan; those of training are
+ * NULL in a forward network. */
+struct network {
+    const struct device *device;
+    struct plan *plan;
+    struct program *program;
+    int64_t batch;
+    const struct tensor *image;                   /* (B,channels,S,S) */
+    const struct tensor *target, *hyper;          /* (B) labels, (8) */
+    const struct tensor *loss, *norm_square;      /* (), () */
+    const struct tensor *m, *v;                   /* moments, flat */
+    const struct tensor *logits[MODEL_HEADS_MAX]; /* (B,K) */
+    const char *heads[MODEL_HEADS_MAX];           /* "logits"; "memory", "process" */
+    int n_logits;
+    int classes;
+};
+
+/* Parameters are uninitialised: network_init, or weights_put. */
+int network_open(struct network *n, const struct config *c, const struct device *device,
+                 const struct network_options *o, struct error *err);
+void network_close(struct network *n);
+/* Initial values of parameters and moments for this seed. */
+void network_init(struct network *n, uint64_t seed);
+
+/* Host values are float, or int32 of integer tensors. */
+void network_write(struct network *n, const struct tensor *t, const void *host);
+void network_read(const struct network *n, const struct tensor *t, void *host);
+/* The same in the device's own value type (float or double), so that no bit is lost. */
+void network_put(struct network *n, const struct tensor *t, const void *values);
+void network_get(const struct network *n, const struct tensor *t, void *values);
+size_t network_value_size(const struct network *n);
+void network_run(struct network *n, uint64_t seed, uint64_t step);
+
+/* Both memory blocks. */
+int64_t network_bytes(const struct network *n);
+
+#endif

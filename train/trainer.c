@@ -1,0 +1,436 @@
+#include "train/trainer.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "train/keys.h"
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening
+ * ------------------------------------------------------------------------------------- */
+
+static int check_sizes(const struct config *c, const struct dataset *d, struct error *err)
+{
+    int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
+    if (classes != dataset_classes(d))
+        return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
+                            dataset_name(d), dataset_classes(d), dataset_classes(d));
+    if (channels != 3 && channels != d->channels)
+        return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
+                            d->channels);
+    return 0;
+}
+
+static int open_data(struct trainer *t, struct error *err)
+{
+    const struct config *c = t->options.config;
+    if (dataset_open(&t->train_set, c, SPLIT_TRAIN, err) ||
+        dataset_open(&t->val_set, c, SPLIT_VAL, err))
+        return -1;
+    t->batches = dataset_count(t->train_set) / config_int(c, "train.batch");
+    if (t->batches == 0)
+        return config_error(c, err, "train.batch", "%s has only %lld training images",
+                            dataset_name(t->train_set), (long long)dataset_count(t->train_set));
+    return check_sizes(c, t->train_set, err);
+}
+
+static int open_networks(struct trainer *t, struct error *err)
+{
+    const struct config *c = t->options.config;
+    struct network_options train = {.batch = config_int(c, "train.batch"),
+                                    .training = 1,
+                                    .smoothing = config_float(c, "train.label_smoothing")};
+    struct network_options eval = {.batch = config_int(c, "train.eval_batch")};
+    if (eval.batch > dataset_count(t->val_set))
+        eval.batch = dataset_count(t->val_set);
+    if (network_open(&t->net, c, t->options.device, &train, err) ||
+        network_open(&t->eval_net, c, t->options.device, &eval, err))
+        return -1;
+    network_init(&t->net, t->options.seed);
+    weights_init(&t->weights, &t->net);
+    if (t->keeps_best)
+        weights_init(&t->best, &t->net);
+    return 0;
+}
+
+static int open_folder(struct trainer *t, struct error *err)
+{
+    if (!t->options.folder)
+        return 0;
+    if (journal_open(&t->journal, t->options.folder, err))
+        return -1;
+    t->owner = (struct checkpoint_owner){t->options.folder, t->options.cell, t->options.seed};
+    if (checkpoint_load(&t->owner, &t->at, &t->net, &t->weights, t->keeps_best ? &t->best : NULL))
+        fprintf(stderr, "resuming at epoch %lld of %lld, step %lld\n", (long long)t->at.epoch + 1,
+                (long long)t->epochs, (long long)t->at.step);
+    return 0;
+}
+
+int trainer_open(struct trainer *t, const struct trainer_options *o, struct error *err)
+{
+    const struct config *c = o->config;
+    *t =
+        (struct trainer){.options = *o,
+                         .epochs = config_int(c, "train.epochs"),
+                         .keeps_best = !strcmp(config_string(c, "train.select"), "best"),
+                         .optimizer = (const struct optimizer *)config_choice(c, "train.optimizer"),
+                         .journal.events = -1,
+                         .last_loss = NAN,
+                         .at.best_top1 = NAN};
+    if (!train_check(c, err) && !open_data(t, err) && !lr_plan_init(&t->lr, c, t->batches, err) &&
+        !open_networks(t, err) && !open_folder(t, err))
+        return 0;
+    trainer_close(t);
+    return -1;
+}
+
+void trainer_close(struct trainer *t)
+{
+    evaluation_release(&t->evaluation);
+    journal_close(&t->journal);
+    weights_release(&t->best);
+    weights_release(&t->weights);
+    network_close(&t->eval_net);
+    network_close(&t->net);
+    dataset_close(t->val_set);
+    dataset_close(t->train_set);
+    *t = (struct trainer){.journal.events = -1};
+}
+
+/* ---- progress
+ * ------------------------------------------------------------------------------------ */
+
+static int told_to_stop(const struct trainer *t)
+{
+    if (t->options.stop_after && t->steps_done >= t->options.stop_after)
+        return 1;
+    return t->options.stop && *t->options.stop;
+}
+
+static double time_left(const struct trainer *t)
+{
+    int64_t steps = t->epochs * t->batches - t->at.step;
+    int64_t every = config_int(t->options.config, "train.eval_every");
+    int64_t evaluations = (t->epochs - t->at.epoch + every - 1) / every;
+    return t->step_s > 0 ? (double)steps * t->step_s + (double)evaluations * t->eval_s : NAN;
+}
+
+static void note_progress(struct trainer *t, int now)
+{
+    if (!t->options.folder)
+        return;
+    struct progress_note p = {.epoch = (t->at.step + t->batches - 1) / t->batches,
+                              .epochs = t->epochs,
+                              .step = t->at.step,
+                              .steps = t->epochs * t->batches,
+                              .img_s = t->step_s > 0 ? (double)t->net.batch / t->step_s : NAN,
+                              .eta_s = time_left(t),
+                              .loss = t->last_loss};
+    journal_progress(&t->journal, &p, now);
+}
+
+/* Once at least every so many epochs a save must work: a run whose disk is full ends in the end. */
+static int save(struct trainer *t, struct error *err)
+{
+    enum { FAILED_SAVES_MAX = 3 };
+    struct error why = {0};
+    if (!t->options.folder)
+        return 0;
+    if (!checkpoint_save(&t->owner, &t->at, &t->net, &t->weights, t->keeps_best ? &t->best : NULL,
+                         &why)) {
+        t->failed_saves = 0;
+        return 0;
+    }
+    if (++t->failed_saves < FAILED_SAVES_MAX) {
+        warn("%s: going on with the checkpoint before", why.msg);
+        return 0;
+    }
+    if (err)
+        *err = why;
+    return error_prefix(err, "%d checkpoints in a row could not be written", t->failed_saves);
+}
+
+/* ---- one step
+ * ------------------------------------------------------------------------------------ */
+
+static void count_hits(struct trainer *t, const struct batch *b, float *logits)
+{
+    network_read(&t->net, t->net.logits[0], logits);
+    for (int i = 0; i < b->count; i++)
+        t->at.sums.top1 +=
+            score_rank(logits + (int64_t)i * t->net.classes, t->net.classes, b->labels[i]) == 0;
+    t->at.sums.images += b->count;
+}
+
+static int take_loss(struct trainer *t, struct error *err)
+{
+    float loss, square = 0;
+    struct epoch_sums *sums = &t->at.sums;
+    network_read(&t->net, t->net.loss, &loss);
+    network_read(&t->net, t->net.norm_square, &square);
+    sums->steps++;
+    t->last_loss = (double)loss;
+    if (isfinite(loss) && isfinite(square)) {
+        sums->loss += (double)loss;
+        sums->norm += sqrt((double)square);
+        return 0;
+    }
+    sums->nonfinite++;
+    if (!strcmp(config_string(t->options.config, "train.on_nonfinite"), "continue"))
+        return 0;
+    return error_code(err, EXIT_FAILED,
+                      "the %s is not finite in epoch %lld, step %lld: the run diverged (a lower "
+                      "train.lr, a longer train.warmup_epochs or train.clip may help; "
+                      "train.on_nonfinite=continue goes on)",
+                      isfinite(loss) ? "gradient" : "loss", (long long)t->at.epoch + 1,
+                      (long long)t->at.step + 1);
+}
+
+static int train_step(struct trainer *t, const struct batch *b, float *logits, struct error *err)
+{
+    float hyper[HYPER_COUNT] = {0};
+    t->optimizer->hyper(t->options.config, lr_plan_rate(&t->lr, t->at.step), t->at.step, hyper);
+    network_write(&t->net, t->net.image, b->images);
+    network_write(&t->net, t->net.target, b->labels);
+    network_write(&t->net, t->net.hyper, hyper);
+    network_run(&t->net, t->options.seed, (uint64_t)t->at.step);
+    if (take_loss(t, err))
+        return -1;
+    count_hits(t, b, logits);
+    t->at.step++;
+    t->at.batch++;
+    t->steps_done++;
+    return 0;
+}
+
+static void clock_step(struct trainer *t, double seconds)
+{
+    t->epoch_s += seconds;
+    t->epoch_steps++;
+    t->step_s = t->step_s > 0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
+}
+
+/* ---- one epoch
+ * ----------------------------------------------------------------------------------- */
+
+/* The rest of the current epoch: 0, 1 where told to stop, -1. */
+static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
+{
+    float *logits = mem_alloc(sizeof(float) * (size_t)(t->net.batch * t->net.classes));
+    struct error failure = {0};
+    int rc = told_to_stop(t) ? 1 : 0;
+    double start = clock_now();
+    t->epoch_s = 0;
+    t->epoch_steps = 0;
+    for (const struct batch *b; !rc && (b = loader_next(l, &failure));) {
+        rc = train_step(t, b, logits, err);
+        double now = clock_now();
+        clock_step(t, now - start);
+        start = now;
+        if (!rc) {
+            note_progress(t, 0);
+            rc = told_to_stop(t) ? 1 : 0;
+        }
+    }
+    free(logits);
+    if (!failure.code)
+        return rc;
+    if (err)
+        *err = failure;
+    return -1;
+}
+
+static void training_metrics(const struct trainer *t, struct metrics *m)
+{
+    const struct epoch_sums *s = &t->at.sums;
+    double finite = (double)(s->steps - s->nonfinite);
+    metrics_set(m, "train/loss", s->loss / finite);
+    metrics_set(m, "train/top1", 100 * (double)s->top1 / (double)s->images);
+    metrics_set(m, "train/grad_norm", s->norm / finite);
+    metrics_set(m, "train/lr", lr_plan_rate(&t->lr, t->at.step - 1));
+    if (s->nonfinite)
+        metrics_set(m, "train/nonfinite", (double)s->nonfinite);
+    if (t->epoch_steps)
+        metrics_set(m, "train/img_s", (double)(t->epoch_steps * t->net.batch) / t->epoch_s);
+}
+
+static int run_evaluation(struct trainer *t, struct metrics *m, struct error *err)
+{
+    struct evaluate_options o = {.loader_threads =
+                                     (int)config_int(t->options.config, "train.loader_threads"),
+                                 .stop = t->options.stop};
+    evaluation_release(&t->evaluation);
+    int rc = evaluate(&t->evaluation, &t->eval_net, t->val_set, &o, err);
+    if (rc)
+        return rc;
+    t->eval_s = t->evaluation.wall_s;
+    evaluation_metrics(&t->evaluation, &t->eval_net, m);
+    return 0;
+}
+
+static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
+{
+    double top1 = metrics_get(m, "val/top1");
+    if (t->at.best_epoch && !(top1 > t->at.best_top1))
+        return;
+    t->at.best_top1 = top1;
+    t->at.best_epoch = epoch;
+    if (t->keeps_best)
+        weights_copy(&t->best, &t->weights);
+}
+
+/* One line an epoch, for people who read the log. */
+static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
+{
+    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "train/img_s"};
+    struct strbuf line = STRBUF_INIT;
+    strbuf_addf(&line, "epoch %lld/%lld", (long long)epoch, (long long)t->epochs);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (isfinite(metrics_get(m, names[i])))
+            strbuf_addf(&line, "  %s %.5g", names[i], metrics_get(m, names[i]));
+    fprintf(stderr, "%s\n", line.text);
+    strbuf_release(&line);
+}
+
+/* Between the last step of an epoch and the first of the next. The event comes before the
+ * checkpoint: a kill between them makes the event appear twice, with the same numbers, never not at
+ * all. */
+static int end_epoch(struct trainer *t, struct error *err)
+{
+    struct metrics m = {0};
+    int64_t epoch = t->at.epoch + 1;
+    training_metrics(t, &m);
+    if (epoch % config_int(t->options.config, "train.eval_every") == 0 || epoch == t->epochs) {
+        weights_get(&t->weights, &t->net);
+        weights_put(&t->weights, &t->eval_net);
+        int rc = run_evaluation(t, &m, err);
+        if (rc)
+            return rc;
+        keep_best(t, epoch, &m);
+    }
+    if (t->options.folder) {
+        if (journal_event(&t->journal, epoch, t->at.step, &m, err))
+            return -1;
+        say_epoch(t, epoch, &m);
+    }
+    t->at.last = m;
+    t->at.epoch = epoch;
+    t->at.batch = 0;
+    t->at.sums = (struct epoch_sums){0};
+    note_progress(t, 1);
+    return save(t, err);
+}
+
+static struct loader_options loader_of(const struct trainer *t)
+{
+    return (struct loader_options){.batch = (int)t->net.batch,
+                                   .image_size = (int)t->net.image->shape.dim[3],
+                                   .channels = (int)t->net.image->shape.dim[1],
+                                   .seed = t->options.seed,
+                                   .train = 1,
+                                   .shuffle = 1,
+                                   .threads =
+                                       (int)config_int(t->options.config, "train.loader_threads"),
+                                   .epoch = t->at.epoch,
+                                   .first_batch = t->at.batch};
+}
+
+int trainer_run(struct trainer *t, struct error *err)
+{
+    struct loader *l;
+    struct loader_options o = loader_of(t);
+    int rc = 0;
+    if (t->at.epoch >= t->epochs)
+        return 0;
+    if (loader_open(&l, t->train_set, &o, err))
+        return -1;
+    note_progress(t, 1);
+    while (!rc && t->at.epoch < t->epochs) {
+        rc = train_epoch(t, l, err);
+        if (!rc)
+            rc = end_epoch(t, err);
+    }
+    loader_close(l);
+    if (rc == 1 && t->options.folder && t->at.epoch < t->epochs) {
+        note_progress(t, 1);
+        return save(t, err) ? -1 : 1;
+    }
+    return rc;
+}
+
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
+
+int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
+{
+    *m = t->at.last;
+    if (t->keeps_best)
+        weights_copy(&t->weights, &t->best);
+    else
+        weights_get(&t->weights, &t->net);
+    if (!t->evaluation.correct || (t->keeps_best && t->at.best_epoch != t->epochs)) {
+        weights_put(&t->weights, &t->eval_net);
+        int rc = run_evaluation(t, m, err);
+        if (rc)
+            return rc;
+    }
+    metrics_set(m, "val/best_top1", t->at.best_top1);
+    metrics_set(m, "val/best_epoch", (double)t->at.best_epoch);
+    return 0;
+}
+
+/* The configuration without what cannot change a number: weights are a function of the rest. */
+static void dump_hashed(const struct config *c, struct strbuf *out)
+{
+    struct config *copy = config_copy(c);
+    struct config_item item;
+    struct error err = {0};
+    for (int i = 0; config_item(c, i, &item); i++)
+        if (item.key->flags & CONFIG_UNHASHED)
+            config_unset(copy, item.key->name);
+    if (config_resolve(copy, &err))
+        BUG("%s", err.msg);
+    config_dump(copy, out);
+    config_free(copy);
+}
+
+static int save_weights(const struct trainer *t, char digest[65], struct error *err)
+{
+    struct arena a = {0};
+    struct strbuf config = STRBUF_INIT;
+    struct safetensors_entry *entries = ARENA_ARRAY(&a, struct safetensors_entry, t->weights.n + 1);
+    dump_hashed(t->options.config, &config);
+    const struct safetensors_pair pairs[] = {
+        {"format", "vittm weights 1"},
+        {"cell", t->options.cell},
+        {"seed", arena_printf(&a, "%llu", (unsigned long long)t->options.seed)},
+        {"epoch",
+         arena_printf(&a, "%lld", (long long)(t->keeps_best ? t->at.best_epoch : t->at.epoch))},
+        {"config", config.text}};
+    weights_entries(&t->weights, "", &a, entries);
+    int rc =
+        safetensors_write(arena_printf(&a, "%s/weights.safetensors", t->options.folder), entries,
+                          (size_t)t->weights.n, pairs, sizeof pairs / sizeof *pairs, digest, err);
+    strbuf_release(&config);
+    arena_release(&a);
+    return rc;
+}
+
+int trainer_save(struct trainer *t, char digest[65], struct error *err)
+{
+    struct strbuf path = STRBUF_INIT;
+    strbuf_addf(&path, "%s/correct.bits", t->options.folder);
+    int rc =
+        file_write(path.text, t->evaluation.correct, (size_t)(t->evaluation.images + 7) / 8, err);
+    strbuf_release(&path);
+    return rc ? rc : save_weights(t, digest, err);
+}

@@ -1,0 +1,71 @@
+/* The trainer: a configuration, a seed and a device become trained weights.
+ *
+ * An epoch is: for each batch write images, labels and hyper-parameters, run one step, read the
+ * loss; then evaluate; then one event; then a checkpoint. Every bit of the outcome is a function of
+ * (configuration, seed, device): not of the number of threads, and not of how often the run was
+ * stopped and resumed.
+ *
+ * Stopping: options.stop is looked at after every step. The position inside the epoch goes into the
+ * checkpoint, so nothing is done twice. */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/journal.h"
+#include "train/schedule.h"
+
+struct dataset;
+struct optimizer;
+
+struct trainer_options {
+    const struct config *config; /* resolved */
+    const struct device *device;
+    uint64_t seed;
+    const char *cell;         /* whose checkpoints to take; "" where there is no folder */
+    const char *folder;       /* NULL: nothing is written, nothing resumed */
+    volatile const int *stop; /* non-zero: checkpoint and return; may be NULL */
+    int64_t stop_after; /* steps of this call after which to stop as if told to (tests); 0: never */
+};
+
+/* Owned by the caller of trainer_open; configuration, device and folder are borrowed. */
+struct trainer {
+    struct trainer_options options;
+    struct dataset *train_set, *val_set;
+    struct network net, eval_net;
+    struct lr_plan lr;
+    const struct optimizer *optimizer;
+    struct weights weights, best; /* best only with train.select: best */
+    int keeps_best;
+    int64_t epochs, batches; /* a run, an epoch */
+    struct run_position at;
+    struct journal journal;
+    struct checkpoint_owner owner;
+    struct evaluation evaluation; /* the last one */
+    int failed_saves;             /* in a row */
+    int64_t steps_done;           /* by this call */
+    int64_t epoch_steps;          /* of those, in this epoch */
+    double step_s, epoch_s,
+        eval_s; /* seconds a step (smoothed), of this epoch's steps, of the last evaluation */
+    double last_loss;
+};
+
+/* Opens data, compiles both networks, initialises the parameters, then goes back to the furthest
+ * checkpoint of the folder. Refuses a model whose sizes are not the data's. */
+int trainer_open(struct trainer *t, const struct trainer_options *o, struct error *err);
+void trainer_close(struct trainer *t);
+
+/* Trains to the end. 0: done, and t->at.last has the last epoch's metrics; 1: stopped, with a
+ * checkpoint where there is a folder; -1: failed (a loss that is not finite is EXIT_FAILED). */
+int trainer_run(struct trainer *t, struct error *err);
+
+/* After trainer_run returned 0: puts the selected weights (train.select) into t->weights and
+ * t->eval_net, and evaluates them unless that has just been done. Fills m with the run's final
+ * metrics. Returns 0, 1, -1 alike. */
+int trainer_finish(struct trainer *t, struct metrics *m, struct error *err);
+
+/* FOLDER/weights.safetensors and correct.bits of the finished run. digest, if not NULL, gets the
+ * SHA-256 of the weights file's content. */
+int trainer_save(struct trainer *t, char digest[65], struct error *err);
+
+#endif
