@@ -208,8 +208,7 @@ int config_load(struct config *c, const char *path,
     return rc;
 }
 
-/* ---- model files ------------------------------------------------------------------------------
- */
+/* ---- model files ---- */
 
 struct names {
     char **names;

@@ -22,8 +22,9 @@
  *   model: {dim: 96, …}  data: …       every section of the schema; model: NAME is a model file
  *
  * Axis values: a scalar, a list, range(0,10,2) (stop exclusive), logspace(1e-4,1e-2,3) (both ends
- * included), or a list with those among its elements (inside [ ] and { } YAML wants them quoted). model: [vit_s16, vittm_s_64_64] is an axis of
- * model files. Values computed by range and logspace are rounded to 12 digits.
+ * included), or a list with those among its elements (inside [ ] and { } YAML wants them quoted).
+ * model: [vit_s16, vittm_s_64_64] is an axis of model files. Values computed by range and logspace
+ * are rounded to 12 digits.
  *
  * Merging. A file may set anything that a later one overrides: sections, grid, zip, when and limits
  * are merged key by key, everything else is replaced whole. base paths are looked up next to the
@@ -83,11 +84,11 @@ struct experiment {
     int n_baseline;
     struct experiment_objective *objectives;
     int n_objectives;
-    unsigned measure;      /* EXPERIMENT_…; all where the file says nothing */
-    const char *published; /* path as found, or NULL */
+    unsigned measure;                 /* EXPERIMENT_…; all where the file says nothing */
+    const char *published;            /* path as found, or NULL */
     struct experiment_pair *fallback; /* text as written */
     int n_fallback;
-    double timeout_s;      /* 0: none */
+    double timeout_s; /* 0: none */
     int retries;
 
     /* By experiment_expand. */

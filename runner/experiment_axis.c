@@ -14,8 +14,7 @@
 
 enum { MAX_VALUES = 100000 };
 
-/* ---- named models -----------------------------------------------------------------------------
- */
+/* ---- named models ---- */
 
 struct preset_load {
     struct experiment *e;
@@ -68,7 +67,6 @@ const struct preset *experiment_preset(struct experiment *e, const char *name,
     return p;
 }
 
-/* The named model means itself exactly: what was said below model. before is forgotten. */
 void experiment_apply_preset(struct config *c, const struct preset *p)
 {
     const char *name;
@@ -91,8 +89,7 @@ int experiment_set_model(struct experiment *e, const char *name, struct config_o
     return 0;
 }
 
-/* ---- lists and ranges -------------------------------------------------------------------------
- */
+/* ---- lists and ranges ---- */
 
 struct values {
     struct experiment *e;
@@ -254,8 +251,7 @@ int experiment_set_column(struct experiment *e, enum column_kind kind, const cha
     return 0;
 }
 
-/* ---- the command line -------------------------------------------------------------------------
- */
+/* ---- the command line ---- */
 
 static struct yaml_node *line_scalar(struct experiment *e, const char *s, size_t n)
 {

@@ -1,4 +1,4 @@
-/* From what an experiment says to its cells: product, taking back, folding, excluding, costing. */
+/* From what an experiment says to its cells: product and taking back. */
 #include "runner/experiment_internal.h"
 
 #include <stdlib.h>
@@ -26,14 +26,11 @@ struct expansion {
     int n_axes;
     int64_t n_grid, n_hand, n_outer;
     struct claim *pending; /* keys that no cell has read yet */
-    int *folds;            /* hash table of cells by id; -1 is empty */
-    size_t folds_size;
     struct strbuf scratch;
     struct error *err;
 };
 
-/* ---- axes ---------------------------------------------------------------------------------------
- */
+/* ---- axes ---- */
 
 static int add_zip(struct axis *a, const struct column *c, struct error *err)
 {
@@ -130,8 +127,7 @@ static void name_axes(struct expansion *x)
                 e->axes[e->n_axes++] = a->key;
 }
 
-/* ---- one cell
- * ------------------------------------------------------------------------------------- */
+/* ---- one cell ---- */
 
 static const char *cell_text(const struct cell *c, const char *key)
 {
@@ -301,108 +297,7 @@ static int make_cells(struct expansion *x)
     return 0;
 }
 
-/* ---- states
- * ----------------------------------------------------------------------------------------- */
-
-static void fold_cells(struct expansion *x)
-{
-    struct experiment *e = x->e;
-    for (x->folds_size = 16; x->folds_size < 2 * (size_t)e->n_cells;)
-        x->folds_size *= 2;
-    x->folds = mem_alloc(x->folds_size * sizeof *x->folds);
-    for (size_t i = 0; i < x->folds_size; i++)
-        x->folds[i] = -1;
-    for (int i = 0; i < e->n_cells; i++) {
-        struct cell *c = &e->cells[i];
-        if (c->state != CELL_PLANNED)
-            continue;
-        size_t at = strtoull(c->id, NULL, 16) & (x->folds_size - 1);
-        while (x->folds[at] >= 0 && strcmp(e->cells[x->folds[at]].identity, c->identity))
-            at = (at + 1) & (x->folds_size - 1);
-        if (x->folds[at] < 0) {
-            x->folds[at] = i;
-            continue;
-        }
-        struct cell *first = &e->cells[x->folds[at]];
-        first->folds++;
-        c->folded_into = first->index;
-        c->state = CELL_FOLDED;
-        c->reason = arena_printf(&e->arena, "the same configuration as %s", first->label);
-    }
-}
-
-/* "where cost.macs <= 40e6 does not hold (cost.macs 52300000)". */
-static void exclude(struct expansion *x, struct cell *c, const struct rule *r, const char *verdict)
-{
-    struct strbuf *s = &x->scratch;
-    const char *name;
-    int open = 0;
-    strbuf_clear(s);
-    strbuf_addf(s, "%s: %s%s", r->kind, expr_text(r->expr), verdict);
-    for (int i = 0; (name = expr_name(r->expr, i)); i++)
-        for (int k = 0; cell_cost_name(k); k++) {
-            if (strncmp(name, "cost.", 5) || strcmp(name + 5, cell_cost_name(k)))
-                continue;
-            strbuf_addf(s, "%s%s %lld", open++ ? ", " : " (", name,
-                        (long long)cell_cost_get(&c->cost, k));
-        }
-    strbuf_adds(s, open ? ")" : "");
-    c->state = CELL_EXCLUDED;
-    c->reason = arena_strdup(&x->e->arena, s->text);
-}
-
-/* The rules that need costs, or those that do not. */
-static int apply_rules(struct expansion *x, struct cell *c, int costs)
-{
-    int yes;
-    for (const struct rule *r = x->e->spec->exclude; r && c->state == CELL_PLANNED; r = r->next) {
-        if (r->costs != costs)
-            continue;
-        if (cell_test(c, r->expr, &yes, x->err))
-            return fail_rule(x, r);
-        if (yes)
-            exclude(x, c, r, "");
-    }
-    for (const struct rule *r = x->e->spec->where; r && c->state == CELL_PLANNED; r = r->next) {
-        if (r->costs != costs)
-            continue;
-        if (cell_test(c, r->expr, &yes, x->err))
-            return fail_rule(x, r);
-        if (!yes)
-            exclude(x, c, r, " does not hold");
-    }
-    return 0;
-}
-
-static int judge_cell(struct expansion *x, struct cell *c)
-{
-    struct error reason = {0};
-    if (c->state != CELL_PLANNED)
-        return 0;
-    if (apply_rules(x, c, 0))
-        return -1;
-    if (c->state != CELL_PLANNED || !x->cost)
-        return 0;
-    if (x->cost->cost(x->cost->ctx, c->config, &c->cost, &reason)) {
-        c->state = CELL_REFUSED;
-        c->reason = arena_strdup(&x->e->arena, reason.msg);
-        return 0;
-    }
-    return apply_rules(x, c, 1);
-}
-
-static int check_cost_rules(struct expansion *x)
-{
-    const struct rule *lists[] = {x->e->spec->exclude, x->e->spec->where};
-    for (int i = 0; i < 2 && !x->cost; i++)
-        for (const struct rule *r = lists[i]; r; r = r->next)
-            if (r->costs)
-                return experiment_fail(r->origin, x->err, r->kind, "costs are not computed here");
-    return 0;
-}
-
-/* ---- checks over all cells
- * ---------------------------------------------------------------------------- */
+/* ---- checks over all cells ---- */
 
 static int check_claims(struct expansion *x)
 {
@@ -456,29 +351,17 @@ static int resolve_baseline(struct expansion *x)
                : 0;
 }
 
-static void count_states(struct experiment *e)
-{
-    int *const counts[] = {&e->n_planned, &e->n_excluded, &e->n_refused, &e->n_folded};
-    for (int i = 0; i < e->n_cells; i++)
-        ++*counts[e->cells[i].state];
-}
-
 static int expand(struct expansion *x, int yes_many)
 {
     struct experiment *e = x->e;
-    if (check_cost_rules(x) || build_axes(x) || count_cells(x, yes_many))
+    if (build_axes(x) || count_cells(x, yes_many))
         return -1;
     name_axes(x);
     if (e->spec->match && match_prepare(e, x->cost, x->err))
         return -1;
     if (make_cells(x) || check_claims(x) || resolve_baseline(x))
         return -1;
-    fold_cells(x);
-    for (int i = 0; i < e->n_cells; i++)
-        if (judge_cell(x, &e->cells[i]))
-            return -1;
-    count_states(e);
-    return 0;
+    return experiment_judge(e, x->cost, x->err);
 }
 
 int experiment_expand(struct experiment *e, const struct cost_model *cost, int yes_many,
@@ -487,7 +370,6 @@ int experiment_expand(struct experiment *e, const struct cost_model *cost, int y
     struct expansion x = {
         .e = e, .cost = cost, .pending = e->spec->claims, .scratch = STRBUF_INIT, .err = err};
     int rc = expand(&x, yes_many);
-    free(x.folds);
     strbuf_release(&x.scratch);
     return rc;
 }

@@ -23,8 +23,7 @@ struct match {
     struct match *next;
 };
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static int find_cost(const char *name)
 {
@@ -149,8 +148,7 @@ int match_prepare(struct experiment *e, const struct cost_model *cost, struct er
     return 0;
 }
 
-/* ---- solving
- * -------------------------------------------------------------------------------------- */
+/* ---- solving ---- */
 
 struct point {
     int64_t n;

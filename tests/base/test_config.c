@@ -18,8 +18,7 @@
 #include "base/rng.h"
 #include "base/strbuf.h"
 
-/* ---- a small schema: a family with a head, whose members own keys
- * ------------------------------------ */
+/* ---- a small schema: a family with a head, whose members own keys ---- */
 
 static const struct config_key latent_keys[] = {
     {"model.latent_dim", CONFIG_INT, "24", 1, 4096, NULL, 0, "width of the latent space"}, {0}};
@@ -88,8 +87,7 @@ static struct config *vittm(void)
     return c;
 }
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------ */
+/* ---- numbers ---- */
 
 static void test_integers(void **state)
 {
@@ -163,8 +161,7 @@ static void test_floats(void **state)
     }
 }
 
-/* ---- values and activity
- * ---------------------------------------------------------------------------------- */
+/* ---- values and activity ---- */
 
 static void test_values(void **state)
 {
@@ -234,8 +231,7 @@ static void test_activity(void **state)
     config_free(copy);
 }
 
-/* ---- refusals
- * -------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 static void refuses(const char *key, const char *text, const char *message)
 {
@@ -303,9 +299,7 @@ static void test_required_and_error(void **state)
     config_free(c);
 }
 
-/* ---- text
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 static void identity_is(struct config *c, const char *expected)
 {
@@ -380,9 +374,7 @@ static void test_dump_and_items(void **state)
     config_free(c);
 }
 
-/* ---- speed
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- speed ---- */
 
 static void test_speed(void **state)
 {

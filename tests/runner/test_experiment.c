@@ -18,8 +18,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 
-/* ---- schema and costs
- * ------------------------------------------------------------------------------ */
+/* ---- schema and costs ---- */
 
 static const struct config_key latent_keys[] = {
     {"model.latent_dim", CONFIG_INT, "24", 1, 4096, NULL, 0, "width of the latent space"}, {0}};
@@ -93,8 +92,7 @@ static int cost(void *ctx, const struct config *c, struct cell_cost *out, struct
     return 0;
 }
 
-/* ---- a folder with files
- * ---------------------------------------------------------------------------- */
+/* ---- a folder with files ---- */
 
 static char folder[300];
 static const char *roots[] = {folder, NULL};
@@ -215,8 +213,7 @@ static void labels_are(const struct experiment *e, const char *expected)
     strbuf_release(&s);
 }
 
-/* ---- expansion
- * ---------------------------------------------------------------------------------------- */
+/* ---- expansion ---- */
 
 static const char quick[] = "name: quick\n"
                             "title: Heads and fusions\n"
@@ -383,8 +380,7 @@ static void test_overrides(void **state)
     experiment_release(&e);
 }
 
-/* ---- states
- * -------------------------------------------------------------------------------------------- */
+/* ---- states ---- */
 
 static void test_exclude_and_where(void **state)
 {
@@ -444,8 +440,7 @@ static void test_when_and_folding(void **state)
     experiment_release(&e);
 }
 
-/* ---- identity
- * -------------------------------------------------------------------------------------------- */
+/* ---- identity ---- */
 
 static void ids(const char *text, const char *const *overrides, int n, struct strbuf *out)
 {
@@ -510,8 +505,7 @@ static void test_identity_is_pinned(void **state)
     strbuf_release(&s);
 }
 
-/* ---- refusals
- * -------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 static void test_file_refusals(void **state)
 {
@@ -673,9 +667,7 @@ static void test_too_many(void **state)
             "q.yaml: more cells than can be counted (narrow the grid)");
 }
 
-/* ---- budgets
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- budgets ---- */
 
 static void test_match(void **state)
 {
@@ -716,9 +708,7 @@ static void test_match(void **state)
             "q.yaml:1:49: match.solve: train.lr is no integer key");
 }
 
-/* ---- speed
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- speed ---- */
 
 static void test_speed(void **state)
 {
