@@ -28,19 +28,6 @@ static const struct config_key keys[] = {
     {0},
 };
 
-/* Torch's default: weight and bias uniform in +-1/sqrt(fan in). */
-static struct tensor *torch_linear(struct builder *b, const char *name, struct tensor *x,
-                                   int64_t out)
-{
-    int64_t in = shape_last(x->shape);
-    struct init init = {INIT_UNIFORM, 1 / sqrt((double)in)};
-    const char *old = nn_push(b, "%s", name);
-    struct tensor *y = op_linear(b->g, x, nn_param(b, "weight", SHAPE(out, in), init),
-                                 nn_param(b, "bias", SHAPE(out), init));
-    nn_pop(b, old);
-    return y;
-}
-
 struct streams {
     struct tensor *lookup, *compressed; /* (B,N,C), (B,K,C) */
     struct tensor *map; /* (B,H,K,N) attention of the compressed tokens over the lookup tokens */
@@ -52,10 +39,10 @@ static void gather(struct builder *b, struct streams *s, int heads)
     int64_t dim = shape_last(s->lookup->shape);
     const char *old = nn_push(b, "mhbc");
     struct tensor *q =
-        nn_layer_norm(b, "q_norm", torch_linear(b, "q", s->compressed, dim), NN_EPS_TORCH);
+        nn_layer_norm(b, "q_norm", nn_linear_torch(b, "q", s->compressed, dim), NN_EPS_TORCH);
     struct tensor *k =
-        nn_layer_norm(b, "k_norm", torch_linear(b, "k", s->lookup, dim), NN_EPS_TORCH);
-    struct tensor *v = torch_linear(b, "v", s->lookup, dim); /* not normalised on the way in */
+        nn_layer_norm(b, "k_norm", nn_linear_torch(b, "k", s->lookup, dim), NN_EPS_TORCH);
+    struct tensor *v = nn_linear_torch(b, "v", s->lookup, dim); /* not normalised on the way in */
     struct matmul_attr score = {heads, 0, 1, 4, 1 / sqrt((double)dim / heads)};
     struct matmul_attr read = {heads, 0, 0, 3, 1};
     s->map = op_softmax(b->g, op_matmul(b->g, q, k, score), -1);
@@ -69,13 +56,13 @@ static void scatter(struct builder *b, struct streams *s, int heads)
     int64_t dim = shape_last(s->lookup->shape);
     const char *old = nn_push(b, "mhbc");
     struct tensor *v =
-        nn_layer_norm(b, "v_norm", torch_linear(b, "v", s->compressed, dim), NN_EPS_TORCH);
+        nn_layer_norm(b, "v_norm", nn_linear_torch(b, "v", s->compressed, dim), NN_EPS_TORCH);
     struct matmul_attr write = {heads, 1, 0, 3, 1};
     s->lookup = op_add(b->g, s->lookup, op_matmul(b->g, s->map, v, write));
     nn_pop(b, old);
     old = nn_push(b, "global_mlp");
-    struct tensor *h = op_gelu(b->g, torch_linear(b, "fc1", s->lookup, dim / 2));
-    s->lookup = op_add(b->g, s->lookup, torch_linear(b, "fc2", h, dim));
+    struct tensor *h = op_gelu(b->g, nn_linear_torch(b, "fc1", s->lookup, dim / 2));
+    s->lookup = op_add(b->g, s->lookup, nn_linear_torch(b, "fc2", h, dim));
     nn_pop(b, old);
 }
 

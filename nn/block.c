@@ -45,9 +45,10 @@ struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
 {
     const char *old = nn_push(b, "%s", name);
     int64_t dim = shape_last(x->shape);
-    struct tensor *y = nn_layer_norm(b, "norm1", x, NN_EPS_TIMM);
+    double eps = o->eps > 0 ? o->eps : NN_EPS_TIMM;
+    struct tensor *y = nn_layer_norm(b, "norm1", x, eps);
     x = residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o->heads), o);
-    y = nn_layer_norm(b, "norm2", x, NN_EPS_TIMM);
+    y = nn_layer_norm(b, "norm2", x, eps);
     y = nn_mlp(b, "mlp", y, nn_hidden(dim, o->mlp_ratio), dim);
     x = residual(b, "ls2", "drop_path2", x, y, o);
     nn_pop(b, old);

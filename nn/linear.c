@@ -1,6 +1,8 @@
 /* Linear layers, layer norm and the MLP. */
 #include "nn/nn.h"
 
+#include <math.h>
+
 struct tensor *nn_linear_init(struct builder *b, const char *name, struct tensor *x, int64_t out,
                               struct init weight)
 {
@@ -8,6 +10,17 @@ struct tensor *nn_linear_init(struct builder *b, const char *name, struct tensor
     struct tensor *w = nn_param(b, "weight", SHAPE(out, shape_last(x->shape)), weight);
     struct tensor *bias = nn_param(b, "bias", SHAPE(out), nn_zero);
     struct tensor *y = op_linear(b->g, x, w, bias); /* (…, out) */
+    nn_pop(b, old);
+    return y;
+}
+
+struct tensor *nn_linear_torch(struct builder *b, const char *name, struct tensor *x, int64_t out)
+{
+    int64_t in = shape_last(x->shape);
+    struct init init = {INIT_UNIFORM, 1 / sqrt((double)in)};
+    const char *old = nn_push(b, "%s", name);
+    struct tensor *y = op_linear(b->g, x, nn_param(b, "weight", SHAPE(out, in), init),
+                                 nn_param(b, "bias", SHAPE(out), init));
     nn_pop(b, old);
     return y;
 }

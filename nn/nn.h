@@ -44,6 +44,9 @@ struct tensor *nn_linear(struct builder *b, const char *name, struct tensor *x, 
 struct tensor *nn_linear_init(struct builder *b, const char *name, struct tensor *x, int64_t out,
                               struct init weight);
 
+/* The same with torch's default: weight and bias uniform in +-1 / sqrt(in). */
+struct tensor *nn_linear_torch(struct builder *b, const char *name, struct tensor *x, int64_t out);
+
 struct tensor *nn_layer_norm(struct builder *b, const char *name, struct tensor *x, double eps);
 
 /* fc1 -> GELU -> fc2: x (…, C) -> (…, out). */
@@ -62,6 +65,7 @@ struct tensor *nn_self_attention(struct builder *b, const char *name, struct ten
 struct block_options {
     int heads;
     double mlp_ratio, drop_path, layer_scale;
+    double eps; /* of the norms; 0: NN_EPS_TIMM */
 };
 struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
                         const struct block_options *o);

@@ -1,8 +1,10 @@
 /* Reverse-mode differentiation, graph to graph: one rule an op, applied to the nodes in reverse
  * order.
  *
- * A region with REGION_RECOMPUTE is computed again just before its gradients: the rules of its
- * nodes see the copy's tensors, so the forward pass keeps nothing of its inside alive. */
+ * A region with another policy than REGION_KEEP is computed again just before its gradients: the
+ * rules of its nodes see the copy's tensors, so the forward pass keeps nothing of its inside alive.
+ * A reversible one then rebuilds the x of its y = x + f, which earlier regions read in place of the
+ * original. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 #include "tensor/ops/ops.h"
@@ -27,7 +29,6 @@ static struct tensor *recomputed(const struct sweep *s, struct tensor *t)
 static void recompute_region(struct sweep *s, int region)
 {
     struct graph *g = s->g;
-    memset(s->again, 0, (size_t)s->n * sizeof *s->again);
     s->region = region;
     for (int i = 0; i < s->n_nodes; i++) {
         const struct node *n = g->nodes[i];
@@ -42,6 +43,9 @@ static void recompute_region(struct sweep *s, int region)
             s->again[n->out[k]->id] = copy->out[k];
         free(in);
     }
+    const struct region *r = &g->regions[region];
+    if (r->policy == REGION_REVERSE && r->y)
+        s->again[r->x->id] = op_sub(g, recomputed(s, r->y), recomputed(s, r->f));
 }
 
 static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d)
@@ -66,7 +70,7 @@ static void differentiate(struct sweep *s, const struct node *n)
         return;
     if (!n->op->grad)
         BUG("op %s at %s has no gradient rule", n->op->name, n->scope);
-    if (n->region && s->g->region_policies[n->region] == REGION_RECOMPUTE && n->region != s->region)
+    if (n->region && s->g->regions[n->region].policy != REGION_KEEP && n->region != s->region)
         recompute_region(s, n->region);
 
     struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);

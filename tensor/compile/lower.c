@@ -69,6 +69,12 @@ static int sweep(struct graph *g, const struct capability *backend, struct error
     }
     for (int i = 0; i < g->n_outputs; i++)
         g->outputs[i] = current(&r, g->outputs[i]);
+    for (int i = 1; i <= g->n_regions; i++)
+        if (g->regions[i].policy == REGION_REVERSE) {
+            g->regions[i].x = current(&r, g->regions[i].x);
+            g->regions[i].f = current(&r, g->regions[i].f);
+            g->regions[i].y = current(&r, g->regions[i].y);
+        }
     g->scope = scope;
     g->region = 0;
     g->in_backward = 0;

@@ -12,8 +12,8 @@ struct graph *graph_new(void)
 {
     struct graph *g = mem_zalloc(1, sizeof *g);
     g->scope = "";
-    g->region_policies = mem_grow(NULL, 0, &g->cap_regions, sizeof *g->region_policies);
-    g->region_policies[0] = REGION_KEEP;
+    g->regions = mem_grow(NULL, 0, &g->cap_regions, sizeof *g->regions);
+    g->regions[0] = (struct region){.policy = REGION_KEEP};
     return g;
 }
 
@@ -26,7 +26,7 @@ void graph_free(struct graph *g)
     free(g->nodes);
     free(g->outputs);
     free(g->output_names);
-    free(g->region_policies);
+    free(g->regions);
     free(g);
 }
 
@@ -251,14 +251,22 @@ void graph_region_begin(struct graph *g, enum region_policy policy)
 {
     ASSERT(g->region == 0);
     g->region = ++g->n_regions;
-    g->region_policies = mem_grow(g->region_policies, (size_t)g->n_regions, &g->cap_regions,
-                                  sizeof *g->region_policies);
-    g->region_policies[g->n_regions] = policy;
+    g->regions = mem_grow(g->regions, (size_t)g->n_regions, &g->cap_regions, sizeof *g->regions);
+    g->regions[g->n_regions] = (struct region){.policy = policy};
 }
 
 void graph_region_end(struct graph *g)
 {
     g->region = 0;
+}
+
+void graph_region_reverses(struct graph *g, struct tensor *x, struct tensor *f, struct tensor *y)
+{
+    struct region *r = &g->regions[g->n_regions];
+    ASSERT(g->region == 0 && r->policy == REGION_REVERSE);
+    r->x = x;
+    r->f = f;
+    r->y = y;
 }
 
 void graph_dump(const struct graph *g, struct strbuf *out)

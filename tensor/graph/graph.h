@@ -102,8 +102,15 @@ struct node {
 
 /* What autograd may do with the values inside a region once the forward pass has left it. */
 enum region_policy {
-    REGION_KEEP,     /* keep what the gradients read */
-    REGION_RECOMPUTE /* keep the region's inputs only and compute the inside again */
+    REGION_KEEP,      /* keep what the gradients read */
+    REGION_RECOMPUTE, /* keep the region's inputs only and compute the inside again */
+    REGION_REVERSE    /* y = x + f(...), f the region: keep y only; compute f again and x = y - f */
+};
+
+/* Nodes between graph_region_begin and graph_region_end. x, f and y only with REGION_REVERSE. */
+struct region {
+    enum region_policy policy;
+    struct tensor *x, *f, *y;
 };
 
 struct graph {
@@ -114,9 +121,9 @@ struct graph {
     struct node **nodes;
     int n_nodes;
     size_t cap_nodes;
-    const char *scope;                   /* current layer path; "" at the top */
-    int region, n_regions;               /* current region, regions made so far */
-    enum region_policy *region_policies; /* [n_regions + 1] */
+    const char *scope;      /* current layer path; "" at the top */
+    int region, n_regions;  /* current region, regions made so far */
+    struct region *regions; /* [n_regions + 1]; regions[0] is outside */
     size_t cap_regions;
     int in_backward;    /* nodes made now belong to the backward pass */
     struct error error; /* first refusal; code 0 while all is well */
@@ -163,6 +170,10 @@ void graph_scope_pop(struct graph *g, const char *old);
  */
 void graph_region_begin(struct graph *g, enum region_policy policy);
 void graph_region_end(struct graph *g);
+/* The last region was f of y = x + f with REGION_REVERSE: its gradients may rebuild x from y (Gomez
+ * et al. 2017), so that nothing of a stack of such residuals is kept but its end. What f reads must
+ * be rebuilt too, by a later region, or be kept by other means. */
+void graph_region_reverses(struct graph *g, struct tensor *x, struct tensor *f, struct tensor *y);
 
 /* One line a node, for --dump and test failures. */
 struct strbuf;
