@@ -23,8 +23,8 @@ static void adamw_hyper(const struct config *c, double lr, int64_t t, float out[
     config_floats(c, "train.betas", &betas);
     out[HYPER_LR] = (float)lr;
     out[HYPER_DECAY] = (float)config_float(c, "train.weight_decay");
-    out[HYPER_BETA1] = (float)betas[0];
-    out[HYPER_BETA2] = (float)betas[1];
+    out[HYPER_NEW1] = (float)(1 - betas[0]);
+    out[HYPER_NEW2] = (float)(1 - betas[1]);
     out[HYPER_EPS] = (float)config_float(c, "train.eps");
     out[HYPER_CLIP] = (float)config_float(c, "train.clip");
     out[HYPER_T] = (float)(t + 1);

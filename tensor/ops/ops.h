@@ -214,14 +214,17 @@ struct tensor *op_norm_square(struct graph *g, struct tensor *x);
 
 /* Effect: one AdamW step (Loshchilov and Hutter 2019) over flat blocks of P values, gradients first
  * scaled by min(1, clip / (sqrt(norm_square) + 1e-6)) when clip > 0. Inputs: params, m, v
- * (changed), grads, norm_square, hyper (8): lr, weight decay, beta1, beta2, eps, clip, t (1 for the
- * first step), unused. No outputs. p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2)
- * g^2; p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps) */
+ * (changed), grads, norm_square, hyper (8): lr, weight decay, 1 - beta1, 1 - beta2, eps, clip,
+ * t (1 for the first step), unused. No outputs.
+ *   p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;
+ *   p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps)
+ * 1 - beta is handed over because beta in single precision is not precise enough: 1 - 0.999f is off
+ * by 1.3e-5, and v with it. */
 enum adamw_hyper {
     HYPER_LR,
     HYPER_DECAY,
-    HYPER_BETA1,
-    HYPER_BETA2,
+    HYPER_NEW1, /* 1 - beta1: the share of the new gradient */
+    HYPER_NEW2, /* 1 - beta2 */
     HYPER_EPS,
     HYPER_CLIP,
     HYPER_T,

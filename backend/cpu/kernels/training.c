@@ -58,20 +58,23 @@ void KERNEL(norm_square)(const struct kernel_call *c)
 
 /* What is the same for all elements. */
 struct adamw {
-    real decay, clip, beta1, beta2, rate, root, eps;
+    real decay, clip, beta1, beta2, new1, new2, rate, root, eps;
 };
 
 static struct adamw adamw_of(const real *hyper, real norm_square)
 {
     double norm = sqrt((double)norm_square), clip = (double)hyper[HYPER_CLIP];
     double lr = (double)hyper[HYPER_LR], t = (double)hyper[HYPER_T];
+    double beta1 = 1 - (double)hyper[HYPER_NEW1], beta2 = 1 - (double)hyper[HYPER_NEW2];
     struct adamw a = {
         .decay = (real)(1 - lr * (double)hyper[HYPER_DECAY]),
         .clip = clip > 0 && norm + 1e-6 > clip ? (real)(clip / (norm + 1e-6)) : 1,
-        .beta1 = hyper[HYPER_BETA1],
-        .beta2 = hyper[HYPER_BETA2],
-        .rate = (real)(lr / (1 - pow((double)hyper[HYPER_BETA1], t))),
-        .root = (real)(1 / sqrt(1 - pow((double)hyper[HYPER_BETA2], t))),
+        .beta1 = (real)beta1,
+        .beta2 = (real)beta2,
+        .new1 = hyper[HYPER_NEW1],
+        .new2 = hyper[HYPER_NEW2],
+        .rate = (real)(lr / (1 - pow(beta1, t))),
+        .root = (real)(1 / sqrt(1 - pow(beta2, t))),
         .eps = hyper[HYPER_EPS],
     };
     return a;
@@ -83,8 +86,8 @@ static void adamw_run(const struct adamw *o, real *p, real *m, real *v, const re
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         real d = a.clip * g[i];
-        m[i] = a.beta1 * m[i] + (1 - a.beta1) * d;
-        v[i] = a.beta2 * v[i] + (1 - a.beta2) * d * d;
+        m[i] = a.beta1 * m[i] + a.new1 * d;
+        v[i] = a.beta2 * v[i] + a.new2 * d * d;
         p[i] = a.decay * p[i] - a.rate * m[i] / (math_sqrt(v[i]) * a.root + a.eps);
     }
 }
