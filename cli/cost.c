@@ -77,7 +77,14 @@ static int cost_callback(void *ctx, const struct config *c, struct cell_cost *ou
     return cli_cost(c, out, err);
 }
 
-const struct cost_model cli_cost_model = {.cost = cost_callback};
+/* What cli_cost reads. */
+static int matters(const char *key)
+{
+    return !strncmp(key, "model.", 6) || !strcmp(key, "train.batch") ||
+           !strcmp(key, "latency.batch");
+}
+
+const struct cost_model cli_cost_model = {.cost = cost_callback, .matters = matters};
 
 /* ---- by op and by layer ---------------------------------------------------------------------- */
 

@@ -30,11 +30,13 @@ struct cell_cost {
 };
 
 /* Costs come from above: the runner never sees a graph. cost fills *out for a resolved
- * configuration, or returns -1 with the reason why it cannot be built. Called once for each
- * distinct identity that exclude has left. */
+ * configuration, or returns -1 with the reason why it cannot be built; it depends on the
+ * configuration alone. Called once for each distinct identity that exclude has left. Where matters
+ * is given, cells that agree in all keys for which it says yes share one call. */
 struct cost_model {
     int (*cost)(void *ctx, const struct config *c, struct cell_cost *out, struct error *err);
     void *ctx;
+    int (*matters)(const char *key); /* can the key change a cost? or NULL */
 };
 
 struct cell {

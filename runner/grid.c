@@ -91,7 +91,7 @@ static int count_cells(struct expansion *x, int yes_many)
         return error_set(
             x->err,
             "%s: %lld cells with %d seeds are %lld runs, more than %d (narrow the grid, or "
-            "say --yes-many)",
+            "say --many)",
             e->file, (long long)cells, e->n_seeds, (long long)runs, MAX_RUNS);
     x->n_grid *= x->n_outer;
     x->n_hand *= x->n_outer;

@@ -6,21 +6,37 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "base/strbuf.h"
+
+/* A cell whose costs are known, by the keys that they depend on. */
+struct memo {
+    uint64_t hash;
+    const char *keys;
+    const struct cell *cell;
+};
 
 struct judge {
     struct experiment *e;
     const struct cost_model *cost;
+    struct memo *memo; /* hash table, or NULL without cost.matters */
+    size_t memo_size;
     struct strbuf scratch;
     struct error *err;
 };
 
+static size_t table_size(int n)
+{
+    size_t size = 16;
+    while (size < 2 * (size_t)n)
+        size *= 2;
+    return size;
+}
+
 /* A hash table of cells by id finds the first with the same identity. */
 static void fold_cells(struct experiment *e)
 {
-    size_t size = 16;
-    while (size < 2 * (size_t)e->n_cells)
-        size *= 2;
+    size_t size = table_size(e->n_cells);
     int *table = mem_alloc(size * sizeof *table);
     for (size_t i = 0; i < size; i++)
         table[i] = -1;
@@ -94,20 +110,54 @@ static int apply_rules(struct judge *x, struct cell *c, int costs)
     return 0;
 }
 
-static int judge_cell(struct judge *x, struct cell *c)
+/* The memo's row for the cell's costs: that of an equal cell, or an empty one to fill. */
+static struct memo *find_memo(struct judge *x, const struct cell *c)
+{
+    struct strbuf *s = &x->scratch;
+    const char *name, *text;
+    strbuf_clear(s);
+    for (int i = 0; (name = config_name(c->config, i)); i++)
+        if (x->cost->matters(name) && (text = config_text(c->config, name)))
+            strbuf_addf(s, "%s: %s\n", name, text);
+    uint64_t hash = rng_hash(s->text);
+    size_t at = hash & (x->memo_size - 1);
+    for (; x->memo[at].cell; at = (at + 1) & (x->memo_size - 1))
+        if (x->memo[at].hash == hash && !strcmp(x->memo[at].keys, s->text))
+            return &x->memo[at];
+    x->memo[at].hash = hash;
+    x->memo[at].keys = arena_strdup(&x->e->arena, s->text);
+    return &x->memo[at];
+}
+
+static void compute_cost(struct judge *x, struct cell *c)
 {
     struct error reason = {0};
+    struct memo *m = x->memo ? find_memo(x, c) : NULL;
+    if (m && m->cell) {
+        c->cost = m->cell->cost;
+        if (m->cell->state == CELL_REFUSED) {
+            c->state = CELL_REFUSED;
+            c->reason = m->cell->reason;
+        }
+        return;
+    }
+    if (x->cost->cost(x->cost->ctx, c->config, &c->cost, &reason)) {
+        c->state = CELL_REFUSED;
+        c->reason = arena_strdup(&x->e->arena, reason.msg);
+    }
+    if (m)
+        m->cell = c;
+}
+
+static int judge_cell(struct judge *x, struct cell *c)
+{
     if (c->state != CELL_PLANNED)
         return 0;
     if (apply_rules(x, c, 0))
         return -1;
     if (c->state != CELL_PLANNED || !x->cost)
         return 0;
-    if (x->cost->cost(x->cost->ctx, c->config, &c->cost, &reason)) {
-        c->state = CELL_REFUSED;
-        c->reason = arena_strdup(&x->e->arena, reason.msg);
-        return 0;
-    }
+    compute_cost(x, c);
     return apply_rules(x, c, 1);
 }
 
@@ -130,12 +180,17 @@ static void count_states(struct experiment *e)
 
 int experiment_judge(struct experiment *e, const struct cost_model *cost, struct error *err)
 {
-    struct judge x = {e, cost, STRBUF_INIT, err};
+    struct judge x = {.e = e, .cost = cost, .scratch = STRBUF_INIT, .err = err};
     int rc = check_cost_rules(&x);
     fold_cells(e);
+    if (cost && cost->matters) {
+        x.memo_size = table_size(e->n_cells);
+        x.memo = mem_zalloc(x.memo_size, sizeof *x.memo);
+    }
     for (int i = 0; i < e->n_cells && !rc; i++)
         rc = judge_cell(&x, &e->cells[i]);
     count_states(e);
+    free(x.memo);
     strbuf_release(&x.scratch);
     return rc;
 }

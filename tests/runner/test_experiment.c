@@ -98,7 +98,7 @@ static char folder[300];
 static const char *roots[] = {folder, NULL};
 static struct experiment_source source = {tables, roots};
 static int calls;
-static struct cost_model model = {cost, &calls};
+static struct cost_model model = {cost, &calls, NULL};
 
 static void write_file(const char *name, const char *text)
 {
@@ -440,6 +440,30 @@ static void test_when_and_folding(void **state)
     experiment_release(&e);
 }
 
+static int only_model(const char *key)
+{
+    return !strncmp(key, "model.", 6);
+}
+
+/* Cells that differ only in what cannot change a cost share one call, and its refusal. */
+static void test_shared_costs(void **state)
+{
+    (void)state;
+    struct experiment e;
+    model.matters = only_model;
+    load(&e,
+         "grid: {train.epochs: [1, 2, 3], model.dim: [96, 97, 192]}\nwhere: cost.params > 2e5\n",
+         NULL, 0);
+    model.matters = NULL;
+    assert_int_equal(calls, 3);
+    assert_int_equal(e.n_refused, 3);
+    assert_int_equal(e.n_excluded, 3);
+    assert_int_equal(e.cells[8].cost.params, 192 * 192 * 12);
+    assert_int_equal(e.cells[7].state, CELL_REFUSED);
+    assert_string_equal(e.cells[7].reason, e.cells[1].reason);
+    experiment_release(&e);
+}
+
 /* ---- identity ---- */
 
 static void ids(const char *text, const char *const *overrides, int n, struct strbuf *out)
@@ -652,7 +676,7 @@ static void test_too_many(void **state)
         "seeds: 100\ngrid: {model.dim: 'range(1,1002)', train.epochs: 'range(1,3)'}\n";
     refuses(text,
             "q.yaml: 2002 cells with 100 seeds are 200200 runs, more than 100000 (narrow the grid, "
-            "or say --yes-many)");
+            "or say --many)");
     char path[600];
     snprintf(path, sizeof path, "%s/q.yaml", folder);
     write_file("q.yaml", text);
@@ -756,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_exclude_and_where),
         cmocka_unit_test(test_when_and_folding),
+        cmocka_unit_test(test_shared_costs),
         cmocka_unit_test(test_identity_invariants),
         cmocka_unit_test(test_identity_is_pinned),
         cmocka_unit_test(test_file_refusals),
