@@ -62,7 +62,7 @@ static struct rows *list_models(struct error *err)
 static struct rows *list_devices(struct error *err)
 {
     (void)err;
-    struct rows *r = rows_new(3, (const char *const[]){"device", "usable", "about"});
+    struct rows *r = rows_new(3, (const char *const[]){"device", "state", "about"});
     for (int i = 0; backend_at(i) != NULL; i++) {
         const struct backend *b = backend_at(i);
         struct backend_options o = {.threads = 1};
@@ -71,7 +71,7 @@ static struct rows *list_devices(struct error *err)
         int usable = b->probe(&o, device, sizeof device, &why) == 0;
         struct rows_cell *cell = rows_append(r);
         rows_set_text(r, &cell[0], b->choice.name);
-        rows_set_text(r, &cell[1], usable ? "yes" : "no");
+        rows_set_text(r, &cell[1], usable ? "usable" : "not usable");
         rows_set_text(r, &cell[2], usable ? device : why.msg);
     }
     return r;
@@ -87,35 +87,63 @@ static struct rows *list_metrics(struct error *err)
     return r;
 }
 
-static const char augment[] = "data.augment.";
+/* A key once, however many members declare it. */
+static void add_key(struct rows *r, const struct config_key *k)
+{
+    const char *fallback = k->fallback != NULL ? k->fallback : "(must be set)";
+    for (size_t i = 0; i < r->count; i++) {
+        struct rows_cell *cell = rows_cell(r, i, 0);
+        if (strcmp(cell[0].text, k->name) != 0)
+            continue;
+        if (strcmp(cell[1].text, fallback) != 0)
+            rows_set_text(r, &cell[1], "(depends)");
+        return;
+    }
+    struct rows_cell *cell = rows_append(r);
+    rows_set_text(r, &cell[0], k->name);
+    rows_set_text(r, &cell[1], fallback);
+    rows_set_text(r, &cell[2], k->doc);
+}
+
+/* The keys of a table that begin with prefix, and those of every member that a key may choose. */
+static void add_keys(struct rows *r, const struct config_key *table, const char *prefix)
+{
+    for (const struct config_key *k = table; k != NULL && k->name != NULL; k++) {
+        if (strncmp(k->name, prefix, strlen(prefix)) == 0)
+            add_key(r, k);
+        for (int i = 0; k->type == CONFIG_CHOICE && k->choice(i) != NULL; i++)
+            add_keys(r, k->choice(i)->keys, prefix);
+    }
+}
+
+static struct rows *list_keys_of(const char *prefix)
+{
+    struct rows *r = rows_new(3, (const char *const[]){"key", "default", "about"});
+    for (const struct config_key *const *table = cli_schema(); *table != NULL; table++)
+        add_keys(r, *table, prefix);
+    return r;
+}
 
 /* Augmentations are switched on by keys of their own. */
 static struct rows *list_augmentations(struct error *err)
 {
     (void)err;
-    struct rows *r = rows_new(3, (const char *const[]){"key", "default", "about"});
-    const struct config_key *const *tables = cli_schema();
-    for (int t = 0; tables[t] != NULL; t++) {
-        for (const struct config_key *k = tables[t]; k->name != NULL; k++) {
-            if (strncmp(k->name, augment, strlen(augment)) != 0)
-                continue;
-            struct rows_cell *cell = rows_append(r);
-            rows_set_text(r, &cell[0], k->name);
-            rows_set_text(r, &cell[1], k->fallback);
-            rows_set_text(r, &cell[2], k->doc);
-        }
-    }
-    return r;
+    return list_keys_of("data.augment.");
+}
+
+static struct rows *list_keys(struct error *err)
+{
+    (void)err;
+    return list_keys_of("");
 }
 
 static const struct {
     const char *name;
     struct rows *(*list)(struct error *err);
 } lists[] = {
-    {"models", list_models},
-    {"devices", list_devices},
-    {"metrics", list_metrics},
-    {"augmentations", list_augmentations},
+    {"models", list_models},   {"devices", list_devices},
+    {"metrics", list_metrics}, {"augmentations", list_augmentations},
+    {"keys", list_keys},
 };
 
 enum { LISTS = sizeof lists / sizeof lists[0] };
@@ -174,9 +202,34 @@ static int print_names(struct rows *r)
     return EXIT_FINE;
 }
 
+/* For people: whole texts, wrapped. The column between name and text stands in brackets. */
+static int print_human(struct rows *r)
+{
+    if (r == NULL)
+        return -1;
+    struct strbuf out = STRBUF_INIT;
+    for (size_t i = 0; i < r->count; i++) {
+        const struct rows_cell *cell = rows_cell(r, i, 0);
+        struct strbuf right = STRBUF_INIT;
+        strbuf_adds(&right, cell[r->columns - 1].text);
+        if (r->columns == 3 && cell[1].text[0] != 0)
+            strbuf_addf(&right, " [%s]", cell[1].text);
+        help_columns(&out, cell[0].text, right.text, 26);
+        strbuf_release(&right);
+    }
+    if (r->caption != NULL)
+        strbuf_addf(&out, "\n%s\n", r->caption);
+    fputs(out.text, stdout);
+    strbuf_release(&out);
+    rows_free(r);
+    return EXIT_FINE;
+}
+
 static int run(const struct args *a, struct error *err)
 {
     struct rows *r = build(a->operands[0], err);
+    if (!args_flag(a, "names") && strcmp(args_text(a, "format"), "table") == 0)
+        return print_human(r);
     return args_flag(a, "names") ? print_names(r) : cli_print(a, r, "none", err);
 }
 

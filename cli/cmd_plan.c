@@ -114,7 +114,7 @@ static void set_short(struct rows *r, struct rows_cell *cell, int64_t value, con
 
 static struct rows *human_rows(struct store *s, const struct experiment *e)
 {
-    static const char *const names[] = {"cell", "params", "MACs", "memory", "time", "note"};
+    static const char *const names[] = {"cell", "params", "MACs", "memory", "time", "state"};
     struct rows *r = rows_new(sizeof names / sizeof names[0], names);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
@@ -127,11 +127,26 @@ static struct rows *human_rows(struct store *s, const struct experiment *e)
         set_short(r, &cell[3], c->cost.peak_train_bytes, "B");
         if (isfinite(seconds))
             rows_set_text(r, &cell[4], clock_format(seconds, text, sizeof text));
-        if (c->state != CELL_PLANNED)
-            rows_set_format(r, &cell[5], "%s: %s", cell_state_name(c->state),
-                            c->reason != NULL ? c->reason : "");
+        rows_set_text(r, &cell[5], cell_state_name(c->state));
     }
     return r;
+}
+
+/* Why cells are left out, whole and below the table. */
+static void print_reasons(const struct experiment *e)
+{
+    struct strbuf out = STRBUF_INIT;
+    for (int i = 0; i < e->n_cells; i++) {
+        const struct cell *c = &e->cells[i];
+        struct strbuf left = STRBUF_INIT;
+        strbuf_addf(&left, "%s %s", cell_state_name(c->state), c->label);
+        if (c->state != CELL_PLANNED && c->reason != NULL)
+            help_columns(&out, left.text, c->reason, 6);
+        strbuf_release(&left);
+    }
+    if (out.len > 0)
+        printf("\n%s", out.text);
+    strbuf_release(&out);
 }
 
 static void say_total(struct store *s, const struct experiment *e)
@@ -140,14 +155,14 @@ static void say_total(struct store *s, const struct experiment *e)
     for (int i = 0; i < e->n_cells; i++)
         if (e->cells[i].state == CELL_PLANNED)
             total += expected_s(s, e, &e->cells[i]);
-    fprintf(stderr, "%d cells x %d seeds = %d runs; %d excluded, %d refused, %d folded",
-            e->n_planned, e->n_seeds, e->n_planned * e->n_seeds, e->n_excluded, e->n_refused,
-            e->n_folded);
+    fprintf(stderr, "%d cell%s, %d seed%s each; %d excluded, %d refused, %d folded", e->n_planned,
+            e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s", e->n_excluded,
+            e->n_refused, e->n_folded);
     char text[32];
     if (e->n_planned > 0 && isfinite(total))
         fprintf(stderr, "; about %s one at a time\n", clock_format(total, text, sizeof text));
     else
-        fprintf(stderr, "; no finished runs on this data yet to expect the time from\n");
+        fprintf(stderr, "; time unknown: no finished runs on this data yet\n");
 }
 
 /* The database, if there is one already: only the expected time needs it. */
@@ -162,6 +177,8 @@ static int print(const struct args *a, const struct experiment *e, struct error 
     struct store *s = open_if_there(a);
     int human = strcmp(args_text(a, "format"), "table") == 0;
     int rc = cli_print_to(a, human ? human_rows(s, e) : machine_rows(s, e), "no cells", err);
+    if (rc == EXIT_FINE && human && args_text(a, "output") == NULL)
+        print_reasons(e);
     if (rc == EXIT_FINE)
         say_total(s, e);
     store_close(s);

@@ -133,6 +133,9 @@ const char *command_nearest(const char *name);
 void help_overview(struct strbuf *out);
 void help_command(struct strbuf *out, const struct command *c);
 void help_manual(struct strbuf *out, const struct command *c); /* roff; c NULL: vittm(1) itself */
+/* "  left      right": right begins at column indent and is wrapped; a long left has a line of its
+ * own. */
+void help_columns(struct strbuf *out, const char *left, const char *right, int indent);
 int help_completion(struct strbuf *out, const char *shell); /* bash, zsh, fish; -1: unknown shell */
 
 /* Dispatches; returns the exit code. */

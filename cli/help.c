@@ -42,8 +42,7 @@ static void wrap(struct strbuf *out, const char *text, int at, int indent)
     strbuf_addc(out, '\n');
 }
 
-/* "  left      right", wrapped; a long left column has a line of its own. */
-static void two_columns(struct strbuf *out, const char *left, const char *right, int indent)
+void help_columns(struct strbuf *out, const char *left, const char *right, int indent)
 {
     int width = 2 + columns(left, strlen(left));
     strbuf_addf(out, "  %s", left);
@@ -67,7 +66,7 @@ void help_overview(struct strbuf *out)
         if (strcmp(group, c->group) != 0)
             strbuf_addf(out, "\n%s\n", c->group);
         group = c->group;
-        two_columns(out, c->name, c->summary, 14);
+        help_columns(out, c->name, c->summary, 14);
     }
     strbuf_adds(out, "\n`vittm help COMMAND` or `vittm COMMAND --help` tells more. --version says\n"
                      "what was built; --no-color or NO_COLOR=1 turns colours off.\n");
@@ -101,7 +100,7 @@ static void add_option(struct strbuf *out, const struct option_spec *o)
     struct strbuf left = STRBUF_INIT, right = STRBUF_INIT;
     option_left(&left, o);
     option_right(&right, o);
-    two_columns(out, left.text, right.text, INDENT);
+    help_columns(out, left.text, right.text, INDENT);
     strbuf_release(&left);
     strbuf_release(&right);
 }
@@ -127,8 +126,8 @@ void help_command(struct strbuf *out, const struct command *c)
     strbuf_adds(out, "\noptions\n");
     for (int i = 0; c->options != NULL && c->options[i].name != NULL; i++)
         add_option(out, &c->options[i]);
-    two_columns(out, "--no-color", "no colours (also NO_COLOR=1)", INDENT);
-    two_columns(out, "-h, --help", "this text", INDENT);
+    help_columns(out, "--no-color", "no colours (also NO_COLOR=1)", INDENT);
+    help_columns(out, "-h, --help", "this text", INDENT);
     if (c->examples != NULL)
         strbuf_addf(out, "\nexamples\n%s\n", c->examples);
 }
