@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "cli/published.h"
 #include "cli/store.h"
 #include "plots/data.h"
 #include "plots/figure.h"
@@ -27,7 +29,7 @@ static const struct option_spec options[] = {
     {.name = "published",
      .type = OPTION_TEXT,
      .value = "CSV",
-     .doc = "a paper's numbers to draw beside the measured ones; they are kept in the database"},
+     .doc = "a paper's numbers to draw: a file, or a name of results/published (\"table8\")"},
     OPTION_OUTPUT,
     OPTION_DB,
     {0}};
@@ -38,14 +40,30 @@ static const char *figure_name(int i)
     return f != NULL ? f->choice.name : NULL;
 }
 
-static int draw(const struct args *a, const struct figure *f, struct store *s, struct error *err)
+static int load(struct plot_data *d, const struct args *a, const char *published, struct error *err)
+{
+    size_t n = (size_t)a->n_operands - 1;
+    if (published != NULL && n == 0) {
+        data_empty(d);
+        return data_published(d, published, err);
+    }
+    struct store *s = cli_store_open(a, STORE_READ, err);
+    if (s == NULL)
+        return -1;
+    int rc = data_load(d, s, a->operands + 1, n, err);
+    store_close(s);
+    return rc == 0 && published != NULL ? data_published(d, published, err) : rc;
+}
+
+static int draw(const struct args *a, const struct figure *f, const char *published,
+                struct error *err)
 {
     struct figure_options o = {
         .x = args_text(a, "x"), .y = args_text(a, "y"), .metric = args_text(a, "metric")};
     const char *path = args_text(a, "output");
     struct plot_data d = {0};
     char *summary = NULL;
-    int rc = data_load(&d, s, a->operands + 1, (size_t)a->n_operands - 1, err);
+    int rc = load(&d, a, published, err);
     if (rc == 0)
         rc = figure_write(f, &d, &o, path, &summary, err);
     data_release(&d);
@@ -65,14 +83,14 @@ static int run(const struct args *a, struct error *err)
         return error_set(err, "say where to: -o %s.svg (or .png, .pdf)", f->choice.name);
     if (gnuplot_check_path(args_text(a, "output"), err) != 0)
         return -1;
+    struct arena arena = {0};
     const char *published = args_text(a, "published");
-    struct store *s = cli_store_open(a, published != NULL ? STORE_WRITE : STORE_READ, err);
-    if (s == NULL)
-        return -1;
-    int rc = published != NULL ? store_published(s, published, err) : 0;
+    int rc = 0;
+    if (published != NULL)
+        rc = cli_published_find(&arena, published, &published, err);
     if (rc == 0)
-        rc = draw(a, f, s, err);
-    store_close(s);
+        rc = draw(a, f, published, err);
+    arena_release(&arena);
     return rc == 0 ? EXIT_FINE : -1;
 }
 
@@ -88,8 +106,12 @@ const struct command command_plot = {
     .options = options,
     .details =
         "The gnuplot script and its data are kept beside the figure. Without an experiment all "
-        "runs are drawn. `vittm list figures` says what each shows.",
-    .examples = "  vittm plot pareto quick -o pareto.svg\n"
-                "  vittm plot curves quick --y val/top1 -o curves.png",
+        "runs are drawn; with --published and no experiment, the published numbers alone. Beside "
+        "measured points they are open and grey and have a front of their own. `vittm list "
+        "figures` says what each figure shows.",
+    .examples =
+        "  vittm plot pareto quick -o pareto.svg\n"
+        "  vittm plot curves quick --y val/top1 -o curves.png\n"
+        "  vittm plot pareto --published table8 --x latency/p50_ms --y val/top1 -o fig1.svg",
     .run = run,
 };

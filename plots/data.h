@@ -22,7 +22,7 @@ struct plot_source {
     struct rows *published; /* v_published */
     struct rows *latency;   /* v_latency */
     struct rows *compute;   /* v_compute */
-    struct rows *env;       /* v_env of these runs */
+    struct rows *env;       /* of v_env: key, text, runs (how many have it) */
     struct rows
         *experiments; /* v_experiments: experiment, title, file, text, axes, objectives, baseline */
 };
@@ -70,9 +70,15 @@ struct plot_stat {
 
 /* Takes source over (also on an error) and arranges it. */
 int data_arrange(struct plot_data *d, struct plot_source source, struct error *err);
-/* The same from a store; experiments: n names, none for all. An unknown experiment is an error. */
+/* The same from a store; experiments: n names, none for all. An unknown experiment is an error with
+ * the nearest name. Published numbers are those that the experiments themselves name. */
 int data_load(struct plot_data *d, struct store *s, const char *const *experiments, size_t n,
               struct error *err);
+/* No runs at all: for figures of published numbers alone. */
+void data_empty(struct plot_data *d);
+/* Takes the published numbers of a CSV file instead of those that are there. Nothing is written but
+ * a temporary file. */
+int data_published(struct plot_data *d, const char *csv, struct error *err);
 void data_release(struct plot_data *d);
 
 /* The metric's values over the cell's runs that are done and have one; out has room for

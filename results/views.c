@@ -5,6 +5,7 @@
 #include "results/store_internal.h"
 #include "results/rows.h"
 #include "base/error.h"
+#include "base/rng.h"
 #include "base/strbuf.h"
 
 #include <string.h>
@@ -45,6 +46,11 @@ static const struct view_doc docs[] = {
      "run,key,text"},
     {"v_published", "a row a number that a paper published; configuration keys where they apply",
      "source,table,row,metric,value,unit,convention,device,precision,batch,note,file,line"},
+    {"v_experiments",
+     "a row an experiment; axes, objectives (\"val/top1 max\") and baseline (\"key=value\") are "
+     "lists "
+     "with commas",
+     "experiment,title,file,text,published,axes,objectives,baseline,cells"},
     {NULL, NULL, NULL},
 };
 
@@ -191,6 +197,18 @@ static const char fixed_views[] =
     " FROM attempt a JOIN run r ON r.id = a.run LEFT JOIN experiment e ON e.id = r.origin"
     " GROUP BY r.origin, r.device, a.state;"
 
+    "CREATE VIEW v_experiments AS SELECT e.name AS experiment, e.title AS title, e.file AS file,"
+    " e.text AS text, e.published AS published,"
+    " (SELECT group_concat(a.key, ', ') FROM (SELECT key FROM experiment_axis x"
+    "   WHERE x.experiment = e.id ORDER BY x.position) a) AS axes,"
+    " (SELECT group_concat(o.metric || iif(o.maximize, ' max', ' min'), ', ')"
+    "   FROM (SELECT metric, maximize FROM experiment_objective x WHERE x.experiment = e.id"
+    "     ORDER BY x.position) o) AS objectives,"
+    " (SELECT group_concat(b.key || '=' || b.value, ', ') FROM experiment_baseline b"
+    "   WHERE b.experiment = e.id) AS baseline,"
+    " (SELECT count(*) FROM member_cell mc WHERE mc.experiment = e.id) AS cells"
+    " FROM experiment e;"
+
     "CREATE VIEW v_env AS SELECT r.key AS run, f.key AS key, t.text AS text"
     " FROM fact f JOIN fact_text t ON t.id = f.text JOIN run r ON r.id = f.run;";
 
@@ -265,6 +283,22 @@ static int add_published(struct store *s, struct strbuf *sql, struct error *err)
     return more;
 }
 
+/* Of everything in the views that does not depend on names: tells whether a file's views are of
+ * this program. */
+static int64_t fingerprint(void)
+{
+    return (int64_t)(rng_hash(runs_head) ^ 3 * rng_hash(cells_head) ^ 5 * rng_hash(cells_tail) ^
+                     7 * rng_hash(fixed_views) ^ 11 * rng_hash(RUNS_OF_EXPERIMENTS));
+}
+
+int views_current(struct store *s)
+{
+    int64_t same = 0;
+    return sql_integer(s, NULL, &same, "SELECT value=?1 FROM meta WHERE key='views'", "i",
+                       fingerprint()) == 1 &&
+           same;
+}
+
 int views_create(struct store *s, struct error *err)
 {
     struct strbuf sql = STRBUF_INIT;
@@ -285,6 +319,8 @@ int views_create(struct store *s, struct error *err)
     if (!rc)
         rc = sql_script(s, sql.text, err);
     strbuf_release(&sql);
+    if (!rc)
+        rc = sql_run(s, err, "INSERT OR REPLACE INTO meta VALUES('views', ?)", "i", fingerprint());
     if (!rc)
         s->views_dirty = 0;
     return rc;

@@ -214,26 +214,22 @@ static inline struct rows *synthetic_table(const char *const *names, size_t colu
 
 static inline struct rows *synthetic_env(const struct synthetic *s)
 {
-    static const char *const names[] = {"run", "key", "text"};
+    static const char *const names[] = {"key", "text", "runs"};
     static const char *const facts[][2] = {{"commit", "0123456789abcdef0123456789abcdef01234567"},
+                                           {"dirty", "false"},
                                            {"cpu", "Example CPU 3.0 GHz"},
                                            {"threads", "1"},
                                            {"compiler", "gcc 12.2.0"},
                                            {"command_line", "vittm run experiments/quick.yaml"},
+                                           {"dataset", "cifar10"},
                                            {"dataset_hash", "6d958be074577803d12ecdefd02955f3"}};
     struct rows *r = rows_new(3, names);
-    for (int h = 0; h < SYNTHETIC_HEADS; h++)
-        for (int f = 0; f < SYNTHETIC_FUSIONS; f++)
-            for (int seed = 0; seed < s->seeds; seed++)
-                for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-                    char cell[32], run[64];
-                    synthetic_id(cell, sizeof cell, h, f);
-                    snprintf(run, sizeof run, "%s-s%d-cpu", cell, seed);
-                    struct rows_cell *c = rows_append(r);
-                    rows_set_text(r, &c[0], run);
-                    rows_set_text(r, &c[1], facts[i][0]);
-                    rows_set_text(r, &c[2], facts[i][1]);
-                }
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        struct rows_cell *c = rows_append(r);
+        rows_set_text(r, &c[0], facts[i][0]);
+        rows_set_text(r, &c[1], facts[i][1]);
+        rows_set_integer(&c[2], SYNTHETIC_HEADS * SYNTHETIC_FUSIONS * s->seeds);
+    }
     return r;
 }
 

@@ -1,0 +1,176 @@
+/* Rows of the documented views for some experiments. */
+#include "plots/data.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "results/query.h"
+#include "results/rows.h"
+#include "results/store.h"
+
+/* A list of names as the one parameter that every statement has: a JSON array, or NULL for all. */
+static char *name_list(const char *const *names, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_string(names[i]));
+    char *text = n > 0 ? json_dumps(list, 0) : NULL;
+    json_decref(list);
+    return text;
+}
+
+static const char *experiment_at(const void *context, int i)
+{
+    const struct rows *r = context;
+    return (size_t)i < r->count ? rows_cell(r, (size_t)i, 0)->text : NULL;
+}
+
+static int check_names(const struct rows *known, const char *const *names, size_t n,
+                       struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < known->count && strcmp(experiment_at(known, (int)k), names[i]) != 0)
+            k++;
+        if (k < known->count)
+            continue;
+        const char *near = config_nearest(names[i], experiment_at, known);
+        return error_set(err, "no experiment is called %s%s%s%s", names[i],
+                         near != NULL ? " (did you mean " : " (`vittm status` lists them)",
+                         near != NULL ? near : "", near != NULL ? "?)" : "");
+    }
+    return 0;
+}
+
+#define CHOSEN "(?1 IS NULL OR experiment IN (SELECT value FROM json_each(?1)))"
+
+struct part {
+    struct rows **rows;
+    const char *sql;
+};
+
+static int load_parts(struct plot_source *p, struct store *s, const char *names, struct error *err)
+{
+    const struct part parts[] = {
+        {&p->runs,
+         "SELECT * FROM v_runs WHERE " CHOSEN " ORDER BY experiment, position, cell, device, seed"},
+        {&p->curves, "SELECT run, metric, epoch, step, value FROM v_curves WHERE " CHOSEN},
+        {&p->costs, "SELECT * FROM v_cost WHERE cell IN (SELECT cell FROM v_runs WHERE " CHOSEN
+                    ") ORDER BY cell, by, position"},
+        {&p->latency,
+         "SELECT * FROM v_latency WHERE run IN (SELECT run FROM v_runs WHERE " CHOSEN ")"},
+        {&p->compute,
+         "SELECT * FROM v_compute WHERE " CHOSEN " ORDER BY experiment, device, state"},
+        /* A diff of a quarter of a megabyte is shown by `vittm show`, not in a page. */
+        {&p->env,
+         "SELECT key, substr(text, 1, 4000) AS text, count(*) AS runs FROM v_env WHERE run IN"
+         " (SELECT run FROM v_runs WHERE " CHOSEN ") GROUP BY key, text ORDER BY key, runs DESC"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if ((*parts[i].rows = store_query(s, err, parts[i].sql, "s", names)) == NULL)
+            return -1;
+    return 0;
+}
+
+/* What the experiments point at: "published/table1.csv" is the file "table1" of the store. */
+static int load_published(struct plot_source *p, struct store *s, const char *names,
+                          struct error *err)
+{
+    p->published = store_query(
+        s, err,
+        "SELECT * FROM v_published WHERE EXISTS (SELECT 1 FROM v_experiments e WHERE (?1 IS NULL OR"
+        " e.experiment IN (SELECT value FROM json_each(?1))) AND (e.published = v_published.file "
+        "|| '.csv' OR"
+        " e.published LIKE '%/' || v_published.file || '.csv')) ORDER BY file, line",
+        "s", names);
+    return p->published != NULL ? 0 : -1;
+}
+
+static void release_source(struct plot_source *p)
+{
+    struct rows *all[] = {p->runs,    p->curves,  p->costs, p->published,
+                          p->latency, p->compute, p->env,   p->experiments};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        rows_free(all[i]);
+}
+
+int data_load(struct plot_data *d, struct store *s, const char *const *experiments, size_t n,
+              struct error *err)
+{
+    struct plot_source p = {0};
+    char *names = name_list(experiments, n);
+    *d = (struct plot_data){0};
+    p.experiments = store_query(
+        s, err, "SELECT * FROM v_experiments WHERE " CHOSEN " ORDER BY experiment", "s", NULL);
+    int rc = p.experiments != NULL ? check_names(p.experiments, experiments, n, err) : -1;
+    if (rc == 0 && n > 0) {
+        rows_free(p.experiments);
+        p.experiments = store_query(
+            s, err, "SELECT * FROM v_experiments WHERE " CHOSEN " ORDER BY experiment", "s", names);
+        rc = p.experiments != NULL ? 0 : -1;
+    }
+    if (rc == 0)
+        rc = load_parts(&p, s, names, err);
+    if (rc == 0)
+        rc = load_published(&p, s, names, err);
+    if (rc == 0)
+        rc = data_arrange(d, p, err);
+    else
+        release_source(&p);
+    free(names);
+    return rc;
+}
+
+void data_empty(struct plot_data *d)
+{
+    static const char *const names[] = {"run", "cell", "seed", "state"};
+    struct error err = {0};
+    if (data_arrange(d, (struct plot_source){.runs = rows_new(4, names)}, &err) != 0)
+        BUG("%s", err.msg);
+}
+
+/* The store knows how to read and check such a file, so a store reads it. */
+static struct rows *read_published(const char *folder, const char *csv, struct error *err)
+{
+    char *path = NULL;
+    struct strbuf name = STRBUF_INIT;
+    strbuf_addf(&name, "%s/published.db", folder);
+    path = strbuf_detach(&name);
+    struct store *s = store_open(path, STORE_WRITE, err);
+    struct rows *r = NULL;
+    if (s != NULL && store_published(s, csv, err) == 0)
+        r = store_query(s, err, "SELECT * FROM v_published ORDER BY line", "");
+    if (s != NULL)
+        store_close(s);
+    static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        strbuf_addf(&name, "%s%s", path, ends[i]);
+        unlink(name.text);
+        strbuf_clear(&name);
+    }
+    strbuf_release(&name);
+    free(path);
+    return r;
+}
+
+int data_published(struct plot_data *d, const char *csv, struct error *err)
+{
+    const char *base = getenv("TMPDIR");
+    char *folder =
+        arena_printf(&d->arena, "%s/vittm.XXXXXX", base != NULL && *base != 0 ? base : "/tmp");
+    if (mkdtemp(folder) == NULL)
+        return error_env(err, "%s: a temporary folder cannot be made: %s", folder, strerror(errno));
+    struct rows *r = read_published(folder, csv, err);
+    rmdir(folder);
+    if (r == NULL)
+        return -1;
+    rows_free(d->source.published);
+    d->source.published = r;
+    return 0;
+}
