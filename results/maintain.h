@@ -30,9 +30,9 @@ struct rows *store_export(struct store *s, const char *experiment, struct error 
  * added. */
 int store_import(struct store *s, const char *path, int64_t *runs, struct error *err);
 
-/* Removes cells and runs that belong to no experiment and are not done, unused names, and compacts
- * the file. delete_done removes done ones too. *runs is the number removed; their folders are
- * listed in rows (run, folder), for the caller to delete. dry_run only lists. */
+/* Removes cells and runs that belong to no experiment and are not done, and compacts the file.
+ * delete_done removes done ones too. Returns those runs (run, state, folder): the folders are for
+ * the caller to delete. dry_run only lists. */
 struct rows *store_gc(struct store *s, int delete_done, int dry_run, struct error *err);
 
 /* check, result, ok (1 or 0): integrity, foreign keys, version, application, journal mode, library

@@ -112,10 +112,19 @@ static void immutable_uri(struct strbuf *uri, const char *path)
     strbuf_adds(uri, "?immutable=1");
 }
 
+static void close_file(struct store *s)
+{
+    for (int i = 0; i < STORE_STATEMENTS; i++) {
+        sqlite3_finalize(s->statements[i]);
+        s->statements[i] = NULL;
+    }
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
 static int open_file(struct store *s, const char *name, int flags, struct error *err)
 {
-    if (s->db)
-        sqlite3_close(s->db);
+    close_file(s);
     int rc =
         sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
@@ -169,11 +178,11 @@ static int check_version(struct store *s, struct error *err)
  * there is no log to read, the file can be read as it lies. */
 static int open_reader(struct store *s, struct error *err)
 {
-    if (open_file(s, s->path, SQLITE_OPEN_READONLY, err))
-        return -1;
-    int rc = check_owner(s, err);
-    if (rc &&
-        (sqlite3_errcode(s->db) == SQLITE_CANTOPEN || sqlite3_errcode(s->db) == SQLITE_READONLY)) {
+    int rc = open_file(s, s->path, SQLITE_OPEN_READONLY, err);
+    if (!rc)
+        rc = check_owner(s, err);
+    int code = sqlite3_errcode(s->db) & 0xff;
+    if (rc && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)) {
         struct strbuf name = STRBUF_INIT;
         struct stat st;
         strbuf_addf(&name, "%s-wal", s->path);
@@ -189,6 +198,18 @@ static int open_reader(struct store *s, struct error *err)
     return rc ? rc : check_version(s, err);
 }
 
+static int refresh_views(struct store *s, struct error *err)
+{
+    if (sql_script(s, "BEGIN IMMEDIATE", err))
+        return -1;
+    int rc = views_create(s, err);
+    if (!rc)
+        rc = sql_script(s, "COMMIT", err);
+    if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
 static int set_up(struct store *s, struct error *err)
 {
     if (check_owner(s, err))
@@ -196,6 +217,8 @@ static int set_up(struct store *s, struct error *err)
     if (sqlite3_db_readonly(s->db, "main"))
         return error_env(err, "%s: cannot be written: check the permissions of the file", s->path);
     if (schema_migrate(s, schema_migrations(), STORE_VERSION, err))
+        return -1;
+    if (!views_current(s) && refresh_views(s, err))
         return -1;
     if (sql_script(s, s->local ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE", err))
         return -1;
@@ -238,11 +261,9 @@ void store_close(struct store *s)
         return;
     if (s->in_transaction)
         store_rollback(s);
-    for (int i = 0; i < STORE_STATEMENTS; i++)
-        sqlite3_finalize(s->statements[i]);
     /* The last connection to close moves the log into the file: that is writing. */
     int locked = s->lock_fd >= 0 && lock_take(s, NULL) == 0;
-    sqlite3_close(s->db);
+    close_file(s);
     if (locked)
         lock_drop(s);
     if (s->lock_fd >= 0)

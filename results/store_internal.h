@@ -115,6 +115,8 @@ int name_get(struct store *s, enum name_kind kind, const char *text, enum name_c
 int names_load(struct store *s, struct error *err);
 void names_clear(struct store *s);
 int views_create(struct store *s, struct error *err);
+/* The file's views are those of this program: another version may have made them differently. */
+int views_current(struct store *s);
 /* Columns "model.rw_head" of v_runs may not be called like a fixed one: then "config.NAME". */
 int view_fixed_column(const char *view, const char *name);
 

@@ -60,10 +60,10 @@ __attribute__((unused)) static const char *in_folder(const char *name)
 
 #define OK(call)                                                                                   \
     do {                                                                                           \
-        struct error err = {0};                                                                    \
-        (void)err;                                                                                 \
+        struct error ok_err = {0};                                                                 \
+        (void)ok_err;                                                                              \
         if (call)                                                                                  \
-            fail_msg("%s: %s", #call, err.msg);                                                    \
+            fail_msg("%s: %s", #call, ok_err.msg);                                                 \
     } while (0)
 
 __attribute__((unused)) static struct store *open_store(const char *name)
@@ -101,7 +101,7 @@ __attribute__((unused)) static void put_grid_cell(struct store *s, int h, int f)
                               .value_count = 5,
                               .costs = costs,
                               .cost_count = 2};
-    OK(store_put_cell(s, &cell, &err));
+    OK(store_put_cell(s, &cell, &ok_err));
 }
 
 __attribute__((unused)) static void put_grid(struct store *s, int seeds)
@@ -121,19 +121,19 @@ __attribute__((unused)) static void put_grid(struct store *s, int seeds)
                                  .axes = axes,
                                  .axis_count = 2};
     char id[16], label[64];
-    OK(store_begin(s, &err));
-    OK(store_put_experiment(s, &e, &err));
+    OK(store_begin(s, &ok_err));
+    OK(store_put_experiment(s, &e, &ok_err));
     for (int h = 0; h < 4; h++) {
         for (int f = 0; f < 3; f++) {
             put_grid_cell(s, h, f);
             snprintf(id, sizeof id, "c%d%d", h, f);
             snprintf(label, sizeof label, "%s %s", heads[h], fusions[f]);
-            OK(store_put_member(s, "quick", id, 3 * h + f, label, &err));
+            OK(store_put_member(s, "quick", id, 3 * h + f, label, &ok_err));
             for (int seed = 0; seed < seeds; seed++)
-                OK(store_put_run(s, "quick", id, seed, "cpu", NULL, &err));
+                OK(store_put_run(s, "quick", id, seed, "cpu", NULL, &ok_err));
         }
     }
-    OK(store_commit(s, &err));
+    OK(store_commit(s, &ok_err));
 }
 
 /* A finished run with a few of everything. */
@@ -184,7 +184,7 @@ __attribute__((unused)) static void ingest_run(struct store *s, const char *cell
                              .correct = bits,
                              .correct_images = 12,
                              .log = "epoch 1\nepoch 2\n"};
-    OK(store_ingest(s, id, &r, &err));
+    OK(store_ingest(s, id, &r, &ok_err));
 }
 
 #endif
