@@ -245,8 +245,7 @@ static void no_model(struct arena *a, const char *name, const char *const *roots
     if (near)
         error_set(err, "unknown model %s (did you mean %s?)", name, near);
     else if (all.n)
-        error_set(err, "unknown model %s (the %zu known ones are the files of experiments/models)",
-                  name, all.n);
+        error_set(err, "unknown model %s (vittm list models names them)", name);
     else
         error_set(err, "no file %s and no folder experiments/models to look it up in", name);
     for (size_t i = 0; i < all.n; i++)

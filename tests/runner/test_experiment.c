@@ -663,8 +663,7 @@ static void test_command_line_refusals(void **state)
     refuses_with("name: x\n", (const char *const[]){"seeds=x"}, 1,
                  "command line: seeds: x is not a number of seeds (1 to 10000; or a list)");
     refuses_with("name: x\n", (const char *const[]){"model=nothing"}, 1,
-                 "command line: unknown model nothing (the 2 known ones are the files of "
-                 "experiments/models)");
+                 "command line: unknown model nothing (vittm list models names them)");
 }
 
 static void test_too_many(void **state)
