@@ -26,7 +26,7 @@ const char *split_name(enum split split);
 
 struct dataset_kind {
     struct config_choice choice;
-    const char *probe;  /* a file in it by which it is known */
+    const char *probe;  /* a file or folder in it by which it is known */
     const char *folder; /* its folder under a data root ("cifar-10-batches-bin"); NULL: built in or
                            the root */
     int train_images, val_images, known_classes; /* of the complete set; 0: the user's own */

@@ -18,6 +18,8 @@ char *find_below_new(const char *root, const char *folder, const char *probe)
     size_t length = s.len;
     strbuf_addf(&s, "/%s", probe);
     int is_there = file_exists(s.text);
+    strbuf_adds(&s, ".gz");
+    is_there = is_there || file_exists(s.text);
     strbuf_truncate(&s, length);
     char *found = is_there ? mem_strdup(s.text) : NULL;
     strbuf_release(&s);

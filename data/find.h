@@ -13,7 +13,7 @@ struct strbuf;
 int find_folder(const struct dataset_kind *k, const struct config *c, char **path,
                 struct error *err);
 
-/* ROOT/<folder>, where probe is in it, else NULL. The caller frees it. */
+/* ROOT/<folder>, where probe or probe.gz is in it, else NULL. The caller frees it. */
 char *find_below_new(const char *root, const char *folder, const char *probe);
 
 /* Whether an archive of k (ROOT/cifar10.tar.xz) lies in root: its path. */

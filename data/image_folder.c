@@ -10,52 +10,88 @@
 #include "base/strbuf.h"
 #include "data/codec.h"
 #include "data/dataset.h"
+#include "data/find.h"
 
 struct folder_set {
     struct dataset base;
     struct image_list list;
 };
 
-static int split_folder(const struct config *c, enum split split, struct strbuf *path,
-                        struct error *err)
+/* ROOT of an ImageNet is found like that of other sets; an image_folder's must be named. */
+static int root_folder(const struct dataset_kind *k, const struct config *c, struct strbuf *path,
+                       struct error *err)
 {
+    char *found;
     const char *root = config_string(c, "data.root");
+    if (k->probe) {
+        if (find_folder(k, c, &found, err))
+            return -1;
+        strbuf_adds(path, found);
+        free(found);
+        return 0;
+    }
+    strbuf_adds(path, root);
+    return strcmp(root, "auto")
+               ? 0
+               : config_error(c, err, "data.root", "%s needs a folder with train/CLASS/IMAGE in it",
+                              k->choice.name);
+}
+
+static int split_folder(const struct dataset_kind *k, const struct config *c, enum split split,
+                        struct strbuf *path, struct error *err)
+{
     const char *key = split == SPLIT_TRAIN ? "data.train_folder" : "data.val_folder";
     const char *folder = config_string(c, key);
-    if (!strcmp(root, "auto"))
-        return config_error(c, err, "data.root",
-                            "image_folder needs a folder with %s/CLASS/IMAGE in it", folder);
-    strbuf_adds(path, root);
+    if (root_folder(k, c, path, err))
+        return -1;
     if (strcmp(folder, "."))
         strbuf_addf(path, "/%s", folder);
     if (!file_is_folder(path->text))
-        return error_env(err,
-                         "%s: no such folder (data.root=%s, %s=%s; a dot means the root itself)",
-                         path->text, root, key, folder);
+        return error_env(err, "%s: no such folder (%s=%s; a dot means the root itself)", path->text,
+                         key, folder);
     return 0;
 }
 
-static int folder_open(struct dataset **out, const struct config *c, enum split split,
-                       struct error *err)
+static int folder_open(const struct dataset_kind *k, struct dataset **out, const struct config *c,
+                       enum split split, struct error *err)
 {
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
     struct strbuf path = STRBUF_INIT;
     struct folder_set *d = mem_zalloc(1, sizeof *d);
-    d->base.kind = &dataset_image_folder;
+    d->base.kind = k;
     *out = &d->base;
     int rc =
-        split_folder(c, split, &path, err) || image_list_read(&d->list, path.text, err) ? -1 : 0;
+        split_folder(k, c, split, &path, err) || image_list_read(&d->list, path.text, err) ? -1 : 0;
+    if (rc == 0 && k->known_classes && d->list.n_classes != k->known_classes)
+        rc = error_env(
+            err, "%s: %d class folders, %s has %d (data.dataset: image_folder takes any number)",
+            path.text, d->list.n_classes, k->choice.name, k->known_classes);
     strbuf_release(&path);
     if (rc)
         return -1;
-    d->base = (struct dataset){.kind = &dataset_image_folder,
-                               .split = split,
-                               .total = d->list.n,
-                               .classes = d->list.n_classes,
-                               .channels = 3};
+    d->base = (struct dataset){
+        .kind = k, .split = split, .total = d->list.n, .classes = d->list.n_classes, .channels = 3};
     memcpy(d->base.mean, mean, sizeof mean);
     memcpy(d->base.deviation, deviation, sizeof deviation);
     return 0;
+}
+
+static int image_folder_open(struct dataset **d, const struct config *c, enum split split,
+                             struct error *err)
+{
+    return folder_open(&dataset_image_folder, d, c, split, err);
+}
+
+static int imagenet1k_open(struct dataset **d, const struct config *c, enum split split,
+                           struct error *err)
+{
+    return folder_open(&dataset_imagenet1k, d, c, split, err);
+}
+
+static int imagenet21k_open(struct dataset **d, const struct config *c, enum split split,
+                            struct error *err)
+{
+    return folder_open(&dataset_imagenet21k, d, c, split, err);
 }
 
 static void folder_close(struct dataset *base)
@@ -102,20 +138,64 @@ static int folder_hash(const struct dataset *base, char hex[65], struct error *e
     return 0;
 }
 
-static const struct config_key keys[] = {PREPROCESS_KEYS("true", "rrc", "0.875"),
-                                         {"data.train_folder", CONFIG_STRING, "train", 0, 0, NULL,
-                                          0, "folder of the training classes below data.root"},
-                                         {"data.val_folder", CONFIG_STRING, "val", 0, 0, NULL, 0,
-                                          "folder of the evaluation classes below data.root"},
-                                         {0}};
+#define FOLDER_KEYS(train, val)                                                                    \
+    PREPROCESS_KEYS("true", "rrc", "0.875"),                                                       \
+        {"data.train_folder",                                                                      \
+         CONFIG_STRING,                                                                            \
+         train,                                                                                    \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         "folder of the training classes below data.root"},                                        \
+        {"data.val_folder",                                                                        \
+         CONFIG_STRING,                                                                            \
+         val,                                                                                      \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         "folder of the evaluation classes below data.root"},                                      \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+static const struct config_key keys[] = {FOLDER_KEYS("train", "val")};
+static const struct config_key keys21k[] = {FOLDER_KEYS("imagenet21k_train", "imagenet21k_val")};
+
+#define FOLDER_METHODS                                                                             \
+    .close = folder_close, .label = folder_label, .class_name = folder_class_name,                 \
+    .read = folder_read, .hash = folder_hash
 
 const struct dataset_kind dataset_image_folder = {
     .choice = {"image_folder",
                "your own JPEG and PNG files: ROOT/train/CLASS/… and ROOT/val/CLASS/…", keys},
-    .open = folder_open,
-    .close = folder_close,
-    .label = folder_label,
-    .class_name = folder_class_name,
-    .read = folder_read,
-    .hash = folder_hash,
+    .open = image_folder_open,
+    FOLDER_METHODS,
+};
+
+const struct dataset_kind dataset_imagenet1k = {
+    .choice = {"imagenet1k", "ImageNet-1K (image-net.org): ROOT/train/WNID/… and ROOT/val/WNID/…",
+               keys},
+    .folder = "imagenet1k",
+    .probe = "train",
+    .train_images = 1281167,
+    .val_images = 50000,
+    .known_classes = 1000,
+    .open = imagenet1k_open,
+    FOLDER_METHODS,
+};
+
+const struct dataset_kind dataset_imagenet21k = {
+    .choice =
+        {"imagenet21k",
+         "ImageNet-21K-P, winter 2021: ROOT/imagenet21k_train/WNID/… and ROOT/imagenet21k_val/…",
+         keys21k},
+    .folder = "imagenet21k",
+    .probe = "imagenet21k_train",
+    .train_images = 11060223,
+    .val_images = 522500,
+    .known_classes = 10450,
+    .open = imagenet21k_open,
+    FOLDER_METHODS,
 };

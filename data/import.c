@@ -297,12 +297,14 @@ int import_get(const struct import_request *q, char *where, int size, struct err
         *where = 0;
     if (find_kind(q->name, &j.kind, err))
         return -1;
-    if (!j.kind->import && j.kind->train_images) {
+    if (!j.kind->import && !j.kind->probe && j.kind->train_images) {
         say(&j, "%s is built in: there is nothing to get", q->name);
         return 0;
     }
     if (!j.kind->import)
-        return error_set(err, "%s is your own data: data.root=FOLDER says where it is", q->name);
+        return error_set(
+            err, "%s cannot be fetched: bring it yourself, data.root=FOLDER says where it is (%s)",
+            q->name, j.kind->choice.doc);
     int rc = choose_root(&j, err);
     if (rc == 0) {
         j.target = text_new("%s/%s", j.root, j.kind->folder);

@@ -243,7 +243,8 @@ int shapes_draw(enum split split, int64_t i, int size, unsigned char *rgb, unsig
 static int shapes_open(struct dataset **out, const struct config *c, enum split split,
                        struct error *err)
 {
-    static const float mean[3] = {0.5f, 0.5f, 0.5f}, deviation[3] = {0.25f, 0.25f, 0.25f};
+    static const float mean[3] = {0.4147f, 0.4147f, 0.4147f},
+                       deviation[3] = {0.2036f, 0.2036f, 0.2036f};
     int64_t usual = split == SPLIT_TRAIN ? 50000 : 10000;
     int64_t asked = config_int(c, split == SPLIT_TRAIN ? "data.train_size" : "data.val_size");
     (void)err;
