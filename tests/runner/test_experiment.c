@@ -438,6 +438,15 @@ static void test_when_and_folding(void **state)
     assert_null(e.cells[0].values[1]);
     assert_int_equal(calls, 4);
     experiment_release(&e);
+    /* a condition on a key that a later condition takes back */
+    load(&e,
+         "when: {model.depth: model.dim == 64, model.dim: model.heads == 1}\n"
+         "cells: [{model.depth: 5, model.dim: 64}, {model.depth: 5, model.dim: 64, model.heads: "
+         "1}]\n",
+         NULL, 0);
+    assert_string_equal(e.cells[0].identity, "");
+    assert_string_equal(e.cells[1].identity, "model.depth: 5\nmodel.dim: 64\nmodel.heads: 1\n");
+    experiment_release(&e);
 }
 
 static int only_model(const char *key)
