@@ -70,20 +70,19 @@ int number_int(const char *text, int64_t *value)
 
 /* digits "2512" and exponent -3 of the leading digit: "0.002512". The bounds are those of Python's
  * repr. */
-static void lay_out(char *out, const char *digits, int n, int exponent)
+static void lay_out(char *out, size_t size, const char *digits, int n, int exponent)
 {
-    if (exponent < -4 || exponent >= 16) {
-        *out++ = digits[0];
-        if (n > 1)
-            out += sprintf(out, ".%.*s", n - 1, digits + 1);
-        sprintf(out, "e%d", exponent);
-    } else if (exponent < 0) {
-        sprintf(out, "0.%.*s%.*s", -exponent - 1, "0000", n, digits);
-    } else if (n <= exponent + 1) {
-        sprintf(out, "%.*s%.*s", n, digits, exponent + 1 - n, "0000000000000000");
-    } else {
-        sprintf(out, "%.*s.%.*s", exponent + 1, digits, n - exponent - 1, digits + exponent + 1);
-    }
+    static const char zeros[] = "0000000000000000";
+    if (exponent < -4 || exponent >= 16)
+        snprintf(out, size, "%c%s%.*se%d", digits[0], n > 1 ? "." : "", n - 1, digits + 1,
+                 exponent);
+    else if (exponent < 0)
+        snprintf(out, size, "0.%.*s%.*s", -exponent - 1, zeros, n, digits);
+    else if (n <= exponent + 1)
+        snprintf(out, size, "%.*s%.*s", n, digits, exponent + 1 - n, zeros);
+    else
+        snprintf(out, size, "%.*s.%.*s", exponent + 1, digits, n - exponent - 1,
+                 digits + exponent + 1);
 }
 
 char *number_format(double value, char text[32])
@@ -91,7 +90,7 @@ char *number_format(double value, char text[32])
     char e[40], digits[20];
     int precision = 0, n = 0;
     if (value == 0)
-        return strcpy(text, "0");
+        return memcpy(text, "0", 2);
     do
         snprintf(e, sizeof e, "%.*e", precision, value);
     while (strtod(e, NULL) != value && ++precision < 17);
@@ -102,6 +101,6 @@ char *number_format(double value, char text[32])
     for (; *s && *s != 'e'; s++)
         if (isdigit((unsigned char)*s) && n < 18)
             digits[n++] = *s;
-    lay_out(out, digits, n, atoi(s + 1));
+    lay_out(out, 31, digits, n, *s ? (int)strtol(s + 1, NULL, 10) : 0);
     return text;
 }
