@@ -71,7 +71,7 @@ static int take_seed(void *ctx, const struct yaml_node *node, struct error *err)
     (void)err;
     if (strcmp(node->key, "seed"))
         return 0;
-    *(int *)ctx = atoi(node->text);
+    *(int *)ctx = (int)strtol(node->text, NULL, 10);
     return 1;
 }
 
