@@ -1,0 +1,70 @@
+# The commands over the result store, on runs that are imported from a CSV file.
+. tests/support/sh.sh
+
+db=$scratch/results.db
+cat > "$scratch/runs.csv" <<'CSV'
+experiment,cell,seed,device,state,label,model.rw_head,model.fusion,val/top1,cost/macs
+heads,aaaa1111aaaa1111,0,cpu,done,cross/erase,cross,erase,40.5,1000
+heads,aaaa1111aaaa1111,1,cpu,done,cross/erase,cross,erase,41.5,1000
+heads,bbbb2222bbbb2222,0,cpu,done,cross/add,cross,add,60,1010
+heads,bbbb2222bbbb2222,1,cpu,done,cross/add,cross,add,61,1010
+heads,cccc3333cccc3333,0,cpu,failed,linear/add,linear,add,,900
+CSV
+v() { "$vittm" "$@" --db "$db"; }
+
+expect_code 3 "no database yet" v ls
+expect_text "vittm run" "and what makes one" v ls
+expect_code 0 "import" v import "$scratch/runs.csv"
+expect_code 0 "importing twice" v import "$scratch/runs.csv"
+expect_code 3 "import of a missing file" v import "$scratch/none.csv"
+
+check "ls lists every run" test "$(v ls --format csv | wc -l)" -eq 6
+check "ls --where" test "$(v ls --where "state = 'failed'" --format csv | wc -l)" -eq 2
+check "ls --sort, -n" sh -c "'$vittm' ls --sort '-val/top1' -n 1 --format csv --db '$db' | grep -q bbbb2222bbbb2222-s1"
+expect_code 2 "ls of an unknown column" v ls --sort val/top2
+expect_text "did you mean val/top1" "and its nearest" v ls --sort val/top2
+expect_code 2 "ls with broken SQL" v ls --where "state ="
+expect_code 2 "ls of an unknown experiment" v ls haeds
+
+expect_text "cross/erase" "show by a beginning" v show aaaa1111-s0
+expect_code 2 "show of nothing" v show zzzz
+expect_code 2 "show with two views" v show aaaa1111-s0 --log --env
+expect_text "erase" "diff names the key's values" v diff aaaa bbbb
+expect_text "41.00" "table has the mean" v table heads --rows model.rw_head --cols model.fusion
+expect_text "n=2" "and n" v table heads --rows model.rw_head --cols model.fusion
+expect_text "failed" "and failures" v table heads --rows model.rw_head --cols model.fusion
+expect_code 2 "table of an unknown experiment" v table haeds
+expect_text "4 of 5 runs done" "status" v status heads
+expect_code 0 "tag" v tag bbbb2222-s1 "the one in the talk"
+expect_text "the one in the talk" "a tag shows" v show bbbb2222-s1
+
+# Machine formats are a contract: one array of flat objects, integers whole.
+v query 'SELECT label, count(*) AS n FROM v_runs GROUP BY 1 ORDER BY 1' --format json > "$scratch/q.json"
+check "query as JSON" sh -c "tr -d ' \n' < '$scratch/q.json' | grep -qF '[{\"label\":\"cross/add\",\"n\":2},'"
+for format in table csv json jsonl md latex; do
+    expect_code 0 "ls --format $format" v ls --format "$format"
+    expect_code 0 "views --format $format" "$vittm" views --format "$format"
+done
+expect_code 2 "an unknown format" v ls --format xml
+expect_code 2 "query cannot write" v query 'DELETE FROM run'
+expect_code 2 "query of an unknown view" v query 'SELECT * FROM v_rnus'
+v ls --format csv > "$scratch/before"
+
+expect_code 0 "export into a file" v export heads -o "$scratch/out.csv"
+expect_code 0 "an export imports" "$vittm" import "$scratch/out.csv" --db "$scratch/second.db"
+"$vittm" ls --format csv --db "$scratch/second.db" > "$scratch/after"
+check "and nothing is lost on the way" cmp "$scratch/before" "$scratch/after"
+expect_code 0 "merge" "$vittm" merge "$db" --db "$scratch/third.db"
+"$vittm" ls --format csv --db "$scratch/third.db" > "$scratch/after"
+check "merge copies every run" cmp "$scratch/before" "$scratch/after"
+sed 's/,61,/,62,/' "$scratch/runs.csv" > "$scratch/other.csv"
+expect_code 0 "another machine's numbers" "$vittm" import "$scratch/other.csv" --db "$scratch/fourth.db"
+expect_code 1 "merge reports a conflict" "$vittm" merge "$scratch/fourth.db" --db "$scratch/third.db"
+
+expect_code 0 "gc -n" v gc -n
+expect_code 0 "gc" v gc
+check "gc keeps what belongs to an experiment" sh -c "'$vittm' ls --format csv --db '$db' | cmp - '$scratch/before'"
+expect_text "integrity" "doctor looks at the database" v doctor
+printf 'not a database at all, but long enough to be looked at as one' > "$scratch/broken.db"
+expect_code 3 "a file that is no database" "$vittm" ls --db "$scratch/broken.db"
+finish
