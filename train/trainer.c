@@ -18,7 +18,7 @@
 /* ---- opening
  * ------------------------------------------------------------------------------------- */
 
-static int check_sizes(const struct config *c, const struct dataset *d, struct error *err)
+int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err)
 {
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
     if (classes != dataset_classes(d))
@@ -40,7 +40,7 @@ static int open_data(struct trainer *t, struct error *err)
     if (t->batches == 0)
         return config_error(c, err, "train.batch", "%s has only %lld training images",
                             dataset_name(t->train_set), (long long)dataset_count(t->train_set));
-    return check_sizes(c, t->train_set, err);
+    return trainer_check_data(c, t->train_set, err);
 }
 
 static int open_networks(struct trainer *t, struct error *err)

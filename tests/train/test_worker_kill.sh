@@ -1,0 +1,109 @@
+# A worker that is killed at odd moments and started again ends with the same weights, curves and per-image bits
+# as one that is left alone; SIGTERM makes it stop in an orderly way.
+. tests/support/sh.sh
+
+make_run() {
+    mkdir -p "$1"
+    cat > "$1/run.yaml" << 'EOF'
+model.family: vittm
+model.image_size: 16
+model.classes: 10
+model.dim: 16
+model.depth: 2
+model.heads: 2
+model.memory_patch: 4
+model.process_patch: 8
+model.rw_head: cross
+model.fusion: add
+model.drop_path: 0.2
+data.dataset: shapes
+data.train_size: 2000
+data.val_size: 200
+train.epochs: 8
+train.batch: 20
+train.eval_batch: 50
+latency.batch: 2
+latency.min_time: 0.05
+seed: 5
+device: cpu
+threads: 1
+cell: 0123456789abcdef
+measure: [cost, accuracy, latency]
+EOF
+}
+
+sum() { sha256sum < "$1" | cut -d ' ' -f 1; }
+
+# The last event of each epoch without the time it took.
+history() {
+    sed 's/,"train\/img_s":[^,}]*//' "$1/events.jsonl" |
+        awk -F'[:,]' '/^{"epoch":[0-9]+,.*}}$/ { last[$2] = $0 } END { for (i = 1; i <= 8; i++) print last[i] }'
+}
+
+same_as_reference() {
+    [ "$(sum "$1/weights.safetensors")" = "$(sum "$scratch/whole/weights.safetensors")" ] &&
+        [ "$(sum "$1/correct.bits")" = "$(sum "$scratch/whole/correct.bits")" ] &&
+        [ "$(history "$1")" = "$(history "$scratch/whole")" ] && [ -n "$(history "$1")" ]
+}
+
+make_run "$scratch/whole"
+expect_code 0 "an undisturbed run" "$vittm" worker "$scratch/whole"
+check "its result" grep -q '"val/top1"' "$scratch/whole/result.json"
+expect_text "nothing to do" "a finished run is left alone" "$vittm" worker "$scratch/whole"
+
+# kill -9 after each of these delays, as long as it lives.
+make_run "$scratch/killed"
+kills=0
+for delay in 0.03 0.11 0.23 0.31 0.05 0.17 0.41 0.29 0.13 0.37 0.02 0.19; do
+    "$vittm" worker "$scratch/killed" 2>> "$scratch/killed.log" &
+    pid=$!
+    sleep "$delay"
+    if kill -9 "$pid" 2> /dev/null; then
+        kills=$((kills + 1))
+    fi
+    wait "$pid" 2> /dev/null
+done
+echo "# killed $kills times, resumed $(grep -c ^resuming "$scratch/killed.log") times"
+check "it was killed at least 5 times" [ "$kills" -ge 5 ]
+expect_code 0 "a killed run goes on" "$vittm" worker "$scratch/killed"
+check "and ends with the same bits" same_as_reference "$scratch/killed"
+
+# SIGTERM: exit code 75 and a checkpoint, again and again.
+make_run "$scratch/stopped"
+stops=0
+for delay in 0.2 0.3 0.15 0.25; do
+    [ -e "$scratch/stopped/result.json" ] && break
+    "$vittm" worker "$scratch/stopped" 2>> "$scratch/stopped.log" &
+    pid=$!
+    sleep "$delay"
+    kill "$pid" 2> /dev/null
+    wait "$pid"
+    [ $? -eq 75 ] && stops=$((stops + 1))
+done
+check "it stopped with code 75 at least twice" [ "$stops" -ge 2 ]
+check "with a checkpoint" [ -s "$scratch/stopped/checkpoint.safetensors" ]
+expect_code 0 "a stopped run goes on" "$vittm" worker "$scratch/stopped"
+check "and ends with the same bits, too" same_as_reference "$scratch/stopped"
+
+# What cannot work says so in one line.
+mkdir -p "$scratch/bad"
+expect_code 3 "a folder without run.yaml" "$vittm" worker "$scratch/bad"
+make_run "$scratch/bad"
+echo "model.rwhead: linear" >> "$scratch/bad/run.yaml"
+expect_code 2 "an unknown key" "$vittm" worker "$scratch/bad"
+expect_text "run.yaml:25:1: unknown key model.rwhead (did you mean model.rw_head?)" \
+    "and where it stands" "$vittm" worker "$scratch/bad"
+make_run "$scratch/bad"
+sed -i 's/^device: cpu/device: cup/' "$scratch/bad/run.yaml"
+expect_text "unknown device cup (did you mean cpu?" "an unknown device" "$vittm" worker "$scratch/bad"
+expect_code 2 "is a usage error" "$vittm" worker "$scratch/bad"
+make_run "$scratch/bad"
+sed -i 's/^model.classes: 10/model.classes: 11/' "$scratch/bad/run.yaml"
+expect_code 2 "a model of another number of classes" "$vittm" worker "$scratch/bad"
+
+# Weights know what they belong to.
+expect_text '"val/top1":' "eval of the weights" "$vittm" eval "$scratch/whole/weights.safetensors" --format json
+top1=$(sed -n 's/^ *"val\/top1": \([0-9.]*\),*/\1/p' "$scratch/whole/result.json")
+expect_text "\"val/top1\":${top1%.0}" "gives the run's accuracy" sh -c \
+    "'$vittm' eval '$scratch/whole/weights.safetensors' --batch 33 --format json | tr -d ' '"
+finish
