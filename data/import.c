@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -16,6 +15,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "data/dataset.h"
+#include "data/download.h"
 #include "data/find.h"
 #include "data/program.h"
 #include "data/tree.h"
@@ -134,51 +134,12 @@ static int unpack(struct job *j, const char *archive, char **folder, struct erro
     return rc;
 }
 
-static uint64_t size_of(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) ? 0 : (uint64_t)st.st_size;
-}
-
-static int fetch(const char *url, const char *path, struct error *err)
-{
-    const char *quiet = isatty(STDERR_FILENO) ? "--progress-bar" : "--no-progress-meter";
-    const char *const curl[] = {"curl",          "--fail", "--location", quiet, "--retry", "3",
-                                "--continue-at", "-",      "--output",   path,  url,       NULL};
-    const char *const wget[] = {"wget", "--no-verbose", "--continue", "--tries=3",
-                                "-O",   path,           url,          NULL};
-    const char *const *argv = program_exists("curl") ? curl : program_exists("wget") ? wget : NULL;
-    if (!argv)
-        return error_env(
-            err,
-            "downloading needs curl or wget (apt-get install curl), or fetch %s yourself and give "
-            "it with --from",
-            url);
-    int rc = program_run(argv, err);
-    if (rc > 0)
-        rc = error_env(err,
-                       "%s: download failed (%s exit code %d); run the same command again to go on",
-                       url, argv[0], rc);
-    return rc;
-}
-
 static int fetch_file(struct job *j, const struct import_file *f, const char *path,
                       struct error *err)
 {
-    char hex[65];
-    if (size_of(path) != f->bytes) {
-        say(j, "downloading %s (%.0f MB)", f->url, (double)f->bytes / 1e6);
-        if (fetch(f->url, path, err))
-            return -1;
-    }
-    if (file_sha256(path, hex, err))
-        return -1;
-    if (strcmp(hex, f->sha256)) {
-        unlink(path);
-        return error_env(err, "%s: the download has SHA-256 %s, expected %s: removed; try again",
-                         f->url, hex, f->sha256);
-    }
-    return 0;
+    if (!download_is_whole(f, path))
+        say(j, "downloading %s (%.1f MB)", f->url, (double)f->bytes / 1e6);
+    return download_file(f, path, err);
 }
 
 /* Everything the set's home has, in *folder. */
