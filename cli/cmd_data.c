@@ -78,8 +78,6 @@ static int get(const struct args *a, struct error *err)
         return -1;
     if (where[0] != 0)
         printf("%s\n", where);
-    else
-        fprintf(stderr, "%s is built in\n", name);
     return EXIT_FINE;
 }
 
@@ -95,7 +93,10 @@ static int check_safetensors(const char *path, struct error *err)
 static void print_bad(void *ctx, const char *file, const char *reason)
 {
     (void)ctx;
-    printf("%s: %s\n", file, reason);
+    if (strncmp(reason, file, strlen(file)) == 0) /* most reasons name the file themselves */
+        printf("%s\n", reason);
+    else
+        printf("%s: %s\n", file, reason);
 }
 
 static int check(const struct args *a, struct error *err)
