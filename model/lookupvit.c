@@ -6,6 +6,7 @@
  * Against LookupViT's own paper (Koner et al. 2024): sharing across layers, no output projections,
  * and an MLP without a norm are simplifications of this re-implementation; its 89.7 M parameters
  * follow from the sharing. */
+#include "model/keys.h"
 #include "model/model.h"
 #include "nn/nn.h"
 
@@ -13,12 +14,8 @@
 #include <stdio.h>
 
 static const struct config_key keys[] = {
-    {.name = "model.patch",
-     .type = CONFIG_INT,
-     .fallback = "16",
-     .min = 1,
-     .max = 1024,
-     .doc = "side of a patch, pixels"},
+    MODEL_TOWER_KEYS,
+    MODEL_PATCH_KEY,
     {.name = "model.compressed_tokens",
      .type = CONFIG_INT,
      .fallback = "5",

@@ -1,6 +1,7 @@
 /* Rev-ViT (Mangalam et al. 2022): two streams with reversible residuals, Y1 = X1 + F(X2), Y2 = X2 +
  * G(Y1), F attention and G an MLP, each with its norm and no residual inside. The backward pass
  * rebuilds the inputs of a block from its outputs, so memory does not grow with depth. */
+#include "model/keys.h"
 #include "model/model.h"
 #include "nn/nn.h"
 
@@ -45,12 +46,8 @@ static const struct config_choice *variant_choice(int i)
 }
 
 static const struct config_key keys[] = {
-    {.name = "model.patch",
-     .type = CONFIG_INT,
-     .fallback = "16",
-     .min = 1,
-     .max = 1024,
-     .doc = "side of a patch, pixels"},
+    MODEL_TOWER_KEYS,
+    MODEL_PATCH_KEY,
     {.name = "model.variant",
      .type = CONFIG_CHOICE,
      .fallback = "slowfast",

@@ -1,4 +1,5 @@
 /* ViT and DeiT (Dosovitskiy et al. 2021; Touvron et al. 2021, 2022): one stream of tokens. */
+#include "model/keys.h"
 #include "model/model.h"
 #include "nn/nn.h"
 
@@ -17,12 +18,9 @@ static const struct config_choice *pool_choice(int i)
 }
 
 static const struct config_key keys[] = {
-    {.name = "model.patch",
-     .type = CONFIG_INT,
-     .fallback = "16",
-     .min = 1,
-     .max = 1024,
-     .doc = "side of a patch, pixels"},
+    MODEL_TOWER_KEYS,
+    MODEL_PATCH_KEY,
+    MODEL_NORM_EPS_KEY,
     {.name = "model.class_token",
      .type = CONFIG_BOOL,
      .fallback = "true",
@@ -76,6 +74,7 @@ static void build(struct builder *b, struct model_io *io)
     }
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio"),
+                              .eps = config_float(c, "model.norm_eps"),
                               .layer_scale =
                                   config_bool(c, "model.layer_scale") ? LAYER_SCALE_INIT : 0};
     struct tensor *x = embed(b, io->image, class_token);
@@ -87,11 +86,11 @@ static void build(struct builder *b, struct model_io *io)
     }
     struct tensor *pooled; /* (B,C) */
     if (by_token) {
-        x = nn_layer_norm(b, "norm", x, NN_EPS_TIMM);
+        x = nn_layer_norm(b, "norm", x, o.eps);
         pooled = op_reshape(g, op_slice(g, x, 1, 0, 1), SHAPE(b->batch, dim));
     } else {
         struct tensor *patches = class_token ? op_slice(g, x, 1, 1, x->shape.dim[1] - 1) : x;
-        pooled = nn_layer_norm(b, "fc_norm", op_mean_tokens(g, patches), NN_EPS_TIMM);
+        pooled = nn_layer_norm(b, "fc_norm", op_mean_tokens(g, patches), o.eps);
     }
     if (b->token_outputs)
         graph_output(g, "output/tokens", x);

@@ -7,6 +7,7 @@
 #include "fusion/fusion.h"
 #include "heads/head.h"
 #include "model/memory_block.h"
+#include "model/keys.h"
 #include "model/model.h"
 #include "model/process_init.h"
 #include "nn/nn.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 
 static const struct config_key keys[] = {
+    MODEL_TOWER_KEYS,
     {.name = "model.memory_patch",
      .type = CONFIG_INT,
      .fallback = "16",

@@ -3,14 +3,19 @@
 
 #include <math.h>
 
-struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x, int heads)
+struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x,
+                                 const struct block_options *o)
 {
     int64_t dim = shape_last(x->shape);
     const char *old = nn_push(b, "%s", name);
     struct tensor *y = x;
-    if (nn_check_heads(b, "model.dim", dim, heads)) {
+    if (nn_check_heads(b, "model.dim", dim, o->heads)) {
+        struct attention_attr a = {.heads = o->heads,
+                                   .packed = 1,
+                                   .explicit_products = o->explicit_products,
+                                   .scale = 1 / sqrt((double)dim / o->heads)};
         struct tensor *qkv = nn_linear(b, "qkv", x, 3 * dim); /* (B,N,3C): q, k, v, each by head */
-        y = op_attention_packed(b->g, qkv, NULL, heads, 1 / sqrt((double)dim / heads));
+        y = graph_apply(b->g, &op_attention_row, 1, &qkv, &a)->out[0];
         y = nn_linear(b, "proj", y, dim); /* (B,N,C) */
     }
     nn_pop(b, old);
@@ -47,7 +52,7 @@ struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
     int64_t dim = shape_last(x->shape);
     double eps = o->eps > 0 ? o->eps : NN_EPS_TIMM;
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps);
-    x = residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o->heads), o);
+    x = residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o), o);
     y = nn_layer_norm(b, "norm2", x, eps);
     y = nn_mlp(b, "mlp", y, nn_hidden(dim, o->mlp_ratio), dim);
     x = residual(b, "ls2", "drop_path2", x, y, o);

@@ -55,20 +55,22 @@ struct tensor *nn_mlp(struct builder *b, const char *name, struct tensor *x, int
 /* The authors' hidden width: int(dim * ratio). */
 int64_t nn_hidden(int64_t dim, double ratio);
 
-/* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C).
- */
-struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x, int heads);
-
 /* Pre-norm encoder block (Dosovitskiy et al. 2021): x + LS1(attn(LN1 x)), then + LS2(mlp(LN2 x)).
  * Stochastic depth with the given rate on both branches. layer_scale > 0: learned gains of that
  * initial value (Touvron et al. 2021). */
 struct block_options {
     int heads;
     double mlp_ratio, drop_path, layer_scale;
-    double eps; /* of the norms; 0: NN_EPS_TIMM */
+    double eps;            /* of the norms; 0: NN_EPS_TIMM */
+    int explicit_products; /* fvcore sees the attention products (op_attention) */
 };
 struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
                         const struct block_options *o);
+
+/* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C).
+ * Of o only heads and explicit_products are read. */
+struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x,
+                                 const struct block_options *o);
 
 /* Block i of depth with the family's rates: drop path rises linearly from 0 to rate. */
 double nn_drop_rate(double rate, int64_t i, int64_t depth);

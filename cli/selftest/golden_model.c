@@ -31,6 +31,21 @@ static int is_derived(const char *key)
     return 0;
 }
 
+static void value_text(struct strbuf *s, const json_t *v);
+
+/* Lists of lists are written flat. */
+static void list_text(struct strbuf *s, const json_t *v)
+{
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        if (i)
+            strbuf_adds(s, ", ");
+        if (json_is_array(json_array_get(v, i)))
+            list_text(s, json_array_get(v, i));
+        else
+            value_text(s, json_array_get(v, i));
+    }
+}
+
 static void value_text(struct strbuf *s, const json_t *v)
 {
     if (json_is_string(v))
@@ -41,12 +56,37 @@ static void value_text(struct strbuf *s, const json_t *v)
         strbuf_addf(s, "%lld", (long long)json_integer_value(v));
     else if (json_is_real(v))
         strbuf_addf(s, "%.17g", json_real_value(v));
-    for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++) {
-        strbuf_adds(s, i ? ", " : "[");
-        value_text(s, json_array_get(v, i));
-    }
-    if (json_is_array(v))
+    if (json_is_array(v)) {
+        strbuf_addc(s, '[');
+        list_text(s, v);
         strbuf_addc(s, ']');
+    }
+}
+
+/* A list where our key is a single number is one value a branch: CrossViT's model.dim is our
+ * model.branch_dim. The input has the first branch's size. */
+static int assign_branches(struct config *c, const char *key, const json_t *v, const char *path,
+                           struct error *err)
+{
+    struct config_origin origin = {path, 0, 0};
+    struct strbuf name = STRBUF_INIT, text = STRBUF_INIT;
+    strbuf_addf(&name, "model.branch_%s", key);
+    value_text(&text, v);
+    int rc = config_set(c, name.text, text.text, origin, err);
+    if (!rc && !strcmp(key, "image_size")) {
+        strbuf_clear(&text);
+        value_text(&text, json_array_get(v, 0));
+        rc = config_set(c, "model.image_size", text.text, origin, err);
+    }
+    strbuf_release(&name);
+    strbuf_release(&text);
+    return rc;
+}
+
+static int is_branch_list(const struct config *c, const char *name, const json_t *v)
+{
+    const struct config_key *k = config_find(c, name);
+    return json_is_array(v) && k && (k->type == CONFIG_INT || k->type == CONFIG_FLOAT);
 }
 
 /* Assigns the keys of a JSON object, the derived ones or the others. */
@@ -62,6 +102,8 @@ static int assign(struct config *c, const char *prefix, json_t *object, int want
         strbuf_addf(&name, "%s.%s", prefix, key);
         if (json_is_object(v)) {
             rc = assign(c, name.text, v, want_derived, path, err);
+        } else if (is_branch_list(c, name.text, v)) {
+            rc = want_derived ? 0 : assign_branches(c, key, v, path, err);
         } else if (is_derived(key) == want_derived &&
                    (!want_derived || config_is_active(c, name.text))) {
             value_text(&text, v);

@@ -119,6 +119,24 @@ static struct tensor *i_phi(struct graph *g)
 {
     return op_phi(g, leaf(g, "x", SHAPE(3, 7)));
 }
+static struct tensor *i_relu(struct graph *g)
+{
+    return op_relu(g, leaf(g, "x", SHAPE(3, 7)));
+}
+static struct tensor *i_unfold(struct graph *g)
+{
+    return op_unfold(g, leaf(g, "x", SHAPE(2, 2, 7, 5)), 0, 0, 3, 2, 1);
+}
+static struct tensor *i_unfold_tokens(struct graph *g)
+{
+    return op_unfold(g, leaf(g, "x", SHAPE(2, 12, 3)), 3, 4, 2, 1, 0);
+}
+static struct tensor *i_fold(struct graph *g)
+{
+    struct unfold_attr a = {3, 1, 1, 2, 4, 3, 4, 3, 0};
+    struct tensor *x = leaf(g, "x", SHAPE(2, 12, 18));
+    return graph_apply(g, &op_fold_row, 1, &x, &a)->out[0];
+}
 static struct tensor *i_gelu(struct graph *g)
 {
     return op_gelu(g, leaf(g, "x", SHAPE(3, 7)));
@@ -242,6 +260,10 @@ static const struct instance instances[] = {
     {"erf", i_erf},
     {"sigmoid", i_sigmoid},
     {"phi", i_phi},
+    {"relu", i_relu},
+    {"unfold", i_unfold},
+    {"unfold", i_unfold_tokens},
+    {"fold", i_fold},
     {"gelu", i_gelu},
     {"sum", i_sum},
     {"spread", i_spread},

@@ -51,6 +51,18 @@ struct patch_attr {
     int64_t patch, channels, height, width; /* of the image */
 };
 
+/* Windows of an image (B,C,H,W), or of a token grid (B, rows*cols, C), as rows: -> (B, oh*ow,
+ * C*kernel*kernel), the values of a window in the order (channel, row, column) of a convolution's
+ * weight; oh = (H + 2 pad - kernel) / stride
+ * + 1. A convolution is unfold and linear. rows and cols are ignored for images. fold is its
+ * adjoint. */
+struct tensor *op_unfold(struct graph *g, struct tensor *x, int64_t rows, int64_t cols,
+                         int64_t kernel, int64_t stride, int64_t pad);
+struct unfold_attr {
+    int64_t kernel, stride, pad, channels, height, width, out_height, out_width;
+    int tokens; /* the grid is (B, H*W, C) */
+};
+
 /* A fixed sparse linear map along one axis (tensor/ops/mixing.h; m lives in the graph's arena): x
  * (…, m->n_in, …) -> (…, m->n_out, …). Gradient: the transposed map. macs_fvcore is what fvcore
  * counts for the torch function that it stands for. */
@@ -88,6 +100,8 @@ struct tensor *op_sigmoid(struct graph *g, struct tensor *x);
  * phi_grad (x, dy): dy * (x > 0 ? 1 : exp(x)). */
 struct tensor *op_phi(struct graph *g, struct tensor *x);
 struct tensor *op_phi_grad(struct graph *g, struct tensor *x, struct tensor *dy);
+/* max(x, 0). relu_grad (x, dy): dy where x > 0. */
+struct tensor *op_relu(struct graph *g, struct tensor *x);
 /* Exact GELU: x/2 (1 + erf(x / sqrt 2)) (Hendrycks and Gimpel 2016). gelu_grad (x, dy). */
 struct tensor *op_gelu(struct graph *g, struct tensor *x);
 struct tensor *op_gelu_grad(struct graph *g, struct tensor *x, struct tensor *dy);

@@ -43,6 +43,11 @@ struct tensor *op_phi_grad(struct graph *g, struct tensor *x, struct tensor *dy)
     return apply2(g, &op_phi_grad_row, x, dy, NULL);
 }
 
+struct tensor *op_relu(struct graph *g, struct tensor *x)
+{
+    return apply1(g, &op_relu_row, x, NULL);
+}
+
 struct tensor *op_gelu(struct graph *g, struct tensor *x)
 {
     return apply1(g, &op_gelu_row, x, NULL);
@@ -95,6 +100,11 @@ static void phi_grad(struct grad *gr)
     gr->din[0] = op_phi_grad(gr->g, gr->node->in[0], gr->dout[0]);
 }
 
+static void relu_grad(struct grad *gr)
+{
+    gr->din[0] = apply2(gr->g, &op_relu_grad_row, gr->node->in[0], gr->dout[0], NULL);
+}
+
 static void gelu_grad(struct grad *gr)
 {
     gr->din[0] = op_gelu_grad(gr->g, gr->node->in[0], gr->dout[0]);
@@ -131,6 +141,7 @@ UNARY(sqrt, "square root", 0);
 UNARY(erf, "error function", 0);
 UNARY(sigmoid, "1 / (1 + e^-x)", 0);
 UNARY(phi, "elu(x) + 1", 0);
+UNARY(relu, "max(x, 0)", 0);
 
 const struct op op_gelu_row = {
     .name = "gelu",
@@ -158,5 +169,6 @@ const struct op op_gelu_row = {
         .cost = rule_cost_elements,                                                                \
     }
 
+UNARY_BACKWARD(relu_grad, "gradient of relu: (x, dy)");
 UNARY_BACKWARD(phi_grad, "gradient of phi: (x, dy)");
 UNARY_BACKWARD(gelu_grad, "gradient of gelu: (x, dy)");

@@ -1,0 +1,44 @@
+/* Keys that several families declare. */
+#ifndef MODEL_KEYS_H
+#define MODEL_KEYS_H
+
+#include "base/config.h"
+
+/* One stack of equal encoder blocks. */
+#define MODEL_TOWER_KEYS                                                                           \
+    {.name = "model.dim",                                                                          \
+     .type = CONFIG_INT,                                                                           \
+     .fallback = "768",                                                                            \
+     .min = 1,                                                                                     \
+     .max = 65536,                                                                                 \
+     .doc = "token width"},                                                                        \
+        {.name = "model.depth",                                                                    \
+         .type = CONFIG_INT,                                                                       \
+         .fallback = "12",                                                                         \
+         .min = 1,                                                                                 \
+         .max = 1000,                                                                              \
+         .doc = "number of encoder blocks"},                                                       \
+        {.name = "model.heads",                                                                    \
+         .type = CONFIG_INT,                                                                       \
+         .fallback = "12",                                                                         \
+         .min = 1,                                                                                 \
+         .max = 1024,                                                                              \
+         .doc = "attention heads, of blocks and of multi-head read-write heads"},                  \
+    {                                                                                              \
+        .name = "model.mlp_ratio", .type = CONFIG_FLOAT, .fallback = "4", .min = 0.01, .max = 64,  \
+        .doc = "hidden width of a block's MLP over its width"                                      \
+    }
+
+#define MODEL_PATCH_KEY                                                                            \
+    {                                                                                              \
+        .name = "model.patch", .type = CONFIG_INT, .fallback = "16", .min = 1, .max = 1024,        \
+        .doc = "side of a patch, pixels"                                                           \
+    }
+
+#define MODEL_NORM_EPS_KEY                                                                         \
+    {                                                                                              \
+        .name = "model.norm_eps", .type = CONFIG_FLOAT, .fallback = "1e-6", .min = 1e-12,          \
+        .max = 1, .doc = "epsilon of the layer norms"                                              \
+    }
+
+#endif
