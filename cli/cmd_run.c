@@ -94,7 +94,7 @@ static void release(struct plan_of_runs *p)
     arena_release(&p->arena);
 }
 
-/* ---- the experiment -------------------------------------------------------------------------- */
+/* ---- the experiment ------------------------------------------------------------------------- */
 
 static int load(struct plan_of_runs *p, const char *const *overrides, int n, struct error *err)
 {
@@ -165,7 +165,7 @@ static int say_refused(const struct experiment *e, struct error *err)
                      e->file);
 }
 
-/* ---- the machine ----------------------------------------------------------------------------- */
+/* ---- the machine ---------------------------------------------------------------------------- */
 
 static int min_of(int a, int b)
 {
@@ -223,7 +223,7 @@ static int check_folder(const struct plan_of_runs *p, double needed, struct erro
     return 0;
 }
 
-/* ---- dry run --------------------------------------------------------------------------------- */
+/* ---- dry run -------------------------------------------------------------------------------- */
 
 static int preview(const struct plan_of_runs *p, const struct schedule_task *tasks, size_t count,
                    const struct schedule_options *o, struct error *err)
@@ -248,7 +248,7 @@ static int preview(const struct plan_of_runs *p, const struct schedule_task *tas
     return cli_print(p->args, r, NULL, err);
 }
 
-/* ---- the real one ---------------------------------------------------------------------------- */
+/* ---- the real one --------------------------------------------------------------------------- */
 
 static double images_of(void *context, const struct cell *c)
 {

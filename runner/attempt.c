@@ -1,4 +1,4 @@
-/* One run's way through the scheduler: claim, folder, worker, heartbeat, ending. */
+/* One run's way through the scheduler: claim, folder, worker, heartbeat. See also ending.c. */
 #include "runner/schedule_internal.h"
 
 #include "base/arena.h"
@@ -20,8 +20,7 @@
 static const double look_s = 0.5;   /* between looks at progress.json */
 static const double ingest_s = 2.0; /* between commits of curves */
 
-/* ---- claim and start
- * --------------------------------------------------------------------------------- */
+/* ---- claim and start ------------------------------------------------------------------------ */
 
 static const char *const fate_names[SCHEDULE_FATES] = {
     "keep", "take in", "start", "resume", "retry", "leave failed", "in another runner"};
@@ -154,7 +153,7 @@ static void give_back(struct schedule *q, struct run_state *r, enum store_state 
         schedule_fail(q, &err);
 }
 
-static void free_slot(struct schedule *q, struct run_state *r)
+void attempt_free_slot(struct schedule *q, struct run_state *r)
 {
     q->slots[r->job.slot] = NULL;
     q->memory_used -= r->task->memory_bytes;
@@ -175,7 +174,7 @@ static int launch(struct schedule *q, struct run_state *r)
         return 0;
     }
     if (rc) {
-        free_slot(q, r);
+        attempt_free_slot(q, r);
         r->phase = PHASE_LEFT;
         give_back(q, r, STORE_INTERRUPTED, err.msg);
         schedule_fail(q, &err);
@@ -222,208 +221,7 @@ int attempt_start(struct schedule *q, struct run_state *r, int slot)
     return launch(q, r) ? -1 : 1;
 }
 
-/* ---- endings
- * ----------------------------------------------------------------------------------------- */
-
-struct verdict {
-    enum cause cause;
-    enum store_state state;
-    struct strbuf message;
-};
-
-static enum cause cause_of_exit(int code)
-{
-    if (code == EXIT_INTERRUPTED)
-        return CAUSE_STOPPED;
-    return code == EXIT_USAGE || code == EXIT_ENVIRONMENT ? CAUSE_REFUSED : CAUSE_ERROR;
-}
-
-static enum cause cause_of_signal(int signal)
-{
-    switch (signal) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGFPE:
-    case SIGILL:
-    case SIGABRT:
-    case SIGSYS:
-    case SIGTRAP:
-        return CAUSE_CRASH;
-    default:
-        return CAUSE_STOPPED; /* SIGKILL from outside, the kernel short of memory; unknown */
-    }
-}
-
-/* What the ending of a worker without a result means. */
-static void judge(const struct run_state *r, const struct launch_ending *e, double wall_s,
-                  struct verdict *v)
-{
-    static const enum store_state states[CAUSES] = {
-        [CAUSE_ERROR] = STORE_FAILED,     [CAUSE_CRASH] = STORE_FAILED,
-        [CAUSE_STALL] = STORE_FAILED,     [CAUSE_STOPPED] = STORE_INTERRUPTED,
-        [CAUSE_TIMEOUT] = STORE_TIMEOUT,  [CAUSE_REFUSED] = STORE_FAILED,
-        [CAUSE_USER] = STORE_INTERRUPTED,
-    };
-    char text[32];
-    struct strbuf last = STRBUF_INIT;
-    folder_last_line(r->task->folder, r->log_from, &last);
-    v->cause = r->stopping                ? r->why
-               : e->signal || e->code < 0 ? cause_of_signal(e->signal)
-                                          : cause_of_exit(e->code);
-    v->state = states[v->cause];
-    if (v->cause == CAUSE_TIMEOUT)
-        strbuf_addf(&v->message, "stopped after %s (limits.timeout)",
-                    clock_format(wall_s, text, sizeof text));
-    else if (v->cause == CAUSE_STALL)
-        strbuf_addf(&v->message, "stopped: no heartbeat for %s",
-                    clock_format(r->stopped - r->beat, text, sizeof text));
-    else if (v->cause == CAUSE_USER)
-        strbuf_adds(&v->message, "stopped on request");
-    else if (e->signal)
-        strbuf_addf(&v->message, "killed by signal %d (%s)%s", e->signal, strsignal(e->signal),
-                    e->signal == SIGKILL ? ": out of memory, or killed by hand" : "");
-    else if (e->code == EXIT_FINE)
-        strbuf_adds(&v->message, "ended without result.json");
-    else if (!last.len)
-        strbuf_addf(&v->message, "ended with exit code %d and no word", e->code);
-    if (last.len && v->cause != CAUSE_USER)
-        strbuf_addf(&v->message, "%s%s", v->message.len ? "; last line: " : "", last.text);
-    strbuf_release(&last);
-}
-
-static int may_retry(const struct schedule *q, const struct run_state *r, enum cause cause)
-{
-    if (q->stage || cause == CAUSE_TIMEOUT || cause == CAUSE_REFUSED || cause == CAUSE_USER)
-        return 0;
-    return r->failures[cause] <= q->options->retries;
-}
-
-/* Everything of an ending in one transaction, so that no moment of a kill loses a retry. */
-static int record(struct schedule *q, struct run_state *r, const struct ingest_attempt *attempt,
-                  int retry, enum store_state *state, struct error *why, struct error *err)
-{
-    if (store_begin(q->store, err))
-        return -1;
-    int rc = ingest_run(q->store, attempt, state, why, err);
-    if (!rc && retry && *state != STORE_DONE)
-        rc = store_set_state(q->store, r->task->run, STORE_QUEUED, attempt->message, err);
-    if (rc)
-        store_rollback(q->store);
-    else
-        rc = store_commit(q->store, err);
-    return rc;
-}
-
-static void say_done(struct schedule *q, const struct run_state *r, double wall_s)
-{
-    char text[32];
-    struct strbuf line = STRBUF_INIT;
-    strbuf_addf(&line, "%-7s %s", r->recovered ? "found" : "done", r->task->label);
-    if (isfinite(r->top1))
-        strbuf_addf(&line, "  top-1 %.1f %%", r->top1);
-    if (wall_s > 0)
-        strbuf_addf(&line, "  %s", clock_format(wall_s, text, sizeof text));
-    progress_say(q->progress, PROGRESS_GOOD, "%s", line.text);
-    strbuf_release(&line);
-}
-
-static void settle(struct schedule *q, struct run_state *r, enum store_state state, int retry,
-                   double wall_s, const char *message)
-{
-    if (state == STORE_DONE) {
-        r->phase = PHASE_DONE;
-        if (r->recovered)
-            q->report->recovered++;
-        else
-            q->report->ran++;
-        if (!r->recovered && r->attempts == 1)
-            estimate_add(&q->estimate, r->task->work, wall_s);
-        say_done(q, r, r->recovered ? 0 : wall_s);
-        return;
-    }
-    r->phase = retry                                             ? PHASE_WAITING
-               : state == STORE_FAILED || state == STORE_TIMEOUT ? PHASE_FAILED
-                                                                 : PHASE_LEFT;
-    const char *word = retry                      ? "again"
-                       : r->phase == PHASE_FAILED ? store_state_name(state)
-                                                  : "stopped";
-    progress_say(q->progress, r->phase == PHASE_FAILED ? PROGRESS_BAD : PROGRESS_PLAIN,
-                 "%-7s %s: %s", word, r->task->label, message);
-}
-
-static void note_metric(void *context, int epoch, const char *metric, double value)
-{
-    struct run_state *r = context;
-    if (epoch > r->complete)
-        r->complete = epoch;
-    if (!strcmp(metric, "train/loss"))
-        r->loss = value;
-    else if (!strcmp(metric, "val/top1"))
-        r->top1 = value;
-}
-
-static int note_event(void *context, const struct folder_metric *m)
-{
-    note_metric(context, m->epoch, m->name, m->value);
-    return 0;
-}
-
-static void end(struct schedule *q, struct run_state *r, const struct launch_ending *e)
-{
-    struct error err = {0}, why = {0};
-    struct verdict v = {.message = STRBUF_INIT};
-    enum store_state state;
-    double wall_s = clock_now() - r->started;
-    judge(r, e, wall_s, &v);
-    r->failures[v.cause]++;
-    int retry = may_retry(q, r, v.cause);
-    folder_events(r->task->folder, &r->events_at, note_event, r, NULL, NULL);
-    const struct ingest_attempt attempt = {.run = r->task->run,
-                                           .folder = r->task->folder,
-                                           .state = v.state,
-                                           .exit_code = e->signal ? 128 + e->signal : e->code,
-                                           .wall_s = wall_s,
-                                           .cpu_s = e->cpu_s > 0 ? e->cpu_s : 0,
-                                           .peak_bytes = e->peak_bytes,
-                                           .message = v.message.text};
-    free_slot(q, r);
-    if (record(q, r, &attempt, retry, &state, &why, &err)) {
-        r->phase = PHASE_LEFT; /* its folder is taken in by the next command */
-        schedule_fail(q, &err);
-    } else {
-        settle(q, r, state, retry, wall_s, why.code ? why.msg : v.message.text);
-    }
-    strbuf_release(&v.message);
-}
-
-void attempt_recover(struct schedule *q, struct run_state *r)
-{
-    struct error err = {0}, why = {0};
-    struct stat st;
-    enum store_state state;
-    char *path = folder_path(r->task->folder, "result.json");
-    struct ingest_attempt attempt = {.run = r->task->run,
-                                     .folder = r->task->folder,
-                                     .state = STORE_INTERRUPTED,
-                                     .peak_bytes = -1};
-    if (!stat(path, &st))
-        attempt.finished = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
-    free(path);
-    r->top1 = NAN;
-    r->events_at = 0;
-    folder_events(r->task->folder, &r->events_at, note_event, r, NULL, NULL);
-    r->recovered = 1;
-    if (record(q, r, &attempt, 1, &state, &why, &err)) {
-        r->phase = PHASE_LEFT;
-        schedule_fail(q, &err);
-    } else {
-        settle(q, r, state, 1, 0, why.msg); /* a refused result is a reason to run it */
-    }
-    r->recovered = r->phase == PHASE_DONE;
-}
-
-/* ---- watching
- * ---------------------------------------------------------------------------------------- */
+/* ---- watching ------------------------------------------------------------------------------- */
 
 void attempt_stop(struct schedule *q, struct run_state *r, enum cause why, int signal)
 {
@@ -478,7 +276,7 @@ static void watch_events(struct schedule *q, struct run_state *r)
         return;
     r->ingested = q->now;
     off_t before = r->events_at;
-    if (ingest_events(q->store, r->task->run, r->task->folder, &r->events_at, note_metric, r, &err))
+    if (ingest_events(q->store, r->task->run, r->task->folder, &r->events_at, ending_note, r, &err))
         schedule_fail(q, &err);
     if (r->events_at == before || progress_is_live(q->progress) || r->complete == r->said)
         return;
@@ -503,7 +301,7 @@ static void clear(struct schedule *q, struct run_state *r)
         r->stopped = q->now;
     }
     if (q->stage) {
-        free_slot(q, r);
+        attempt_free_slot(q, r);
         r->phase = PHASE_LEFT;
         give_back(q, r, STORE_INTERRUPTED, "stopped on request");
         return;
@@ -511,8 +309,8 @@ static void clear(struct schedule *q, struct run_state *r)
     if (q->options->launcher->survivors(q->launcher, r->task->folder, 0))
         return;
     if (folder_has_result(r->task->folder)) { /* the survivor finished it */
-        free_slot(q, r);
-        attempt_recover(q, r);
+        attempt_free_slot(q, r);
+        ending_recover(q, r);
         return;
     }
     launch(q, r);
@@ -526,7 +324,7 @@ void attempt_watch(struct schedule *q, struct run_state *r)
         return;
     }
     if (q->options->launcher->poll(q->launcher, &r->job, &e)) {
-        end(q, r, &e);
+        ending_take(q, r, &e);
         return;
     }
     watch_progress(q, r);
@@ -551,7 +349,7 @@ void attempt_look_elsewhere(struct schedule *q, struct run_state *r)
         r->phase = PHASE_FAILED;
         break;
     case SCHEDULE_RECOVER:
-        attempt_recover(q, r);
+        ending_recover(q, r);
         break;
     case SCHEDULE_ELSEWHERE:
         break;

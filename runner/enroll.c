@@ -76,7 +76,7 @@ void enroll_preview(const struct experiment *e, const struct enroll_options *o, 
     *count = n;
 }
 
-/* ---- description ----------------------------------------------------------------------------- */
+/* ---- description ---------------------------------------------------------------------------- */
 
 static enum store_type type_of(const struct config_key *key)
 {
@@ -186,7 +186,7 @@ static int put_cell(struct store *s, const struct experiment *e, const struct ce
     return rc;
 }
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 /* How the database names a folder: from its own folder on where it lies below, else absolute. */
 static const char *stored_name(const struct store *s, const char *folder, struct arena *a)

@@ -15,8 +15,7 @@
 
 enum { LOG_TAIL = 32 << 10, MAX_CORRECT = 64 << 20 };
 
-/* ---- curves
- * ------------------------------------------------------------------------------------------ */
+/* ---- curves --------------------------------------------------------------------------------- */
 
 struct points {
     struct arena *arena;
@@ -58,8 +57,7 @@ int ingest_events(struct store *s, const char *run, const char *folder, off_t *o
     return rc;
 }
 
-/* ---- rows of result.json
- * ----------------------------------------------------------------------------- */
+/* ---- rows of result.json -------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *row, const char *key)
 {
@@ -144,8 +142,7 @@ static void take_metrics(struct store_result *r, json_t *metrics, struct arena *
     r->metrics = all;
 }
 
-/* ---- facts
- * ------------------------------------------------------------------------------------------- */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 /* The worker's own facts come after the runner's and win: it knows its threads and its device. */
 static void take_facts(struct provenance *p, json_t *facts, struct arena *arena)
@@ -179,8 +176,7 @@ static void take_correct(struct store_result *r, const char *folder, const json_
     free(path);
 }
 
-/* ---- one run
- * ----------------------------------------------------------------------------------------- */
+/* ---- one run -------------------------------------------------------------------------------- */
 
 static void set_aside(const char *folder)
 {

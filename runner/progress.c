@@ -124,11 +124,18 @@ static void cut(struct strbuf *s, size_t from, int columns)
     strbuf_truncate(s, i);
 }
 
-void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns)
+/* Number of characters, not bytes. */
+static int width_of(const char *text)
 {
-    size_t from = out->len;
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void run_numbers(struct strbuf *out, const struct progress_run *run)
+{
     char left[32];
-    strbuf_addf(out, "  %s", run->label);
     if (run->epochs)
         strbuf_addf(out, "  epoch %d/%d", run->epoch, run->epochs);
     else
@@ -138,9 +145,29 @@ void progress_run_text(struct strbuf *out, const struct progress_run *run, int c
     if (isfinite(run->top1))
         strbuf_addf(out, "  top-1 %.1f %%", run->top1);
     if (isfinite(run->images_per_s) && run->images_per_s > 0)
-        strbuf_addf(out, "  %.0f images/s", run->images_per_s);
+        strbuf_addf(out, "  %.0f img/s", run->images_per_s);
     if (isfinite(run->left_s))
         strbuf_addf(out, "  %s left", clock_format(run->left_s, left, sizeof left));
+}
+
+/* Where the line is too long the label gives way, down to ten characters: its numbers are the news.
+ */
+void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns)
+{
+    size_t from = out->len;
+    struct strbuf numbers = STRBUF_INIT;
+    run_numbers(&numbers, run);
+    int room = columns - 2 - width_of(numbers.text);
+    room = room < 10 ? 10 : room;
+    strbuf_adds(out, "  ");
+    size_t label = out->len;
+    strbuf_adds(out, run->label);
+    if (width_of(run->label) > room) {
+        cut(out, label, room - 2);
+        strbuf_adds(out, "..");
+    }
+    strbuf_adds(out, numbers.text);
+    strbuf_release(&numbers);
     cut(out, from, columns);
 }
 

@@ -29,8 +29,7 @@ void schedule_fail(struct schedule *q, const struct error *err)
         q->stage = 1;
 }
 
-/* ---- stock
- * ------------------------------------------------------------------------------------------- */
+/* ---- stock ---------------------------------------------------------------------------------- */
 
 static const enum phase first_phases[SCHEDULE_FATES] = {
     [SCHEDULE_KEEP] = PHASE_DONE,           [SCHEDULE_RECOVER] = PHASE_WAITING,
@@ -79,7 +78,7 @@ static void recover_all(struct schedule *q)
 {
     for (size_t i = 0; i < q->n && !q->stage; i++)
         if (q->runs[i].recovered)
-            attempt_recover(q, &q->runs[i]);
+            ending_recover(q, &q->runs[i]);
 }
 
 /* What nobody is going to start now is no longer queued. */
@@ -102,8 +101,7 @@ static void unqueue(struct schedule *q)
         warn("%s", err.msg);
 }
 
-/* ---- slots
- * ------------------------------------------------------------------------------------------- */
+/* ---- slots ---------------------------------------------------------------------------------- */
 
 static int free_slot_of(const struct schedule *q)
 {
@@ -162,8 +160,7 @@ static void look_elsewhere(struct schedule *q, double *last)
             attempt_look_elsewhere(q, &q->runs[i]);
 }
 
-/* ---- signals
- * ----------------------------------------------------------------------------------------- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 enum { STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
@@ -235,8 +232,7 @@ static void wait_tick(struct schedule *q, const sigset_t *fetched)
         on_stop(q, signal);
 }
 
-/* ---- what people see
- * --------------------------------------------------------------------------------- */
+/* ---- what people see ------------------------------------------------------------------------ */
 
 static double left_of(const struct schedule *q, const struct run_state *r)
 {
@@ -322,8 +318,7 @@ static void summarise(struct schedule *q)
     strbuf_release(&line);
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* Over when nothing runs and nothing more is going to. */
 static int is_over(const struct schedule *q)

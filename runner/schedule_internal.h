@@ -1,4 +1,4 @@
-/* What schedule.c (the loop) and attempt.c (one run's way through it) share. */
+/* What schedule.c (the loop), attempt.c (one run's way through it) and ending.c share. */
 #ifndef RUNNER_SCHEDULE_INTERNAL_H
 #define RUNNER_SCHEDULE_INTERNAL_H
 
@@ -78,9 +78,17 @@ int attempt_start(struct schedule *q, struct run_state *r, int slot);
 void attempt_watch(struct schedule *q, struct run_state *r);
 /* Sends SIGTERM (once) or SIGKILL because of `why`. */
 void attempt_stop(struct schedule *q, struct run_state *r, enum cause why, int signal);
-/* Takes in a folder that was finished by an earlier runner. */
-void attempt_recover(struct schedule *q, struct run_state *r);
 /* A look at a run that another runner had. */
 void attempt_look_elsewhere(struct schedule *q, struct run_state *r);
+
+void attempt_free_slot(struct schedule *q, struct run_state *r);
+
+/* The worker has ended: its folder goes into the database, and the run is done, failed, left or
+ * waits to be tried again. */
+void ending_take(struct schedule *q, struct run_state *r, const struct launch_ending *e);
+/* Takes in a folder that was finished by an earlier runner. */
+void ending_recover(struct schedule *q, struct run_state *r);
+/* The newest metrics, as ingest_events hands them over; context is the run_state. */
+void ending_note(void *context, int epoch, const char *metric, double value);
 
 #endif

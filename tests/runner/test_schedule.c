@@ -37,8 +37,7 @@
 #include "runner/provenance.h"
 #include "tests/support/fake_worker.h"
 
-/* ---- a grid to schedule
- * ------------------------------------------------------------------------------ */
+/* ---- a grid to schedule --------------------------------------------------------------------- */
 
 enum { MAX_RUNS = 64 };
 
@@ -140,8 +139,7 @@ static int schedule(const struct request *q, int messages, struct schedule_repor
     return rc < 0 ? err.code : rc;
 }
 
-/* ---- runners as processes
- * ---------------------------------------------------------------------------- */
+/* ---- runners as processes ------------------------------------------------------------------- */
 
 static void open_request(struct request *q, const char *mode, int runs)
 {
@@ -200,8 +198,7 @@ static void sleep_ms(double ms)
     nanosleep(&t, NULL);
 }
 
-/* ---- what is true afterwards
- * ------------------------------------------------------------------------- */
+/* ---- what is true afterwards ---------------------------------------------------------------- */
 
 static long long ask(const struct request *q, const char *sql)
 {
@@ -286,8 +283,7 @@ static void expect_message(const struct request *q, const char *part)
     free(text);
 }
 
-/* ---- endings
- * ----------------------------------------------------------------------------------------- */
+/* ---- endings -------------------------------------------------------------------------------- */
 
 static void test_grid(void **state)
 {
@@ -448,8 +444,7 @@ static void test_no_folder(void **state)
     close_request(&q);
 }
 
-/* ---- signals
- * ----------------------------------------------------------------------------------------- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /* Waits until n runs have started (each has a heartbeat). */
 static void wait_for_starts(const struct request *q, int n)
@@ -507,8 +502,7 @@ static void test_ctrl_c_twice(void **state)
     close_request(&q);
 }
 
-/* ---- kill -9
- * ----------------------------------------------------------------------------------------- */
+/* ---- kill -9 -------------------------------------------------------------------------------- */
 
 static void test_kill_runner(void **state)
 {
@@ -611,8 +605,7 @@ static void test_survivors(void **state)
     close_request(&q);
 }
 
-/* ---- together
- * ---------------------------------------------------------------------------------------- */
+/* ---- together ------------------------------------------------------------------------------- */
 
 static void test_two_runners(void **state)
 {
