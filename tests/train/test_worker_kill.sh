@@ -19,7 +19,7 @@ model.drop_path: 0.2
 data.dataset: shapes
 data.train_size: 2000
 data.val_size: 200
-train.epochs: 8
+train.epochs: 10
 train.batch: 20
 train.eval_batch: 50
 latency.batch: 2
@@ -37,7 +37,7 @@ sum() { sha256sum < "$1" | cut -d ' ' -f 1; }
 # The last event of each epoch without the time it took.
 history() {
     sed 's/,"train\/img_s":[^,}]*//' "$1/events.jsonl" |
-        awk -F'[:,]' '/^{"epoch":[0-9]+,.*}}$/ { last[$2] = $0 } END { for (i = 1; i <= 8; i++) print last[i] }'
+        awk -F'[:,]' '/^{"epoch":[0-9]+,.*}}$/ { last[$2] = $0 } END { for (i = 1; i <= 10; i++) print last[i] }'
 }
 
 same_as_reference() {
@@ -51,12 +51,29 @@ expect_code 0 "an undisturbed run" "$vittm" worker "$scratch/whole"
 check "its result" grep -q '"val/top1"' "$scratch/whole/result.json"
 expect_text "nothing to do" "a finished run is left alone" "$vittm" worker "$scratch/whole"
 
-# kill -9 after each of these delays, as long as it lives.
+# Starts a worker and returns once it trains (or has ended): signals to it are then signals to the loop.
+start() {
+    rm -f "$1/progress.json"
+    "$vittm" worker "$1" 2>> "$1.log" &
+    pid=$!
+    while [ ! -e "$1/progress.json" ] && kill -0 "$pid" 2> /dev/null; do
+        sleep 0.005
+    done
+}
+
+epochs_of() { grep -c . "$1/events.jsonl" 2> /dev/null; }
+
+# kill -9 after each of these delays, counted from the first step and, every other time, from the end of the first
+# epoch: so that it falls into steps, evaluations and checkpoints.
 make_run "$scratch/killed"
 kills=0
-for delay in 0.03 0.11 0.23 0.31 0.05 0.17 0.41 0.29 0.13 0.37 0.02 0.19; do
-    "$vittm" worker "$scratch/killed" 2>> "$scratch/killed.log" &
-    pid=$!
+for delay in 0.01 0.00 0.07 0.01 0.13 0.02 0.09 0.00 0.03 0.05; do
+    before=$(epochs_of "$scratch/killed")
+    start "$scratch/killed"
+    while [ $((kills % 2)) -eq 1 ] && [ "$(epochs_of "$scratch/killed")" = "$before" ] &&
+        kill -0 "$pid" 2> /dev/null; do
+        sleep 0.002
+    done
     sleep "$delay"
     if kill -9 "$pid" 2> /dev/null; then
         kills=$((kills + 1))
@@ -65,22 +82,21 @@ for delay in 0.03 0.11 0.23 0.31 0.05 0.17 0.41 0.29 0.13 0.37 0.02 0.19; do
 done
 echo "# killed $kills times, resumed $(grep -c ^resuming "$scratch/killed.log") times"
 check "it was killed at least 5 times" [ "$kills" -ge 5 ]
+check "and resumed at least twice" [ "$(grep -c ^resuming "$scratch/killed.log")" -ge 2 ]
 expect_code 0 "a killed run goes on" "$vittm" worker "$scratch/killed"
 check "and ends with the same bits" same_as_reference "$scratch/killed"
 
 # SIGTERM: exit code 75 and a checkpoint, again and again.
 make_run "$scratch/stopped"
 stops=0
-for delay in 0.2 0.3 0.15 0.25; do
-    [ -e "$scratch/stopped/result.json" ] && break
-    "$vittm" worker "$scratch/stopped" 2>> "$scratch/stopped.log" &
-    pid=$!
+for delay in 0.01 0.06 0.02; do
+    start "$scratch/stopped"
     sleep "$delay"
     kill "$pid" 2> /dev/null
     wait "$pid"
     [ $? -eq 75 ] && stops=$((stops + 1))
 done
-check "it stopped with code 75 at least twice" [ "$stops" -ge 2 ]
+check "it stopped with code 75 each time" [ "$stops" -eq 3 ]
 check "with a checkpoint" [ -s "$scratch/stopped/checkpoint.safetensors" ]
 expect_code 0 "a stopped run goes on" "$vittm" worker "$scratch/stopped"
 check "and ends with the same bits, too" same_as_reference "$scratch/stopped"
