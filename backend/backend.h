@@ -22,6 +22,7 @@ struct backend_options {
 struct backend {
     struct config_choice choice;
     size_t value_size;
+    int dry; /* computes nothing: for plans and counts, never for a run */
     /* 0 if this machine can run it; else -1 and one line why. device describes it ("AMD EPYC, avx512"). */
     int (*probe)(const struct backend_options *o, char *device, size_t size, struct error *err);
     int (*has)(const void *ctx, const struct op *op);

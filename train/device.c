@@ -17,6 +17,10 @@ static int allowed_cores(void)
 static int probe(struct device *d, const struct backend *b, struct error *err)
 {
     d->backend = b;
+    if (b->dry)
+        return error_set(err,
+                         "device %s computes nothing: it is for plans and counts only (try auto)",
+                         b->choice.name);
     return b->probe(&d->options, d->text, sizeof d->text, err);
 }
 

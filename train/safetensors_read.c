@@ -14,7 +14,7 @@ static const char *printable(const char *name, char text[84])
     size_t n = 0;
     for (; name[n] && n < 80; n++)
         text[n] = isprint((unsigned char)name[n]) ? name[n] : '?';
-    strcpy(text + n, name[n] ? "..." : "");
+    snprintf(text + n, 84 - n, "%s", name[n] ? "..." : "");
     return text;
 }
 

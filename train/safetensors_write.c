@@ -29,7 +29,7 @@ static void digest_end(EVP_MD_CTX *ctx, char hex[65])
     EVP_DigestFinal_ex(ctx, raw, &n);
     EVP_MD_CTX_free(ctx);
     for (unsigned int i = 0; i < n; i++)
-        sprintf(hex + 2 * i, "%02x", raw[i]);
+        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }
 
 /* ---- the digest of a file that was read

@@ -96,6 +96,7 @@ static double null_profile_step(const struct program *p, int step)
 const struct backend backend_null = {
     .choice = {.name = "null", .doc = "plans and counts, computes nothing"},
     .value_size = sizeof(float),
+    .dry = 1,
     .probe = null_probe,
     .has = null_has,
     .scratch = null_scratch,

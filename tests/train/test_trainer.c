@@ -491,6 +491,8 @@ static void test_refusals(void **state)
     assert_int_equal(device_open(&d, "gpu", 1, &err), -1);
     assert_int_equal(err.code, EXIT_USAGE);
     assert_non_null(strstr(err.msg, "unknown device gpu"));
+    assert_int_equal(device_open(&d, "null", 1, &err), -1);
+    assert_non_null(strstr(err.msg, "computes nothing"));
 }
 
 /* Batches of any size count every image once. */
