@@ -37,13 +37,15 @@ static const char *const names100[] = {
 _Static_assert(sizeof names10 / sizeof *names10 == 10, "CIFAR-10 has 10 classes");
 _Static_assert(sizeof names100 / sizeof *names100 == 100, "CIFAR-100 has 100 classes");
 
-static const char *const train10[] = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
-                                      "data_batch_4.bin", "data_batch_5.bin", NULL};
-static const char *const val10[] = {"test_batch.bin", NULL};
+const char *const cifar10_train_files[] = {"data_batch_1.bin", "data_batch_2.bin",
+                                           "data_batch_3.bin", "data_batch_4.bin",
+                                           "data_batch_5.bin", NULL};
+const char *const cifar10_val_files[] = {"test_batch.bin", NULL};
 static const char *const train100[] = {"train.bin", NULL};
 static const char *const val100[] = {"test.bin", NULL};
 
-const struct cifar_format cifar10_format = {"CIFAR-10", 1, {10, 0}, train10, val10, names10};
+const struct cifar_format cifar10_format = {"CIFAR-10",        1,      {10, 0}, cifar10_train_files,
+                                            cifar10_val_files, names10};
 const struct cifar_format cifar100_format = {"CIFAR-100", 2, {20, 100}, train100, val100, names100};
 
 #define MAX_FILES 5

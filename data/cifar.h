@@ -22,6 +22,7 @@ struct cifar_format {
     const char *const *class_names;
 };
 
+extern const char *const cifar10_train_files[], *const cifar10_val_files[];
 extern const struct cifar_format cifar10_format, cifar100_format;
 
 /* Bytes of a record. */

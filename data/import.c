@@ -163,24 +163,52 @@ static int download(struct job *j, char **folder, struct error *err)
     return rc;
 }
 
-static int source(struct job *j, char **folder, struct error *err)
+/* The local archive or folder, in *from; left empty where the set must be downloaded. */
+static int local(const struct job *j, struct strbuf *from, struct error *err)
 {
-    struct strbuf packed = STRBUF_INIT;
     char root[4096];
-    const char *from = j->q->from;
-    for (int i = 0; !from && dataset_root(i, root, sizeof root); i++)
-        if (find_packed(j->kind, root, &packed))
-            from = packed.text;
-    int rc = 0;
-    if (!from)
-        rc = download(j, folder, err);
-    else if (file_is_folder(from))
-        *folder = mem_strdup(from);
-    else if (!file_exists(from))
-        rc = error_env(err, "%s: %s", from, strerror(errno));
-    else
-        rc = unpack(j, from, folder, err);
-    strbuf_release(&packed);
+    if (j->q->from)
+        strbuf_adds(from, j->q->from);
+    for (int i = 0; !from->len && dataset_root(i, root, sizeof root); i++)
+        find_packed(j->kind, root, from);
+    return !from->len || file_exists(from->text)
+               ? 0
+               : error_env(err, "%s: %s", from->text, strerror(errno));
+}
+
+static int convert_folder(struct job *j, const char *folder, struct error *err)
+{
+    say(j, "converting %s", folder);
+    return j->kind->import->convert(j->kind, folder, j->made, err);
+}
+
+static int convert_archive(struct job *j, const char *archive, struct error *err)
+{
+    const struct import_recipe *recipe = j->kind->import;
+    char *folder = NULL;
+    int rc = 1;
+    if (recipe->convert_archive) {
+        say(j, "reading %s", archive);
+        rc = recipe->convert_archive(j->kind, archive, j->made, err);
+    }
+    if (rc > 0)
+        rc = unpack(j, archive, &folder, err) || convert_folder(j, folder, err) ? -1 : 0;
+    free(folder);
+    return rc;
+}
+
+static int make(struct job *j, struct error *err)
+{
+    struct strbuf from = STRBUF_INIT;
+    char *folder = NULL;
+    int rc = local(j, &from, err);
+    if (rc == 0 && from.len)
+        rc = file_is_folder(from.text) ? convert_folder(j, from.text, err)
+                                       : convert_archive(j, from.text, err);
+    else if (rc == 0)
+        rc = download(j, &folder, err) || convert_folder(j, folder, err) ? -1 : 0;
+    strbuf_release(&from);
+    free(folder);
     return rc;
 }
 
@@ -202,27 +230,16 @@ static int put_in_place(struct job *j, struct error *err)
 static int get(struct job *j, struct error *err)
 {
     const struct import_recipe *recipe = j->kind->import;
-    char *folder = NULL;
     struct error whole = {0};
     if (file_exists(j->target) && recipe->verify(j->kind, j->target, &whole) == 0) {
         say(j, "%s is there and whole", j->target);
         return 0;
     }
-    int rc = file_make_folder(j->work, err) || source(j, &folder, err) ||
-                     tree_remove(j->made, err) || file_make_folder(j->made, err)
-                 ? -1
-                 : 0;
-    if (rc == 0) {
-        say(j, "converting %s", folder);
-        rc = recipe->convert(j->kind, folder, j->made, err) ||
-                     recipe->verify(j->kind, j->made, err) || put_in_place(j, err)
-                 ? -1
-                 : 0;
-    }
-    if (rc == 0)
-        rc = tree_remove(j->work, err);
-    free(folder);
-    return rc;
+    return tree_remove(j->made, err) || file_make_folder(j->made, err) || make(j, err) ||
+                   recipe->verify(j->kind, j->made, err) || put_in_place(j, err) ||
+                   tree_remove(j->work, err)
+               ? -1
+               : 0;
 }
 
 static void job_release(struct job *j)

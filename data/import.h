@@ -20,6 +20,10 @@ struct import_recipe {
     const struct import_file
         *files; /* one archive (.tar.*), or the files themselves; NULL: only from a local copy */
     const char *terms; /* one line for people: home page and what the data may be used for */
+    /* Writes the set straight from an archive, where that saves making many small files. 1: this
+     * archive is not of a kind that it knows, so unpack it. May be NULL. */
+    int (*convert_archive)(const struct dataset_kind *k, const char *archive, const char *folder,
+                           struct error *err);
     /* Reads the unpacked files, wherever below `from` they are, and writes the set into folder,
      * which exists and is empty. */
     int (*convert)(const struct dataset_kind *k, const char *from, const char *folder,

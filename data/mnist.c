@@ -213,12 +213,12 @@ static const struct import_file fashion_files[] = {
     {0}};
 
 static const struct import_recipe mnist_import = {
-    mnist_files, "MNIST (LeCun et al. 1998), mirrored by the Common Visual Data Foundation",
+    mnist_files, "MNIST (LeCun et al. 1998), mirrored by the Common Visual Data Foundation", NULL,
     convert, verify};
 static const struct import_recipe fashion_import = {
     fashion_files,
-    "https://github.com/zalandoresearch/fashion-mnist (Xiao et al. 2017), MIT licence", convert,
-    verify};
+    "https://github.com/zalandoresearch/fashion-mnist (Xiao et al. 2017), MIT licence", NULL,
+    convert, verify};
 
 static const struct config_key digit_keys[] = {PREPROCESS_KEYS("false", "pad", "1"), {0}};
 static const struct config_key fashion_keys[] = {PREPROCESS_KEYS("true", "pad", "1"), {0}};
