@@ -2,12 +2,10 @@
 #include "cli/cost.h"
 #include "backend/backend.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "model/model.h"
 #include "results/rows.h"
+#include "train/cost.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int64_t param_count(const struct graph *g)
@@ -88,98 +86,29 @@ const struct cost_model cli_cost_model = {.cost = cost_callback, .matters = matt
 
 /* ---- by op and by layer ---------------------------------------------------------------------- */
 
-struct group {
-    char name[128];
-    int64_t calls, params;
-    struct op_cost cost;
-};
-
-/* "blocks.0.attn.qkv" -> "blocks.0"; "head" -> "head". */
-static void layer_name(const char *path, char *name, size_t size)
-{
-    const char *dot = strchr(path, '.');
-    size_t n = strlen(path);
-    if (dot && dot[1] >= '0' && dot[1] <= '9')
-        n = 1 + strcspn(dot + 1, ".") + (size_t)(dot - path);
-    else if (dot)
-        n = (size_t)(dot - path);
-    snprintf(name, size, "%.*s", (int)n, path);
-    if (!n)
-        snprintf(name, size, "(streams)");
-}
-
-static struct group *find_group(struct group *groups, int *n, const char *name)
-{
-    for (int i = 0; i < *n; i++)
-        if (!strcmp(groups[i].name, name))
-            return &groups[i];
-    struct group *g = &groups[(*n)++];
-    snprintf(g->name, sizeof g->name, "%s", name);
-    return g;
-}
-
-static void add_node(struct group *g, const struct node *n)
-{
-    struct op_cost c;
-    op_cost(n, &c);
-    g->calls++;
-    g->cost.macs += c.macs;
-    g->cost.macs_fvcore += c.macs_fvcore;
-    g->cost.other_flops += c.other_flops;
-    g->cost.bytes_read += c.bytes_read;
-    g->cost.bytes_written += c.bytes_written;
-}
-
-static int collect(const struct graph *g, enum cost_grouping by, struct group *groups)
-{
-    int n = 0;
-    char name[128];
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct node *node = g->nodes[i];
-        if (node->op->flags & OP_ALIAS)
-            continue;
-        layer_name(node->scope, name, sizeof name);
-        add_node(find_group(groups, &n, by == COST_BY_OP ? node->op->name : name), node);
-    }
-    for (int i = 0; by == COST_BY_LAYER && i < g->n_tensors; i++) {
-        const struct tensor *t = g->tensors[i];
-        if (t->kind != TENSOR_PARAM)
-            continue;
-        layer_name(t->name, name, sizeof name);
-        find_group(groups, &n, name)->params += shape_count(t->shape);
-    }
-    return n;
-}
-
 struct rows *cli_cost_rows(const struct config *c, enum cost_grouping by, struct error *err)
 {
-    struct model_io io;
-    struct graph *g = model_build(c, &(struct model_options){.batch = 1}, &io, err);
-    if (!g)
+    struct cost_table t;
+    const char *what = by == COST_BY_OP ? "op" : "layer";
+    if (cost_table_init(&t, c, err))
         return NULL;
-    struct group *groups = mem_zalloc((size_t)(g->n_nodes + g->n_tensors), sizeof *groups);
-    int n = collect(g, by, groups);
-    const char *const names[] = {by == COST_BY_OP ? "op" : "layer",
-                                 "calls",
-                                 "params",
-                                 "macs",
-                                 "macs_fvcore",
-                                 "other_flops",
-                                 "bytes"};
+    const char *const names[] = {what,          "calls",       "params", "macs",
+                                 "macs_fvcore", "other_flops", "bytes"};
     struct rows *rows = rows_new(7, names);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < t.n; i++) {
+        const struct cost_row *r = &t.rows[i];
+        if (strcmp(r->by, what))
+            continue;
         struct rows_cell *cell = rows_append(rows);
-        const struct group *x = &groups[i];
-        rows_set_text(rows, &cell[0], x->name);
-        rows_set_integer(&cell[1], x->calls);
-        if (by == COST_BY_LAYER)
-            rows_set_integer(&cell[2], x->params);
-        rows_set_integer(&cell[3], x->cost.macs);
-        rows_set_integer(&cell[4], x->cost.macs_fvcore);
-        rows_set_integer(&cell[5], x->cost.other_flops);
-        rows_set_integer(&cell[6], x->cost.bytes_read + x->cost.bytes_written);
+        rows_set_text(rows, &cell[0], r->name);
+        rows_set_integer(&cell[1], r->calls);
+        if (r->params >= 0)
+            rows_set_integer(&cell[2], r->params);
+        rows_set_integer(&cell[3], r->cost.macs);
+        rows_set_integer(&cell[4], r->cost.macs_fvcore);
+        rows_set_integer(&cell[5], r->cost.other_flops);
+        rows_set_integer(&cell[6], r->cost.bytes_read + r->cost.bytes_written);
     }
-    free(groups);
-    graph_free(g);
+    cost_table_release(&t);
     return rows;
 }
