@@ -184,8 +184,10 @@ static int misbehave(struct fake *f)
         fprintf(stderr, "vittm worker: loss is not finite in epoch %d\n", f->epoch);
         return EXIT_FAILED;
     }
-    if (!strcmp(m, "crash"))
+    if (!strcmp(m, "crash")) {
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer has a handler */
         raise(SIGSEGV);
+    }
     if (!strcmp(m, "hang"))
         while (!told_to_stop)
             work(f, 1000);
