@@ -197,30 +197,35 @@ static int open_device(struct plan_of_runs *p, struct error *err)
     return 0;
 }
 
-/* Weights and moments in two checkpoints, and the weights at the end. */
-static double disk_bytes(const struct plan_of_runs *p)
-{
-    double bytes = 0;
-    for (int i = 0; i < p->experiment.n_cells; i++)
-        if (p->experiment.cells[i].state == CELL_PLANNED)
-            bytes += 7.0 * 4.0 * (double)p->experiment.cells[i].cost.params;
-    return bytes * p->experiment.n_seeds;
-}
-
-static int check_folder(const struct plan_of_runs *p, double needed, struct error *err)
+static int check_folder(struct plan_of_runs *p, struct error *err)
 {
     const char *out = args_text(p->args, "out");
-    char *probe = arena_printf((struct arena *)&p->arena, "%s/.writable", out);
+    const char *probe = arena_printf(&p->arena, "%s/.writable", out);
     if (file_make_folder(out, err) || file_write(probe, "", 0, err))
         return -1;
     unlink(probe);
-    long long room = machine_free_bytes(out);
-    if (room >= 0 && needed > (double)room)
-        return error_env(err,
-                         "%s: %.1f GB free, but the runs may need %.1f GB (choose another place "
-                         "with --out)",
-                         out, (double)room * 1e-9, needed * 1e-9);
     return 0;
+}
+
+/* Is there room for what is still to be run? */
+static int check_room(struct plan_of_runs *p, struct store *s, const struct schedule_task *tasks,
+                      size_t count, const struct schedule_options *o, struct error *err)
+{
+    const char *out = args_text(p->args, "out");
+    long long needed = 0, room = machine_free_bytes(out);
+    for (size_t i = 0; i < count; i++) {
+        int fate = schedule_fate(s, &tasks[i], o, err);
+        if (fate < 0)
+            return -1;
+        if (fate == SCHEDULE_START || fate == SCHEDULE_RESUME || fate == SCHEDULE_RETRY)
+            needed += tasks[i].disk_bytes;
+    }
+    if (room < 0 || needed <= room)
+        return 0;
+    return error_env(err,
+                     "%s: %.1f MB are free, but the runs need about %.1f MB (choose another place "
+                     "with --out)",
+                     out, (double)room * 1e-6, (double)needed * 1e-6);
 }
 
 /* ---- dry run -------------------------------------------------------------------------------- */
@@ -290,6 +295,8 @@ static int start(struct plan_of_runs *p, struct store *s, struct enroll_options 
         return -1;
     if (e->published && store_published(s, e->published, err))
         return -1;
+    if (check_room(p, s, tasks, count, o, err))
+        return -1;
     o->provenance = &provenance;
     int rc = schedule_run(s, tasks, count, o, &report, err);
     if (rc >= 0)
@@ -331,14 +338,14 @@ static int go(struct plan_of_runs *p, struct error *err)
         enroll_preview(e, &enrolment, &p->arena, &tasks, &count);
         return preview(p, tasks, count, &o, err);
     }
-    if (check_folder(p, disk_bytes(p), err))
+    if (check_folder(p, err))
         return -1;
     struct store *s = cli_store_open(a, STORE_WRITE, err);
     if (!s)
         return -1;
-    fprintf(stderr, "%s: %d cells x %d seeds on %s, %d at a time, %d thread%s each\n", e->name,
-            e->n_planned, e->n_seeds, p->device.text, p->jobs, p->threads,
-            p->threads == 1 ? "" : "s");
+    fprintf(stderr, "%s: %d cell%s x %d seed%s on %s, %d at a time, %d thread%s each\n", e->name,
+            e->n_planned, e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s",
+            p->device.text, p->jobs, p->threads, p->threads == 1 ? "" : "s");
     int rc = start(p, s, &enrolment, &o, err);
     store_close(s);
     return rc;

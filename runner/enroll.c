@@ -62,7 +62,9 @@ static struct schedule_task make_task(const struct experiment *e, const struct c
         .label = arena_printf(a, "%s seed %lld", label, (long long)seed),
         .config = config_of(e, c, o, seed, a),
         .work = work_of(o, c),
-        .memory_bytes = c->cost.peak_train_bytes > 0 ? c->cost.peak_train_bytes : 0};
+        .memory_bytes = c->cost.peak_train_bytes > 0 ? c->cost.peak_train_bytes : 0,
+        /* Weights and two moments in each of two checkpoints, and the weights at the end. */
+        .disk_bytes = c->cost.params > 0 ? 7 * 4 * c->cost.params : 0};
 }
 
 void enroll_preview(const struct experiment *e, const struct enroll_options *o, struct arena *arena,

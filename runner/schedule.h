@@ -26,6 +26,7 @@ struct schedule_task {
     const char *config; /* text of run.yaml, frozen now: editing the experiment changes nothing */
     double work;        /* MACs x images x epochs, for the expected end; 0 where unknown */
     long long memory_bytes; /* planned peak, 0 where unknown */
+    long long disk_bytes;   /* of what it will write, about; 0 where unknown */
 };
 
 struct schedule_options {
