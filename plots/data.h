@@ -89,6 +89,8 @@ struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
                            const char *metric);
 /* Text of a column of one run, or "". */
 const char *data_text(const struct plot_data *d, size_t row, const char *column);
+/* The cell's value of a configuration key as text, in the arena; NULL where it has none. */
+const char *data_cell_key(struct plot_data *d, const struct plot_cell *c, const char *key);
 /* Runs of the cell in that state. */
 size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, const char *state);
 

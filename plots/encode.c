@@ -101,5 +101,7 @@ double encode_legend(const struct encoding *e, enum encode_kind kind, int size, 
         snprintf(title, sizeof title, "and %d more", others - 3);
         legend_note(l, title);
     }
+    if (l != NULL && others > 0)
+        legend_gap(l);
     return others > 0 ? fmax(width, 8.0 * size) : width;
 }

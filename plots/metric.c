@@ -7,35 +7,35 @@
 enum unit { PLAIN, PERCENT, COUNT, BYTES, MS, PER_SECOND, SECONDS };
 
 struct metric {
-    const char *name, *title;
+    const char *name, *title, *brief; /* brief: for the head of a table */
     enum unit unit;
     int maximize;
 };
 
 static const struct metric metrics[] = {
-    {"val/top1", "top-1 accuracy", PERCENT, 1},
-    {"val/top5", "top-5 accuracy", PERCENT, 1},
-    {"val/miou", "mean IoU", PERCENT, 1},
-    {"test/top1", "test top-1 accuracy", PERCENT, 1},
-    {"train/top1", "training top-1 accuracy", PERCENT, 1},
-    {"val/loss", "validation loss", PLAIN, 0},
-    {"train/loss", "training loss", PLAIN, 0},
-    {"train/lr", "learning rate", PLAIN, 0},
-    {"cost/params", "parameters", COUNT, 0},
-    {"cost/macs", "MACs", COUNT, 0},
-    {"cost/macs_fvcore", "MACs, fvcore's count", COUNT, 0},
-    {"cost/flops", "other FLOPs", COUNT, 0},
-    {"latency/p50_ms", "median latency", MS, 0},
-    {"latency/p90_ms", "90th percentile of latency", MS, 0},
-    {"latency/p99_ms", "99th percentile of latency", MS, 0},
-    {"latency/iqr_ms", "interquartile range of latency", MS, 0},
-    {"latency/mean_ms", "mean latency", MS, 0},
-    {"throughput/img_s", "throughput", PER_SECOND, 1},
-    {"throughput/train_img_s", "training throughput", PER_SECOND, 1},
-    {"throughput/fps", "throughput", PER_SECOND, 1},
-    {"memory/peak_bytes", "peak memory", BYTES, 0},
-    {"memory/arena_bytes", "arena", BYTES, 0},
-    {"time/wall_s", "wall time", SECONDS, 0},
+    {"val/top1", "top-1 accuracy", "top-1", PERCENT, 1},
+    {"val/top5", "top-5 accuracy", "top-5", PERCENT, 1},
+    {"val/miou", "mean IoU", "mIoU", PERCENT, 1},
+    {"test/top1", "test top-1 accuracy", "test top-1", PERCENT, 1},
+    {"train/top1", "training top-1 accuracy", "train top-1", PERCENT, 1},
+    {"val/loss", "validation loss", "val. loss", PLAIN, 0},
+    {"train/loss", "training loss", "train loss", PLAIN, 0},
+    {"train/lr", "learning rate", "lr", PLAIN, 0},
+    {"cost/params", "parameters", "params", COUNT, 0},
+    {"cost/macs", "MACs", "MACs", COUNT, 0},
+    {"cost/macs_fvcore", "MACs, fvcore's count", "MACs, fvcore", COUNT, 0},
+    {"cost/flops", "other FLOPs", "FLOPs", COUNT, 0},
+    {"latency/p50_ms", "median latency", "p50", MS, 0},
+    {"latency/p90_ms", "90th percentile of latency", "p90", MS, 0},
+    {"latency/p99_ms", "99th percentile of latency", "p99", MS, 0},
+    {"latency/iqr_ms", "interquartile range of latency", "IQR", MS, 0},
+    {"latency/mean_ms", "mean latency", "mean", MS, 0},
+    {"throughput/img_s", "throughput", "throughput", PER_SECOND, 1},
+    {"throughput/train_img_s", "training throughput", "train speed", PER_SECOND, 1},
+    {"throughput/fps", "throughput", "throughput", PER_SECOND, 1},
+    {"memory/peak_bytes", "peak memory", "peak", BYTES, 0},
+    {"memory/arena_bytes", "arena", "arena", BYTES, 0},
+    {"time/wall_s", "wall time", "wall time", SECONDS, 0},
 };
 
 static int ends_with(const char *s, const char *end)
@@ -71,58 +71,60 @@ int metric_maximize(const char *name)
 
 struct step {
     double from, factor;
-    const char *words, *letter;
+    const char *words, *letter, *unit;
 };
 
-static const struct step counts[] = {
-    {1e9, 1e-9, "billions", "G"}, {1e6, 1e-6, "millions", "M"}, {1e3, 1e-3, "thousands", "k"}};
-static const struct step bytes[] = {{1073741824.0, 1 / 1073741824.0, "GiB", "GiB"},
-                                    {1048576.0, 1 / 1048576.0, "MiB", "MiB"},
-                                    {1024.0, 1 / 1024.0, "KiB", "KiB"}};
+static const struct step counts[] = {{1e9, 1e-9, "billions", "G", " billion"},
+                                     {1e6, 1e-6, "millions", "M", " million"},
+                                     {1e3, 1e-3, "thousands", "k", " thousand"},
+                                     {0, 1, NULL, NULL, ""}};
+static const struct step bytes[] = {{1073741824.0, 1 / 1073741824.0, "GiB", "GiB", " GiB"},
+                                    {1048576.0, 1 / 1048576.0, "MiB", "MiB", " MiB"},
+                                    {1024.0, 1 / 1024.0, "KiB", "KiB", " KiB"},
+                                    {0, 1, "bytes", "bytes", " bytes"}};
 
-static void set_steps(struct metric_scale *s, const char *title, const struct step *steps,
-                      double largest, const char *plain)
+static void set_unit(struct metric_scale *s, const char *brief, const struct step *step)
 {
-    for (int i = 0; i < 3; i++)
-        if (largest >= steps[i].from) {
-            s->factor = steps[i].factor;
-            snprintf(s->label, sizeof s->label, "%s (%s)", title, steps[i].words);
-            snprintf(s->header, sizeof s->header, "%s (%s)", title, steps[i].letter);
-            s->decimals = largest * s->factor >= 100 ? 1 : 2;
-            return;
-        }
-    snprintf(s->label, sizeof s->label, "%s%s", title, plain);
-    snprintf(s->header, sizeof s->header, "%s%s", title, plain);
-    s->decimals = 0;
+    s->factor = step->factor;
+    snprintf(s->unit, sizeof s->unit, "%s", step->unit);
+    if (step->words == NULL) {
+        snprintf(s->label, sizeof s->label, "%s", s->title);
+        snprintf(s->header, sizeof s->header, "%.40s", brief);
+        return;
+    }
+    snprintf(s->label, sizeof s->label, "%s (%s)", s->title, step->words);
+    snprintf(s->header, sizeof s->header, "%.32s (%s)", brief, step->letter);
+}
+
+static const struct step *find_step(const struct step *steps, double largest)
+{
+    while (largest < steps->from)
+        steps++;
+    return steps;
 }
 
 void metric_scale(struct metric_scale *s, const char *name, double largest)
 {
-    static const char *const units[] = {[PLAIN] = "",
-                                        [PERCENT] = " (%)",
-                                        [MS] = " (ms)",
-                                        [PER_SECOND] = " (images/s)",
-                                        [SECONDS] = " (s)"};
+    static const struct step plain[] = {[PLAIN] = {0, 1, NULL, NULL, ""},
+                                        [PERCENT] = {0, 1, "%", "%", " %"},
+                                        [MS] = {0, 1, "ms", "ms", " ms"},
+                                        [PER_SECOND] = {0, 1, "images/s", "img/s", " images/s"},
+                                        [SECONDS] = {0, 1, "s", "s", " s"}};
     const struct metric *m = find(name);
-    const char *title = m != NULL ? m->title : name;
     enum unit unit = m != NULL ? m->unit : unit_of_name(name);
     largest = isfinite(largest) ? fabs(largest) : 0;
-    s->factor = 1;
-    if (unit == COUNT) {
-        set_steps(s, title, counts, largest, "");
-        return;
-    }
-    if (unit == BYTES) {
-        set_steps(s, title, bytes, largest, " (bytes)");
-        return;
-    }
-    snprintf(s->label, sizeof s->label, "%.80s%s", title, units[unit]);
-    snprintf(s->header, sizeof s->header, "%.30s%s", title, units[unit]);
-    s->decimals = unit == PERCENT   ? 2
-                  : largest >= 1000 ? 0
-                  : largest >= 100  ? 1
-                  : largest >= 1    ? 2
-                                    : 4;
+    snprintf(s->title, sizeof s->title, "%s", m != NULL ? m->title : name);
+    const struct step *step = unit == COUNT   ? find_step(counts, largest)
+                              : unit == BYTES ? find_step(bytes, largest)
+                                              : &plain[unit];
+    set_unit(s, m != NULL ? m->brief : name, step);
+    largest *= s->factor;
+    if (unit == PERCENT)
+        s->decimals = 2;
+    else if ((unit == COUNT || unit == BYTES) && s->factor == 1)
+        s->decimals = 0;
+    else
+        s->decimals = largest >= 1000 ? 0 : largest >= 100 ? 1 : largest >= 1 ? 2 : 4;
 }
 
 struct title {

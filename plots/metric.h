@@ -10,8 +10,10 @@
  * GiB. */
 struct metric_scale {
     double factor;   /* shown = stored * factor */
-    char label[96];  /* "MACs (millions)" */
+    char label[96];  /* "MACs (millions)", for an axis */
     char header[48]; /* shorter, for a table: "MACs (M)" */
+    char title[64];  /* "MACs", for a sentence */
+    char unit[16];   /* after a number in a sentence: " million", " ms", " %", "" */
     int decimals;    /* of a typical value in a table */
 };
 

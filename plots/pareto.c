@@ -314,7 +314,8 @@ static void block_all(struct placer *at, const struct pareto *p)
     for (size_t i = 0; i < p->published.n; i++)
         block_point(at, px(p, p->published.points[i].x), py(p, p->published.points[i].y));
     block_line(at, p, &p->front);
-    block_line(at, p, &p->published_front);
+    if (p->n == 0) /* beside ours, a dotted line may run behind a label */
+        block_line(at, p, &p->published_front);
 }
 
 static void draw_label(struct pareto *p, struct placer *at, double x, double y, const char *text,
@@ -336,6 +337,7 @@ static void draw_label(struct pareto *p, struct placer *at, double x, double y, 
 static void draw_labels(struct pareto *p)
 {
     struct placer at = {.bounds = {p->left + 2, p->top - 8, p->right + 12, p->bottom - 2}};
+    at.near_only = p->front.n > 18;
     block_all(&at, p);
     for (size_t i = 0; i < p->front.n; i++) {
         const struct point *q = &p->points[p->front.points[i].index];

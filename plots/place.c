@@ -61,6 +61,41 @@ static struct place_box beside(double x, double y, double w, double h, struct an
     return (struct place_box){left, top, left + w, top + h};
 }
 
+/* Where the leader of a label at box b ends. */
+static void leader_end(const struct place_box *b, double x, double y, double *end_x, double *end_y)
+{
+    *end_x = fmin(fmax(x, b->x0), b->x1);
+    *end_y = fmin(fmax(y, b->y0 + 1), b->y1 - 1);
+}
+
+/* Calls for little boxes along the leader, from a point's edge on. Returns the sum. */
+static double along(struct placer *p, const struct place_box *b, double x, double y,
+                    double (*call)(struct placer *, struct place_box))
+{
+    double end_x, end_y, sum = 0;
+    leader_end(b, x, y, &end_x, &end_y);
+    double length = hypot(end_x - x, end_y - y);
+    for (double at = 8; at < length - 1; at += 3) {
+        double sx = x + (end_x - x) * at / length, sy = y + (end_y - y) * at / length;
+        sum += call(p, (struct place_box){sx - 1, sy - 1, sx + 1, sy + 1});
+    }
+    return sum;
+}
+
+static double hits(struct placer *p, struct place_box box)
+{
+    for (size_t i = 0; i < p->n_hard; i++)
+        if (overlap(&box, &p->hard[i]) > 0)
+            return 0.25;
+    return 0;
+}
+
+static double take(struct placer *p, struct place_box box)
+{
+    place_soft(p, box);
+    return 0;
+}
+
 int place_label(struct placer *p, double x, double y, double width, double height,
                 struct place_spot *spot)
 {
@@ -71,23 +106,27 @@ int place_label(struct placer *p, double x, double y, double width, double heigh
     static const double distances[] = {9, 16, 26, 38};
     double best = INFINITY;
     struct place_box box = {0};
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < (p->near_only ? 1 : 4); k++)
         for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
             struct place_box b = beside(x, y, width, height, anchors[i], distances[k]);
             double cost = 0.55 * k + 0.03 * (double)i + 4 * covered(p, &b);
-            if (cost < best && fits(p, &b)) {
+            if (cost >= best || !fits(p, &b))
+                continue;
+            cost += k > 0 ? along(p, &b, x, y, hits) : 0;
+            if (cost < best) {
                 best = cost;
                 box = b;
                 spot->leader = k > 0;
             }
         }
-    if (!isfinite(best))
+    if (best > 3.5)
         return 0;
+    if (spot->leader)
+        along(p, &box, x, y, take);
     place_hard(p, box);
     spot->x = box.x0;
     spot->y = (box.y0 + box.y1) / 2;
-    spot->from_x = fmin(fmax(x, box.x0), box.x1);
-    spot->from_y = fmin(fmax(y, box.y0 + 1), box.y1 - 1);
+    leader_end(&box, x, y, &spot->from_x, &spot->from_y);
     return 1;
 }
 

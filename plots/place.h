@@ -13,6 +13,7 @@ struct place_box {
 /* Zero-initialise but for bounds, use, release. */
 struct placer {
     struct place_box bounds;
+    int near_only;          /* labels that need a leader are left out: where there are very many */
     struct place_box *hard; /* must not be covered: labels, points */
     size_t n_hard, cap_hard;
     struct place_box *soft; /* better not: error bars, lines */

@@ -1,0 +1,139 @@
+#include "plots/html.h"
+
+#include <math.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+
+void html_text(struct strbuf *out, const char *text)
+{
+    for (const char *s = text; *s != 0; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '&')
+            strbuf_adds(out, "&amp;");
+        else if (c == '<')
+            strbuf_adds(out, "&lt;");
+        else if (c == '>')
+            strbuf_adds(out, "&gt;");
+        else if (c == '"')
+            strbuf_adds(out, "&quot;");
+        else if (c == '\'')
+            strbuf_adds(out, "&#39;");
+        else if (c >= 0x20 ? c != 0x7f : c == '\n' || c == '\t')
+            strbuf_addc(out, *s);
+    }
+}
+
+void html_textf(struct strbuf *out, const char *fmt, ...)
+{
+    struct strbuf s = STRBUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    strbuf_vaddf(&s, fmt, ap);
+    va_end(ap);
+    html_text(out, s.text);
+    strbuf_release(&s);
+}
+
+void html_table(struct strbuf *out, const char *caption, const char *classes)
+{
+    strbuf_adds(out, "<div class=\"scroll\"><table");
+    if (classes != NULL)
+        strbuf_addf(out, " class=\"%s\"", classes);
+    strbuf_adds(out, ">\n");
+    if (caption != NULL) {
+        strbuf_adds(out, "<caption>");
+        html_text(out, caption);
+        strbuf_adds(out, "</caption>\n");
+    }
+    strbuf_adds(out, "<thead><tr>");
+}
+
+void html_head(struct strbuf *out, enum html_kind kind, const char *text)
+{
+    strbuf_addf(out, "<th scope=\"col\"%s>", kind == HTML_WORD ? "" : " class=\"n\"");
+    html_text(out, text);
+    strbuf_adds(out, "</th>");
+}
+
+void html_body(struct strbuf *out)
+{
+    strbuf_adds(out, "</tr></thead>\n<tbody>\n");
+}
+
+void html_row(struct strbuf *out)
+{
+    strbuf_adds(out, "<tr>");
+}
+
+void html_row_end(struct strbuf *out)
+{
+    strbuf_adds(out, "</tr>\n");
+}
+
+void html_row_name(struct strbuf *out, const char *text)
+{
+    strbuf_adds(out, "<th scope=\"row\">");
+    html_text(out, text);
+    strbuf_adds(out, "</th>");
+}
+
+void html_cell(struct strbuf *out, enum html_kind kind, const char *text)
+{
+    html_value(out, kind, NAN, text);
+}
+
+void html_value(struct strbuf *out, enum html_kind kind, double value, const char *text)
+{
+    char number[32];
+    strbuf_addf(out, "<td%s",
+                kind == HTML_WORD     ? ""
+                : kind == HTML_NUMBER ? " class=\"n\""
+                                      : " class=\"n best\"");
+    if (isfinite(value))
+        strbuf_addf(out, " data-v=\"%s\"", number_format(value, number));
+    strbuf_addc(out, '>');
+    if (kind != HTML_WORD && text[0] == '-') { /* a true minus is as wide as a plus */
+        strbuf_adds(out, "\u2212");
+        text++;
+    }
+    html_text(out, text);
+    strbuf_adds(out, "</td>");
+}
+
+void html_table_end(struct strbuf *out)
+{
+    strbuf_adds(out, "</tbody></table></div>\n");
+}
+
+static void add_base64(struct strbuf *out, const unsigned char *bytes, size_t size)
+{
+    unsigned char *text = mem_alloc(size / 3 * 4 + 8);
+    int n = EVP_EncodeBlock(text, bytes, (int)size);
+    strbuf_add(out, (const char *)text, (size_t)n);
+    free(text);
+}
+
+void html_image(struct strbuf *out, const char *svg, size_t size, int width, int height,
+                const char *alt)
+{
+    strbuf_addf(out, "<img width=\"%d\" height=\"%d\" alt=\"", width, height);
+    html_text(out, alt);
+    strbuf_adds(out, "\" src=\"data:image/svg+xml;base64,");
+    add_base64(out, (const unsigned char *)svg, size);
+    strbuf_adds(out, "\">\n");
+}
+
+void html_script_hash(struct strbuf *out, const char *script)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)script, strlen(script), digest);
+    strbuf_adds(out, "'sha256-");
+    add_base64(out, digest, sizeof digest);
+    strbuf_addc(out, '\'');
+}

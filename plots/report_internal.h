@@ -1,0 +1,68 @@
+/* Inside plots/report*.c only: what the sections of a report share. */
+#ifndef PLOTS_REPORT_INTERNAL_H
+#define PLOTS_REPORT_INTERNAL_H
+
+#include "base/strbuf.h"
+#include "plots/data.h"
+#include "plots/encode.h"
+#include "plots/metric.h"
+#include "plots/report.h"
+
+/* Comparison of a cell with the baseline over the seeds that both have. */
+struct report_compare {
+    size_t pairs;
+    double delta; /* mean difference, NAN without pairs */
+    double p;     /* exact sign-flip test, Holm-corrected; NAN without pairs */
+};
+
+struct report {
+    struct plot_data *data;
+    const struct report_options *options;
+    struct strbuf *out;
+    const char *metric, *cost; /* main ones, or NULL */
+    int maximize;
+    struct metric_scale metric_scale, cost_scale;
+    struct encoding encoding;
+    struct plot_stat *stats, *costs; /* by cell, of metric and cost, stored units */
+    int best;                        /* cell, or -1 */
+    int baseline;                    /* cell, or -1 */
+    struct report_compare *compare;  /* by cell; of the baseline itself: no pairs */
+    size_t comparisons;
+    unsigned char *front; /* by cell */
+    double *front_chance; /* by cell: probability of being on the front; NAN where unknown */
+    size_t runs, done, failed, unfinished;
+    size_t most_seeds, least_seeds; /* over cells, of runs that are done */
+    size_t commits, devices;        /* distinct, of runs that are done */
+};
+
+void report_analyse(struct report *r);
+void report_release(struct report *r);
+
+/* "67.14 ± 0.30" in shown units. */
+void report_value(struct strbuf *out, struct plot_stat s, const struct metric_scale *scale);
+/* First text of a fact, "" where unknown; *kinds (may be NULL) is the number of different texts. */
+const char *report_fact(const struct report *r, const char *key, size_t *kinds);
+/* Text of a column of the only or first experiment, "" where unknown. */
+const char *report_experiment(const struct report *r, const char *column);
+/* The key's only value over all cells, or NULL where it varies, is missing or not active. */
+const char *report_common(const struct report *r, const char *key);
+int report_is_fallback(const struct report *r);
+
+/* Sections. */
+void report_summary(struct report *r);
+void report_warnings(struct report *r);
+void report_ablation(struct report *r);
+void report_effects(struct report *r);
+void report_cells(struct report *r);
+void report_latency(struct report *r);
+void report_published(struct report *r);
+void report_configuration(struct report *r);
+void report_environment(struct report *r);
+void report_compute(struct report *r);
+void report_checklist(struct report *r);
+void report_reproduce(struct report *r);
+int report_figures(struct report *r, struct error *err);
+
+extern const char report_style[], report_script[];
+
+#endif
