@@ -73,7 +73,7 @@ struct golden_tensor golden_find(const struct golden *g, const char *name)
 struct golden_tensor golden_get(const struct golden *g, const char *name, const char *dtype)
 {
     struct golden_tensor t = golden_find(g, name);
-    size_t item = (size_t)atoi(dtype + 1) / 8;
+    size_t item = strtoul(dtype + 1, NULL, 10) / 8; /* "F32" */
     if (!t.data)
         fail_msg("%s: no tensor %s", g->path, name);
     if (strcmp(t.dtype, dtype) || t.bytes != (size_t)t.count * item || (uintptr_t)t.data % item)
