@@ -101,7 +101,9 @@ static struct tensor *attend(const struct context *c, struct tensor *x)
     const char *old = nn_push(b, "attn");
     if (c->v->packed_qkv) {
         struct tensor *qkv = linear(c, "in_proj_weight", "in_proj_bias", y, 3 * dim);
-        y = op_attention_packed(b->g, qkv, NULL, c->heads, scale);
+        struct attention_attr a = {
+            .heads = c->heads, .packed = 1, .explicit_products = 1, .scale = scale};
+        y = graph_apply(b->g, &op_attention_row, 1, &qkv, &a)->out[0];
         y = linear(c, "out_proj.weight", "out_proj.bias", y, dim);
     } else {
         struct tensor *q = linear(c, "q.weight", "q.bias", y, dim);
