@@ -65,7 +65,12 @@ check "and the curves" test "$(ask killed "SELECT count(*) FROM v_curves WHERE m
 # SIGTERM: the workers write a checkpoint in mid-epoch and the exit code says so.
 run stopped --jobs 2 > "$scratch/messages" 2>&1 &
 pid=$!
-sleep 0.7
+tries=0
+until grep -q '^start' "$scratch/messages" || [ $tries -ge 200 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+sleep 0.4
 child=$(cat "/proc/$pid/task/$pid/children" 2> /dev/null)
 kill -TERM ${child:-$pid} 2> /dev/null
 wait $pid
