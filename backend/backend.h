@@ -1,7 +1,8 @@
 /* Backends: something that runs plans. Members are listed in backends.def.
  *
- * A program is a plan loaded on a device: two memory blocks, and one kernel call a step. Nothing allocates
- * while it runs. Same plan, seed and device: same bits, whatever the number of threads. */
+ * A program is a plan loaded on a device: two memory blocks, and one kernel call a step. Nothing
+ * allocates while it runs. Same plan, seed and device: same bits, whatever the number of threads.
+ */
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H
 
@@ -14,7 +15,7 @@
 struct program;
 
 struct backend_options {
-    int threads;       /* >= 1 */
+    int threads;         /* >= 1 */
     const char *variant; /* cpu: portable, avx2, avx512; NULL: the best this machine has */
 };
 
@@ -23,19 +24,23 @@ struct backend {
     struct config_choice choice;
     size_t value_size;
     int dry; /* computes nothing: for plans and counts, never for a run */
-    /* 0 if this machine can run it; else -1 and one line why. device describes it ("AMD EPYC, avx512"). */
+    /* 0 if this machine can run it; else -1 and one line why. device describes it ("AMD EPYC,
+     * avx512"). */
     int (*probe)(const struct backend_options *o, char *device, size_t size, struct error *err);
     int (*has)(const void *ctx, const struct op *op);
     size_t (*scratch)(const void *ctx, const struct node *n);
-    struct program *(*load)(const struct plan *p, const struct backend_options *o, struct error *err);
+    struct program *(*load)(const struct plan *p, const struct backend_options *o,
+                            struct error *err);
     void (*unload)(struct program *p);
-    /* Host values are float (int32 for TENSOR_INT tensors); judge converts. count elements from the start. */
+    /* Host values are float (int32 for TENSOR_INT tensors); judge converts. count elements from the
+     * start. */
     void (*write)(struct program *p, const struct tensor *t, const void *host);
     void (*read)(struct program *p, const struct tensor *t, void *host);
     void (*read_double)(struct program *p, const struct tensor *t, double *host);
     void (*write_double)(struct program *p, const struct tensor *t, const double *host);
     void (*run)(struct program *p, uint64_t seed, uint64_t step);
-    /* Seconds spent in step i since the last profile_reset; filled only between profile(1) and profile(0). */
+    /* Seconds spent in step i since the last profile_reset; filled only between profile(1) and
+     * profile(0). */
     void (*profile)(struct program *p, int on);
     double (*profile_step)(const struct program *p, int step);
 };
@@ -47,8 +52,10 @@ const struct config_choice *backend_choice(int i);
 /* The capability of a backend, for plan_compile. */
 struct capability backend_capability(const struct backend *b);
 
-/* Fills every parameter and state tensor of the plan from its init rule, keyed by (seed, name); state and
- * gradients by their rule too. Done once after load, before weights are written over it. */
-void program_init(const struct backend *b, struct program *p, const struct plan *plan, uint64_t seed);
+/* Fills every parameter and state tensor of the plan from its init rule, keyed by (seed, name);
+ * state and gradients by their rule too. Done once after load, before weights are written over it.
+ */
+void program_init(const struct backend *b, struct program *p, const struct plan *plan,
+                  uint64_t seed);
 
 #endif

@@ -1,4 +1,5 @@
-/* Arena: many small allocations, freed at once. Graphs, names, plans and parsed files live in one. */
+/* Arena: many small allocations, freed at once. Graphs, names, plans and parsed files live in one.
+ */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

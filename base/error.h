@@ -1,10 +1,11 @@
 /* Errors with a complete, human message. The four kinds:
  *   - a bug of ours:            BUG("...") aborts with file and line;
- *   - bad input or environment: the function returns -1 (or NULL) and fills the caller's struct error;
+ *   - bad input or environment: the function returns -1 (or NULL) and fills the caller's struct
+ * error;
  *   - a warning:                warn("...") prints one line and goes on;
  *   - the end of a command:     the cli prints error.msg and exits with error.code.
- * A message names the thing (file:line, key, tensor path), what is wrong and what to do. No trailing
- * newline or full stop. */
+ * A message names the thing (file:line, key, tensor path), what is wrong and what to do. No
+ * trailing newline or full stop. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
@@ -13,10 +14,10 @@
 /* The program's exit codes. They are the only values of struct error.code. */
 enum exit_code {
     EXIT_FINE = 0,
-    EXIT_FAILED = 1,        /* something ran and failed: a cell, a test, a golden file */
-    EXIT_USAGE = 2,         /* usage or configuration error */
-    EXIT_ENVIRONMENT = 3,   /* data, device, program or permission is missing */
-    EXIT_INTERRUPTED = 75,  /* stopped in an orderly way: run the same command again to resume */
+    EXIT_FAILED = 1,       /* something ran and failed: a cell, a test, a golden file */
+    EXIT_USAGE = 2,        /* usage or configuration error */
+    EXIT_ENVIRONMENT = 3,  /* data, device, program or permission is missing */
+    EXIT_INTERRUPTED = 75, /* stopped in an orderly way: run the same command again to resume */
     EXIT_CTRL_C = 130
 };
 

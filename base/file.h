@@ -8,8 +8,8 @@
 
 struct error;
 
-/* Reads all of path (at most max bytes; more is an error) into *data, which the caller frees. A zero byte
- * follows the data. */
+/* Reads all of path (at most max bytes; more is an error) into *data, which the caller frees. A
+ * zero byte follows the data. */
 int file_read(const char *path, size_t max, char **data, size_t *size, struct error *err);
 
 /* Read-only mapping of a file; an empty file maps to size 0. */
@@ -20,8 +20,8 @@ struct file_map {
 int file_map(struct file_map *m, const char *path, struct error *err);
 void file_unmap(struct file_map *m);
 
-/* Writes path so that after a crash either the old or the new content is there, whole: temporary in the
- * same folder, fsync, rename, fsync of the folder. On an error the old content stays. */
+/* Writes path so that after a crash either the old or the new content is there, whole: temporary in
+ * the same folder, fsync, rename, fsync of the folder. On an error the old content stays. */
 int file_write(const char *path, const void *data, size_t size, struct error *err);
 
 /* The same in pieces: open, write any number of times, then commit or abandon. */

@@ -1,5 +1,6 @@
 /* Heap allocation that never returns NULL: running out of memory ends the process with one line and
- * EXIT_ENVIRONMENT (a cell is a process, so only that cell is lost). Sizes are checked for overflow. */
+ * EXIT_ENVIRONMENT (a cell is a process, so only that cell is lost). Sizes are checked for
+ * overflow. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 

@@ -11,16 +11,19 @@ struct strbuf {
 };
 
 extern char strbuf_empty[];
-#define STRBUF_INIT {strbuf_empty, 0, 0}
+#define STRBUF_INIT                                                                                \
+    {                                                                                              \
+        strbuf_empty, 0, 0                                                                         \
+    }
 
 void strbuf_add(struct strbuf *s, const char *text, size_t len);
 void strbuf_adds(struct strbuf *s, const char *text);
 void strbuf_addc(struct strbuf *s, char c);
 void strbuf_addf(struct strbuf *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_vaddf(struct strbuf *s, const char *fmt, va_list ap);
-void strbuf_clear(struct strbuf *s);    /* length 0, memory kept */
+void strbuf_clear(struct strbuf *s); /* length 0, memory kept */
 void strbuf_truncate(struct strbuf *s, size_t len);
-char *strbuf_detach(struct strbuf *s);  /* the caller frees; s is empty again */
+char *strbuf_detach(struct strbuf *s); /* the caller frees; s is empty again */
 void strbuf_release(struct strbuf *s);
 
 #endif

@@ -186,7 +186,7 @@ static void check_bits(struct selftest *t, const char *name, const struct config
             probe_run(&p, 3, 1);
             probe_digest(&p, hex);
             if (!first[0])
-                strcpy(first, hex);
+                memcpy(first, hex, sizeof first);
             if (strcmp(first, hex)) {
                 selftest_fail(t, name, "%s: run %d with %d threads gives other bits",
                               b->choice.name, run + 1, threads);

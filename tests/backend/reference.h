@@ -1,11 +1,18 @@
 /* Every op as a plain loop, the way tensor/ops/ops.h defines it: in double the truth, in float the
  * error that a kernel is compared with. Included once a type, with REF_REAL   float or double
  *   REF(name)  the name with the type in it */
+#include "base/memory.h"
+#include "base/rng.h"
 #include "tensor/ops/ops.h"
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* What random ops are keyed by, here and in the kernels under test. */
+#define TEST_SEED 17
+#define TEST_STEP 5
 
 #ifndef REF_REAL
 #define REF_REAL  double

@@ -17,8 +17,6 @@
 #include "base/rng.h"
 #include "tensor/ops/ops.h"
 
-enum { TEST_SEED = 17, TEST_STEP = 5 };
-
 #define REF_REAL  double
 #define REF(name) name##_double
 #include "tests/backend/reference.h"

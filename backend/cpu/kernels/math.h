@@ -60,7 +60,8 @@ static inline float math_half_power(float q)
     return p * math_float_of_bits((bits + 127) << 23);
 }
 
-/* |x| < 0.7: x times a polynomial in x^2. Else 1 - 2^-q(|x|), which needs only q's leading digits. */
+/* |x| < 0.7: x times a polynomial in x^2. Else 1 - 2^-q(|x|), which needs only q's leading digits.
+ */
 static inline float math_erff(float x)
 {
     float a = fabsf(x), t = x * x;
