@@ -61,9 +61,12 @@ void gnuplot_quote_as(struct strbuf *out, const char *text, int bold)
                 strbuf_adds(out, "…");
                 break;
             }
-            strbuf_add(out, (const char *)s, n);
+            /* Doubling would be gnuplot's way, but it reads a doubled quote at the start of a
+             * string as its end. */
             if (s[0] == '\'')
-                strbuf_addc(out, '\'');
+                strbuf_adds(out, "\u2019");
+            else
+                strbuf_add(out, (const char *)s, n);
         }
         s += n > 0 ? n : 1;
     }

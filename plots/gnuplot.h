@@ -1,8 +1,9 @@
 /* Running gnuplot. It is started as a program with an argument list, never through a shell, without
  * anybody's start-up files, in a folder of its own, on a script that this code wrote. Text of
  * others enters a script only through gnuplot_quote: gnuplot has no safe mode, so backquotes, @ and
- * control characters are dropped, and quotes doubled. Files are named by us, and always with a
- * leading "./", because a name that begins with < or | is a command even between single quotes. */
+ * control characters are dropped, and a quote becomes an apostrophe. Files are named by us, and
+ * always with a leading "./", because a name that begins with < or | is a command even between
+ * single quotes. */
 #ifndef PLOTS_GNUPLOT_H
 #define PLOTS_GNUPLOT_H
 

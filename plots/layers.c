@@ -126,4 +126,6 @@ void layers_collect(struct layers *l, struct plot_data *d, const struct encoding
         return;
     l->macs = ARENA_ARRAY(&d->arena, double, (size_t)l->series *(size_t)l->n);
     add_up(l, d, e, &k, depth);
+    if (l->largest <= 0)
+        l->n = 0;
 }

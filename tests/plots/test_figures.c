@@ -1,0 +1,528 @@
+/* Figures: the same bytes twice, hostile text stays text, scripts hold what they should. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "plots/axis.h"
+#include "plots/canvas.h"
+#include "plots/figure.h"
+#include "plots/front.h"
+#include "plots/gnuplot.h"
+#include "plots/metric.h"
+#include "plots/place.h"
+#include "plots/style.h"
+#include "tests/plots/synthetic.h"
+
+/* Payloads that would run a command, leave a string or break a file if they got through. CANARY is
+ * a path. */
+#define CANARY "build/tmp/plots-canary"
+static const char *const hostile[] = {
+    "`touch " CANARY "`",
+    "'; system('touch " CANARY "'); '",
+    "\"; system(\"touch " CANARY "\"); \"",
+    "x\nsystem('touch " CANARY "')",
+    "x\r!touch " CANARY,
+    "$(touch " CANARY ")",
+    "< touch " CANARY,
+    "| touch " CANARY,
+    "@ARG1 @GNUPLOT_LIB",
+    "a'b''c'''d",
+    "{/:Bold {/Symbol a}}",
+    "}{/*100 x}",
+    "back\\slash\\n\\'",
+    "%s%n%d%%",
+    "# comment",
+    "<script>alert(1)</script>",
+    "&lt;&amp;&#60;",
+    "\x01\x02\x7f\x1b[31m",
+    "\xff\xfe\xc0\xaf",
+    "\xc2\x85\xc2\x9b",
+    "naïve – “ViTTM” 🙂 中文",
+    "",
+    " ",
+    "exit",
+    "a,b;c d\te",
+};
+enum { HOSTILE = sizeof hostile / sizeof *hostile };
+
+static int has_gnuplot(void)
+{
+    return access("/usr/bin/gnuplot", X_OK) == 0 || access("/usr/local/bin/gnuplot", X_OK) == 0;
+}
+
+#define NEED_GNUPLOT()                                                                             \
+    do {                                                                                           \
+        if (!has_gnuplot()) {                                                                      \
+            print_message("gnuplot is not installed\n");                                           \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+static char folder[] = "build/tmp/figures.XXXXXX";
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    if (file_make_folder("build/tmp", &err) != 0 || mkdtemp(folder) == NULL)
+        return -1;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+static char *path_of(const char *name)
+{
+    struct strbuf s = STRBUF_INIT;
+    strbuf_addf(&s, "%s/%s", folder, name);
+    return strbuf_detach(&s);
+}
+
+static void remove_file(const char *name)
+{
+    char *path = path_of(name);
+    unlink(path);
+    free(path);
+}
+
+static void remove_figure(const char *stem)
+{
+    static const char *const suffixes[] = {".svg", ".png", ".pdf", ".gp", ".dat"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", stem, suffixes[i]);
+        remove_file(name);
+    }
+}
+
+static char *read_name(const char *name, size_t *size)
+{
+    struct error err = {0};
+    char *text = NULL, *path = path_of(name);
+    if (file_read(path, 1 << 26, &text, size, &err) != 0)
+        fail_msg("%s", err.msg);
+    free(path);
+    return text;
+}
+
+static void arrange(struct plot_data *d, const struct synthetic *s, int published)
+{
+    struct error err = {0};
+    if (data_arrange(d, synthetic_source(s, published), &err) != 0)
+        fail_msg("%s", err.msg);
+}
+
+static void draw(const char *figure, struct plot_data *d, const char *name)
+{
+    struct error err = {0};
+    struct figure_options none = {0};
+    char *path = path_of(name), *summary = NULL;
+    const struct figure *f = figure_find(figure, &err);
+    if (f == NULL || figure_write(f, d, &none, path, &summary, &err) != 0)
+        fail_msg("%s: %s", figure, err.msg);
+    assert_true(strlen(summary) > 20);
+    free(summary);
+    free(path);
+}
+
+/* ---- text ---- */
+
+static void quoted(const char *text, int bold, const char *expected)
+{
+    struct strbuf s = STRBUF_INIT;
+    gnuplot_quote_as(&s, text, bold);
+    assert_string_equal(s.text, expected);
+    strbuf_release(&s);
+}
+
+static void test_quote(void **state)
+{
+    (void)state;
+    quoted("plain", 0, "'plain'");
+    quoted("it's", 0, "'it\u2019s'");
+    quoted("'", 0, "'\u2019'");
+    quoted("`id` @x", 0, "'id x'");
+    quoted("a\nb\r\tc\x7f", 0, "'abc'");
+    quoted("± é \xff\xc2\x85", 0, "'± é '");
+    quoted("{a_b}^c&~\\", 1, "'{/:Bold abc}'");
+    quoted("token_summary", 0, "'token_summary'");
+    char lengthy[400];
+    memset(lengthy, 'x', sizeof lengthy - 1);
+    lengthy[sizeof lengthy - 1] = 0;
+    struct strbuf s = STRBUF_INIT;
+    gnuplot_quote(&s, lengthy);
+    assert_int_equal(s.len, GNUPLOT_LABEL_MAX + 2 + strlen("…"));
+    strbuf_release(&s);
+}
+
+/* Whatever is quoted, the string ends where we end it: quotes inside come in pairs, nothing else is
+ * special in a single-quoted string. */
+static void test_quote_hostile(void **state)
+{
+    (void)state;
+    for (int i = 0; i < HOSTILE; i++)
+        for (int bold = 0; bold < 2; bold++) {
+            struct strbuf s = STRBUF_INIT;
+            gnuplot_quote_as(&s, hostile[i], bold);
+            assert_int_equal(s.text[0], '\'');
+            assert_int_equal(s.text[s.len - 1], '\'');
+            for (size_t k = 1; k + 1 < s.len; k++) {
+                assert_true((unsigned char)s.text[k] >= 0x20 && s.text[k] != '`' &&
+                            s.text[k] != '@');
+                assert_true(s.text[k] != '\'');
+            }
+            strbuf_release(&s);
+        }
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    assert_int_equal(gnuplot_check_path("out/a b.svg", &err), 0);
+    assert_int_equal(gnuplot_check_path("out's/é.PNG", &err), 0);
+    static const char *const bad[] = {"fig",          "fig.jpg",  ".svg",    "a/.svg",
+                                      "|touch x.svg", "<x.svg",   "a'b.svg", "a`b.svg",
+                                      "a\nb.svg",     "a\"b.svg", "$x.svg",  "a\\b.svg"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(gnuplot_check_path(bad[i], &err), -1);
+        assert_int_equal(err.code, EXIT_USAGE);
+    }
+}
+
+/* ---- drawing ---- */
+
+static void test_same_bytes(void **state)
+{
+    NEED_GNUPLOT();
+    (void)state;
+    static const char *const suffixes[] = {"svg", "png"};
+    struct synthetic s = SYNTHETIC_INIT;
+    for (int i = 0; figure_at(i) != NULL; i++)
+        for (int k = 0; k < 2; k++) {
+            char name[2][32], *bytes[2];
+            size_t size[2];
+            for (int pass = 0; pass < 2; pass++) {
+                struct plot_data d;
+                arrange(&d, &s, 1);
+                snprintf(name[pass], sizeof name[pass], "same.%s", suffixes[k]);
+                draw(figure_at(i)->choice.name, &d, name[pass]);
+                bytes[pass] = read_name(name[pass], &size[pass]);
+                data_release(&d);
+                if (pass == 0 && i == 0)
+                    sleep(1); /* a date in the file would change now */
+            }
+            assert_true(size[0] > 2000);
+            assert_int_equal(size[0], size[1]);
+            assert_memory_equal(bytes[0], bytes[1], size[0]);
+            free(bytes[0]);
+            free(bytes[1]);
+        }
+    remove_figure("same");
+}
+
+static void test_script_beside(void **state)
+{
+    NEED_GNUPLOT();
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    size_t size;
+    arrange(&d, &s, 1);
+    draw("pareto", &d, "beside.svg");
+    char *script = read_name("beside.gp", &size), *data = read_name("beside.dat", &size);
+    char *svg = read_name("beside.svg", &size);
+    assert_non_null(strstr(script, "unset mouse"));
+    assert_non_null(strstr(script, "set output './beside.svg'"));
+    assert_non_null(strstr(script, "'top-1 accuracy (%)'"));
+    assert_non_null(strstr(script, "'MACs (millions)'"));
+    assert_non_null(strstr(script, "yerrorbars"));
+    assert_non_null(strstr(script, "index 'front line'"));
+    assert_non_null(strstr(script, "'published'"));
+    assert_non_null(strstr(data, "# front line\n"));
+    assert_non_null(strstr(data, "\"latent cross · add erase\""));
+    assert_non_null(strstr(svg, "MACs (millions)"));
+    assert_null(strstr(svg, "<script"));
+    free(script);
+    free(data);
+    free(svg);
+    data_release(&d);
+    remove_figure("beside");
+}
+
+/* A published point is in the published block and nowhere else. */
+static void test_published_apart(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct canvas with = CANVAS_INIT, without = CANVAS_INIT;
+    struct figure_options none = {0};
+    struct plot_data d;
+    struct error err = {0};
+    const struct figure *f = figure_find("pareto", &err);
+    arrange(&d, &s, 0);
+    assert_int_equal(f->draw(&d, &none, &without, &err), 0);
+    data_release(&d);
+    arrange(&d, &s, 1);
+    assert_int_equal(f->draw(&d, &none, &with, &err), 0);
+    data_release(&d);
+    char *front = strstr(with.data.text, "# front\n"), *end = strstr(front, "\n\n");
+    assert_non_null(front);
+    assert_non_null(end);
+    *end = 0;
+    assert_non_null(strstr(without.data.text, front));
+    assert_null(strstr(without.data.text, "ViT"));
+    assert_string_equal(with.summary.text, without.summary.text);
+    canvas_release(&with);
+    canvas_release(&without);
+}
+
+static void test_hostile_labels(void **state)
+{
+    NEED_GNUPLOT();
+    (void)state;
+    unlink(CANARY);
+    for (int i = 0; i + 6 < HOSTILE; i += 6) {
+        struct synthetic s = SYNTHETIC_INIT;
+        struct plot_data d;
+        for (int k = 0; k < SYNTHETIC_HEADS; k++)
+            s.heads[k] = hostile[i + k];
+        for (int k = 0; k < SYNTHETIC_FUSIONS; k++)
+            s.fusions[k] = hostile[i + SYNTHETIC_HEADS + k - 1];
+        s.fusions[0] = hostile[(i + 11) % HOSTILE];
+        s.title = hostile[i];
+        arrange(&d, &s, 0);
+        for (int f = 0; figure_at(f) != NULL; f++)
+            draw(figure_at(f)->choice.name, &d, "hostile.svg");
+        data_release(&d);
+        size_t size;
+        char *svg = read_name("hostile.svg", &size);
+        assert_null(strstr(svg, "<script"));
+        free(svg);
+        assert_int_not_equal(access(CANARY, F_OK), 0);
+    }
+    remove_figure("hostile");
+}
+
+static void test_pdf(void **state)
+{
+    NEED_GNUPLOT();
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    size_t size;
+    arrange(&d, &s, 0);
+    draw("effects", &d, "figure.pdf");
+    char *pdf = read_name("figure.pdf", &size);
+    assert_memory_equal(pdf, "%PDF-", 5);
+    free(pdf);
+    data_release(&d);
+    remove_figure("figure");
+}
+
+/* Without gnuplot: exit code 3, the package's name, and no file left behind. */
+static void test_missing_gnuplot(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    struct error err = {0};
+    struct figure_options none = {0};
+    char *path = path_of("none.svg"), *saved = mem_strdup(getenv("PATH"));
+    arrange(&d, &s, 0);
+    setenv("PATH", folder, 1);
+    int rc = figure_write(figure_find("pareto", &err), &d, &none, path, NULL, &err);
+    setenv("PATH", saved, 1);
+    assert_int_equal(rc, -1);
+    assert_int_equal(err.code, EXIT_ENVIRONMENT);
+    assert_non_null(strstr(err.msg, "gnuplot-nox"));
+    assert_false(file_exists(path));
+    data_release(&d);
+    free(path);
+    free(saved);
+}
+
+static void test_nothing_to_draw(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct error err = {0};
+    s.seeds = 0;
+    for (int i = 0; figure_at(i) != NULL; i++) {
+        struct canvas c = CANVAS_INIT;
+        struct plot_data d;
+        struct figure_options none = {0};
+        arrange(&d, &s, 0);
+        assert_int_equal(figure_at(i)->draw(&d, &none, &c, &err), -1);
+        assert_int_equal(err.code, EXIT_FAILED);
+        canvas_release(&c);
+        data_release(&d);
+    }
+    struct plot_data d;
+    struct canvas c = CANVAS_INIT;
+    struct figure_options typo = {.y = "val/topp1"};
+    s.seeds = 3;
+    arrange(&d, &s, 0);
+    assert_int_equal(figure_find("pareto", &err)->draw(&d, &typo, &c, &err), -1);
+    assert_int_equal(err.code, EXIT_USAGE);
+    assert_non_null(strstr(err.msg, "val/top1"));
+    assert_null(figure_find("paretto", &err));
+    assert_non_null(strstr(err.msg, "pareto"));
+    canvas_release(&c);
+    data_release(&d);
+}
+
+/* ---- parts ---- */
+
+static void test_arrange(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    s.failed = 1;
+    arrange(&d, &s, 0);
+    assert_int_equal(d.n_cells, 12);
+    assert_int_equal(d.n_factors, 2);
+    assert_string_equal(d.factors[0].key, "model.rw_head");
+    assert_int_equal(d.factors[0].n, 4);
+    assert_int_equal(d.factors[1].n, 3);
+    assert_int_equal(d.n_objectives, 2);
+    assert_string_equal(data_main_metric(&d), "val/top1");
+    assert_string_equal(data_main_cost(&d), "cost/macs");
+    assert_int_equal(data_maximize(&d, "val/top1"), 1);
+    assert_int_equal(data_maximize(&d, "cost/macs"), 0);
+    struct plot_stat first = data_stat(&d, &d.cells[0], "val/top1"),
+                     last = data_stat(&d, &d.cells[11], "val/top1");
+    assert_int_equal(first.n, 3);
+    assert_int_equal(last.n, 2); /* a failed run has no part in a mean */
+    double mean = (synthetic_top1(0, 0, 0) + synthetic_top1(0, 0, 1) + synthetic_top1(0, 0, 2)) / 3;
+    assert_true(fabs(first.mean - mean) < 1e-12);
+    assert_int_equal(data_stat(&d, &d.cells[0], "val/miou").n, 0);
+    assert_string_equal(data_cell_title(&d, &d.cells[11]), "linear · add erase");
+    assert_int_equal(data_factor(&d, "fusion"), 1);
+    assert_int_equal(data_factor(&d, "dim"), -1);
+    data_release(&d);
+}
+
+static void test_front(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 3, 4, 2}, y[] = {10, 12, 11, 15, 9};
+    struct front f;
+    front_find(&f, x, y, 5, 0, 1, 5, 8);
+    assert_int_equal(f.n, 3);
+    assert_int_equal(f.points[0].index, 0);
+    assert_int_equal(f.points[1].index, 1);
+    assert_int_equal(f.points[2].index, 3);
+    const double line[][2] = {{1, 8}, {1, 10}, {2, 10}, {2, 12}, {4, 12}, {4, 15}, {5, 15}};
+    assert_int_equal(f.n_line, 7);
+    for (int i = 0; i < 7; i++) {
+        assert_true(f.line[i].x == line[i][0]);
+        assert_true(f.line[i].y == line[i][1]);
+    }
+    /* (2-1)*(10-8) + (4-2)*(12-8) + (5-4)*(15-8) */
+    assert_true(fabs(front_hypervolume(&f, 5, 8) - 17) < 1e-12);
+    front_release(&f);
+    front_find(&f, x, y, 5, 1, 1, 0, 8); /* both up: only (4, 15) */
+    assert_int_equal(f.n, 1);
+    front_release(&f);
+}
+
+static void test_labels_apart(void **state)
+{
+    (void)state;
+    struct placer p = {.bounds = {0, 0, 600, 400}};
+    struct rng r;
+    rng_init(&r, 1, "labels", 0, 0);
+    double x[200], y[200];
+    for (int i = 0; i < 200; i++) {
+        x[i] = rng_range(&r, 10, 590);
+        y[i] = rng_range(&r, 10, 390);
+        place_hard(&p, (struct place_box){x[i] - 5, y[i] - 5, x[i] + 5, y[i] + 5});
+    }
+    int placed = 0;
+    for (int i = 0; i < 200; i++) {
+        struct place_spot spot = {0};
+        placed += place_label(&p, x[i], y[i], 60, 12, &spot);
+    }
+    assert_true(placed > 20);
+    for (size_t i = 200; i < p.n_hard; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct place_box *a = &p.hard[i], *b = &p.hard[k];
+            int apart = a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0;
+            assert_true(apart);
+        }
+    place_release(&p);
+}
+
+static void test_scales(void **state)
+{
+    (void)state;
+    struct metric_scale s;
+    metric_scale(&s, "cost/macs", 9.9e9);
+    assert_string_equal(s.label, "MACs (billions)");
+    metric_scale(&s, "cost/params", 2.5e6);
+    assert_string_equal(s.header, "params (M)");
+    metric_scale(&s, "memory/peak_bytes", 3 << 20);
+    assert_string_equal(s.label, "peak memory (MiB)");
+    assert_true(s.factor == 1 / 1048576.0);
+    metric_scale(&s, "latency/p50_ms", 12);
+    assert_string_equal(s.label, "median latency (ms)");
+    metric_scale(&s, "my/odd_ms", 12);
+    assert_string_equal(s.label, "my/odd_ms (ms)");
+    assert_int_equal(metric_maximize("val/loss"), 0);
+    assert_int_equal(metric_maximize("val/top1"), 1);
+    assert_int_equal(metric_maximize("throughput/img_s"), 1);
+    struct axis a;
+    axis_fit(&a, 10, 1000, 0.05, 1);
+    assert_int_equal(a.logarithmic, 1);
+    assert_true(fabs(axis_position(&a, 100) - 0.5) < 1e-9);
+    axis_fit(&a, 50, 68, 0.05, 1);
+    assert_int_equal(a.logarithmic, 0);
+    assert_true(a.step == 5 || a.step == 2);
+    axis_fit(&a, 3, 3, 0.05, 0); /* one value still has a range */
+    assert_true(a.high > a.low);
+}
+
+static void test_palette(void **state)
+{
+    (void)state;
+    char text[8];
+    for (int i = 0; i < STYLE_COLORS; i++)
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(style_color(i), style_color(k));
+    assert_string_equal(style_tint("#000000", 1, text), "#000000");
+    assert_string_equal(style_tint("#000000", 0, text), "#ffffff");
+    assert_string_equal(style_contrast("#ffffff"), "#000000");
+    assert_string_equal(style_contrast("#00224e"), "#ffffff");
+    for (int i = 0; i < STYLE_MARKERS; i++)
+        assert_int_equal(style_open_marker(i) + 1, style_marker(i));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quote),           cmocka_unit_test(test_quote_hostile),
+        cmocka_unit_test(test_paths),           cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_script_beside),   cmocka_unit_test(test_published_apart),
+        cmocka_unit_test(test_hostile_labels),  cmocka_unit_test(test_pdf),
+        cmocka_unit_test(test_missing_gnuplot), cmocka_unit_test(test_nothing_to_draw),
+        cmocka_unit_test(test_arrange),         cmocka_unit_test(test_front),
+        cmocka_unit_test(test_labels_apart),    cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_palette),
+    };
+    return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
+}
