@@ -72,17 +72,17 @@ static void put_padded(FILE *out, const char *text, size_t width, int right, int
 {
     size_t n = display_width(text), shown_width = n > width ? width : n;
     for (size_t i = 0; right && i < width - shown_width; i++)
-        putc(' ', out);
+        putc_unlocked(' ', out);
     size_t room = n > width ? width - 1 : n;
     for (const char *p = text; *p; p++) {
         if (((unsigned char)*p & 0xc0) != 0x80 && room-- == 0)
             break;
-        putc((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
+        putc_unlocked((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
     }
     if (n > width)
-        fputs("…", out);
+        fputs_unlocked("…", out);
     for (size_t i = 0; !right && !last && i < width - shown_width; i++)
-        putc(' ', out);
+        putc_unlocked(' ', out);
 }
 
 static void measure(const struct rows *r, size_t *widths, unsigned char *right)
@@ -135,17 +135,17 @@ static void print_table(const struct rows *r, int width, FILE *out)
     measure(r, widths, right);
     fit(r, widths, right, (size_t)width);
     for (size_t c = 0; c < r->columns; c++) {
-        fputs(c ? "  " : "", out);
+        fputs_unlocked(c ? "  " : "", out);
         put_padded(out, r->names[c], widths[c], right[c], c + 1 == r->columns);
     }
-    putc('\n', out);
+    putc_unlocked('\n', out);
     for (size_t i = 0; i < r->count; i++) {
         for (size_t c = 0; c < r->columns; c++) {
-            fputs(c ? "  " : "", out);
+            fputs_unlocked(c ? "  " : "", out);
             put_padded(out, shown(rows_cell(r, i, c), text), widths[c], right[c],
                        c + 1 == r->columns);
         }
-        putc('\n', out);
+        putc_unlocked('\n', out);
     }
     print_caption(r, out);
     free(widths);
@@ -160,16 +160,16 @@ static void put_csv(FILE *out, const char *text)
     int formula = *text && strchr("=+-@\t\r", *text) != NULL;
     int quoted = strpbrk(text, ",\"\r\n") != NULL;
     if (quoted)
-        putc('"', out);
+        putc_unlocked('"', out);
     if (formula)
-        putc('\'', out);
+        putc_unlocked('\'', out);
     for (; *text; text++) {
         if (*text == '"')
-            putc('"', out);
-        putc(*text, out);
+            putc_unlocked('"', out);
+        putc_unlocked(*text, out);
     }
     if (quoted)
-        putc('"', out);
+        putc_unlocked('"', out);
 }
 
 static void print_csv(const struct rows *r, int width, FILE *out)
@@ -177,22 +177,22 @@ static void print_csv(const struct rows *r, int width, FILE *out)
     char text[CELL_TEXT];
     (void)width;
     for (size_t c = 0; c < r->columns; c++) {
-        fputs(c ? "," : "", out);
+        fputs_unlocked(c ? "," : "", out);
         put_csv(out, r->names[c]);
     }
-    putc('\n', out);
+    putc_unlocked('\n', out);
     for (size_t i = 0; i < r->count; i++) {
         for (size_t c = 0; c < r->columns; c++) {
             const struct rows_cell *cell = rows_cell(r, i, c);
-            fputs(c ? "," : "", out);
+            fputs_unlocked(c ? "," : "", out);
             if (cell->type == ROWS_TEXT)
                 put_csv(out, cell->text);
             else if (cell->type == ROWS_REAL && isinf(cell->real))
-                fputs(cell->real > 0 ? "inf" : "-inf", out);
+                fputs_unlocked(cell->real > 0 ? "inf" : "-inf", out);
             else if (cell->type != ROWS_NULL)
-                fputs(exact_number(cell, text), out);
+                fputs_unlocked(exact_number(cell, text), out);
         }
-        putc('\n', out);
+        putc_unlocked('\n', out);
     }
 }
 
@@ -211,31 +211,31 @@ static void put_json_text(FILE *out, const char *text)
 static void put_object(const struct rows *r, size_t row, FILE *out)
 {
     char text[CELL_TEXT];
-    putc('{', out);
+    putc_unlocked('{', out);
     for (size_t c = 0; c < r->columns; c++) {
         const struct rows_cell *cell = rows_cell(r, row, c);
-        fputs(c ? ", " : "", out);
+        fputs_unlocked(c ? ", " : "", out);
         put_json_text(out, r->names[c]);
-        fputs(": ", out);
+        fputs_unlocked(": ", out);
         if (cell->type == ROWS_TEXT)
             put_json_text(out, cell->text);
         else if (cell->type == ROWS_INTEGER || (cell->type == ROWS_REAL && isfinite(cell->real)))
-            fputs(exact_number(cell, text), out);
+            fputs_unlocked(exact_number(cell, text), out);
         else
-            fputs("null", out);
+            fputs_unlocked("null", out);
     }
-    putc('}', out);
+    putc_unlocked('}', out);
 }
 
 static void print_json(const struct rows *r, int width, FILE *out)
 {
     (void)width;
-    fputs("[", out);
+    fputs_unlocked("[", out);
     for (size_t i = 0; i < r->count; i++) {
-        fputs(i ? ",\n" : "\n", out);
+        fputs_unlocked(i ? ",\n" : "\n", out);
         put_object(r, i, out);
     }
-    fputs(r->count ? "\n]\n" : "]\n", out);
+    fputs_unlocked(r->count ? "\n]\n" : "]\n", out);
 }
 
 static void print_jsonl(const struct rows *r, int width, FILE *out)
@@ -243,7 +243,7 @@ static void print_jsonl(const struct rows *r, int width, FILE *out)
     (void)width;
     for (size_t i = 0; i < r->count; i++) {
         put_object(r, i, out);
-        putc('\n', out);
+        putc_unlocked('\n', out);
     }
 }
 
@@ -254,13 +254,13 @@ static void put_md(FILE *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '\n')
-            fputs("<br>", out);
+            fputs_unlocked("<br>", out);
         else if (strchr("|\\*_`", *text))
             fprintf(out, "\\%c", *text);
         else if (*text == '<')
-            fputs("&lt;", out);
+            fputs_unlocked("&lt;", out);
         else
-            putc((unsigned char)*text < 32 ? ' ' : *text, out);
+            putc_unlocked((unsigned char)*text < 32 ? ' ' : *text, out);
     }
 }
 
@@ -272,22 +272,22 @@ static void print_md(const struct rows *r, int width, FILE *out)
     (void)width;
     measure(r, widths, right);
     for (size_t c = 0; c < r->columns; c++) {
-        fputs("| ", out);
+        fputs_unlocked("| ", out);
         put_md(out, r->names[c]);
-        putc(' ', out);
+        putc_unlocked(' ', out);
     }
-    fputs("|\n", out);
+    fputs_unlocked("|\n", out);
     for (size_t c = 0; c < r->columns; c++)
-        fputs(right[c] ? "| ---: " : "| --- ", out);
-    fputs("|\n", out);
+        fputs_unlocked(right[c] ? "| ---: " : "| --- ", out);
+    fputs_unlocked("|\n", out);
     for (size_t i = 0; i < r->count; i++) {
         for (size_t c = 0; c < r->columns; c++) {
             const struct rows_cell *cell = rows_cell(r, i, c);
-            fputs(cell->strong ? "| **" : "| ", out);
+            fputs_unlocked(cell->strong ? "| **" : "| ", out);
             put_md(out, shown(cell, text));
-            fputs(cell->strong ? "** " : " ", out);
+            fputs_unlocked(cell->strong ? "** " : " ", out);
         }
-        fputs("|\n", out);
+        fputs_unlocked("|\n", out);
     }
     print_caption(r, out);
     free(widths);
@@ -327,10 +327,10 @@ static void put_latex(FILE *out, const char *text)
         while (i < n && strncmp(text, table[i].from, strlen(table[i].from)) != 0)
             i++;
         if (i < n) {
-            fputs(table[i].to, out);
+            fputs_unlocked(table[i].to, out);
             text += strlen(table[i].from);
         } else {
-            putc((unsigned char)*text < 32 ? ' ' : *text, out);
+            putc_unlocked((unsigned char)*text < 32 ? ' ' : *text, out);
             text++;
         }
     }
@@ -342,26 +342,26 @@ static void print_tabular(const struct rows *r, FILE *out)
     size_t *widths = mem_zalloc(r->columns, sizeof *widths);
     unsigned char *right = mem_zalloc(r->columns, 1);
     measure(r, widths, right);
-    fputs("\\begin{tabular}{", out);
+    fputs_unlocked("\\begin{tabular}{", out);
     for (size_t c = 0; c < r->columns; c++)
-        putc(right[c] ? 'r' : 'l', out);
-    fputs("}\n\\toprule\n", out);
+        putc_unlocked(right[c] ? 'r' : 'l', out);
+    fputs_unlocked("}\n\\toprule\n", out);
     for (size_t c = 0; c < r->columns; c++) {
-        fputs(c ? " & " : "", out);
+        fputs_unlocked(c ? " & " : "", out);
         put_latex(out, r->names[c]);
     }
-    fputs(" \\\\\n\\midrule\n", out);
+    fputs_unlocked(" \\\\\n\\midrule\n", out);
     for (size_t i = 0; i < r->count; i++) {
         for (size_t c = 0; c < r->columns; c++) {
             const struct rows_cell *cell = rows_cell(r, i, c);
-            fputs(c ? " & " : "", out);
-            fputs(cell->strong ? "\\textbf{" : "", out);
+            fputs_unlocked(c ? " & " : "", out);
+            fputs_unlocked(cell->strong ? "\\textbf{" : "", out);
             put_latex(out, shown(cell, text));
-            fputs(cell->strong ? "}" : "", out);
+            fputs_unlocked(cell->strong ? "}" : "", out);
         }
-        fputs(" \\\\\n", out);
+        fputs_unlocked(" \\\\\n", out);
     }
-    fputs("\\bottomrule\n\\end{tabular}\n", out);
+    fputs_unlocked("\\bottomrule\n\\end{tabular}\n", out);
     free(widths);
     free(right);
 }
@@ -369,18 +369,18 @@ static void print_tabular(const struct rows *r, FILE *out)
 static void print_latex(const struct rows *r, int width, FILE *out)
 {
     (void)width;
-    fputs("% needs \\usepackage{booktabs}\n", out);
+    fputs_unlocked("% needs \\usepackage{booktabs}\n", out);
     if (!r->caption) {
         print_tabular(r, out);
         return;
     }
-    fputs("\\begin{table}\n\\centering\n\\caption{", out);
+    fputs_unlocked("\\begin{table}\n\\centering\n\\caption{", out);
     put_latex(out, r->caption);
-    fputs("}\n", out);
+    fputs_unlocked("}\n", out);
     if (r->label)
         fprintf(out, "\\label{%s}\n", r->label);
     print_tabular(r, out);
-    fputs("\\end{table}\n", out);
+    fputs_unlocked("\\end{table}\n", out);
 }
 
 /* ---- formats
@@ -414,7 +414,9 @@ int rows_print_width(const struct rows *r, enum rows_format format, int width, F
 {
     if (r->columns == 0)
         return 0;
+    flockfile(out); /* once, not for each character */
     formats[format].print(r, width > 0 ? width : PLAIN_WIDTH, out);
+    funlockfile(out);
     if (fflush(out) || ferror(out))
         return error_env(err, "cannot write the output: %s", strerror(errno));
     return 0;
