@@ -67,38 +67,61 @@ static size_t display_width(const char *text)
     return n;
 }
 
-/* Text cut to width columns and padded to it; control characters become blanks. */
-static void put_padded(FILE *out, const char *text, size_t width, int right, int last)
+static void put_blanks(FILE *out, size_t n)
 {
-    size_t n = display_width(text), shown_width = n > width ? width : n;
-    for (size_t i = 0; right && i < width - shown_width; i++)
-        putc_unlocked(' ', out);
-    size_t room = n > width ? width - 1 : n;
-    for (const char *p = text; *p; p++) {
-        if (((unsigned char)*p & 0xc0) != 0x80 && room-- == 0)
-            break;
-        putc_unlocked((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
-    }
-    if (n > width)
-        fputs_unlocked("…", out);
-    for (size_t i = 0; !right && !last && i < width - shown_width; i++)
+    while (n--)
         putc_unlocked(' ', out);
 }
 
-static void measure(const struct rows *r, size_t *widths, unsigned char *right)
+/* At most room code points; control characters become blanks. */
+static void put_plain(FILE *out, const char *text, size_t room)
+{
+    for (const char *p = text; *p; p++) {
+        if (((unsigned char)*p & 0xc0) != 0x80 && room-- == 0)
+            return;
+        putc_unlocked((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
+    }
+}
+
+/* Text cut to width columns and padded to it. */
+static void put_padded(FILE *out, const char *text, size_t width, int right, int last)
+{
+    size_t n = display_width(text), blanks = n > width ? 0 : width - n;
+    if (right)
+        put_blanks(out, blanks);
+    put_plain(out, text, n > width ? width - 1 : n);
+    if (n > width)
+        fputs_unlocked("…", out);
+    if (!right && !last)
+        put_blanks(out, blanks);
+}
+
+/* Every cell as text: numbers are formatted once, into the arena. */
+static const char **all_texts(const struct rows *r, struct arena *arena)
 {
     char text[CELL_TEXT];
+    const char **texts = mem_zalloc(r->count * r->columns + 1, sizeof *texts);
+    for (size_t i = 0; i < r->count * r->columns; i++) {
+        const char *t = shown(&r->cells[i], text);
+        texts[i] = is_number(&r->cells[i]) ? arena_strdup(arena, t) : t;
+    }
+    return texts;
+}
+
+/* texts may be NULL where only the sides matter. */
+static void measure(const struct rows *r, const char **texts, size_t *widths, unsigned char *right)
+{
     for (size_t c = 0; c < r->columns; c++) {
         widths[c] = display_width(r->names[c]);
-        int numbers = 0, texts = 0;
+        int numbers = 0, words = 0;
         for (size_t i = 0; i < r->count; i++) {
             const struct rows_cell *cell = rows_cell(r, i, c);
-            size_t n = display_width(shown(cell, text));
+            size_t n = texts ? display_width(texts[i * r->columns + c]) : 0;
             widths[c] = n > widths[c] ? n : widths[c];
             numbers += is_number(cell);
-            texts += cell->type == ROWS_TEXT;
+            words += cell->type == ROWS_TEXT;
         }
-        right[c] = numbers > 0 && texts == 0;
+        right[c] = numbers > 0 && words == 0;
     }
 }
 
@@ -129,10 +152,11 @@ static void print_caption(const struct rows *r, FILE *out)
 
 static void print_table(const struct rows *r, int width, FILE *out)
 {
-    char text[CELL_TEXT];
+    struct arena arena = {0};
+    const char **texts = all_texts(r, &arena);
     size_t *widths = mem_zalloc(r->columns, sizeof *widths);
     unsigned char *right = mem_zalloc(r->columns, 1);
-    measure(r, widths, right);
+    measure(r, texts, widths, right);
     fit(r, widths, right, (size_t)width);
     for (size_t c = 0; c < r->columns; c++) {
         fputs_unlocked(c ? "  " : "", out);
@@ -142,12 +166,13 @@ static void print_table(const struct rows *r, int width, FILE *out)
     for (size_t i = 0; i < r->count; i++) {
         for (size_t c = 0; c < r->columns; c++) {
             fputs_unlocked(c ? "  " : "", out);
-            put_padded(out, shown(rows_cell(r, i, c), text), widths[c], right[c],
-                       c + 1 == r->columns);
+            put_padded(out, texts[i * r->columns + c], widths[c], right[c], c + 1 == r->columns);
         }
         putc_unlocked('\n', out);
     }
     print_caption(r, out);
+    free(texts);
+    arena_release(&arena);
     free(widths);
     free(right);
 }
@@ -270,7 +295,7 @@ static void print_md(const struct rows *r, int width, FILE *out)
     size_t *widths = mem_zalloc(r->columns, sizeof *widths);
     unsigned char *right = mem_zalloc(r->columns, 1);
     (void)width;
-    measure(r, widths, right);
+    measure(r, NULL, widths, right);
     for (size_t c = 0; c < r->columns; c++) {
         fputs_unlocked("| ", out);
         put_md(out, r->names[c]);
@@ -341,7 +366,7 @@ static void print_tabular(const struct rows *r, FILE *out)
     char text[CELL_TEXT];
     size_t *widths = mem_zalloc(r->columns, sizeof *widths);
     unsigned char *right = mem_zalloc(r->columns, 1);
-    measure(r, widths, right);
+    measure(r, NULL, widths, right);
     fputs_unlocked("\\begin{tabular}{", out);
     for (size_t c = 0; c < r->columns; c++)
         putc_unlocked(right[c] ? 'r' : 'l', out);

@@ -115,8 +115,14 @@ static char *repair_utf8(struct rows *r, const char *text)
 void rows_set_text(struct rows *r, struct rows_cell *cell, const char *text)
 {
     cell->type = text ? ROWS_TEXT : ROWS_NULL;
-    if (text)
-        cell->text = is_utf8(text) ? arena_strdup(&r->arena, text) : repair_utf8(r, text);
+    if (!text)
+        return;
+    unsigned char high = 0;
+    size_t n = 0;
+    for (; text[n]; n++)
+        high |= (unsigned char)text[n];
+    cell->text =
+        high < 0x80 || is_utf8(text) ? arena_strndup(&r->arena, text, n) : repair_utf8(r, text);
 }
 
 void rows_set_format(struct rows *r, struct rows_cell *cell, const char *fmt, ...)

@@ -178,7 +178,8 @@ static const char fixed_views[] =
     "   FROM v GROUP BY id, device, cell, position),"
     /* Cells that have every objective; up to two of them are sorted, more are compared in pairs. */
     " complete AS MATERIALIZED (SELECT id, device, cell, count(*) AS goals,"
-    "     max(iif(position = 0, gain, NULL)) AS g1, max(iif(position = 1, gain, 0)) AS g2"
+    "     max(iif(position = 0, gain, NULL)) AS g1, coalesce(max(iif(position = 1, gain, NULL)), "
+    "0) AS g2"
     "   FROM (SELECT id, device, cell, gain,"
     "       row_number() OVER (PARTITION BY id, device, cell ORDER BY position) - 1 AS position "
     "FROM p)"
