@@ -9,8 +9,10 @@
 #include "results/rows.h"
 #include "results/stats.h"
 
+/* A run that two experiments share is in a cell of each; the rows then say which experiment they
+ * mean. */
 struct owner {
-    const char *run;
+    const char *run, *experiment;
     size_t cell;
 };
 
@@ -21,7 +23,9 @@ struct sample {
 
 static int by_run(const void *a, const void *b)
 {
-    return strcmp(((const struct owner *)a)->run, ((const struct owner *)b)->run);
+    const struct owner *p = a, *q = b;
+    int order = strcmp(p->run, q->run);
+    return order != 0 ? order : strcmp(p->experiment, q->experiment);
 }
 
 static int by_place(const void *a, const void *b)
@@ -37,10 +41,12 @@ static int by_place(const void *a, const void *b)
 static struct owner *list_owners(const struct plot_data *d, size_t *n)
 {
     struct owner *owners = mem_zalloc(d->source.runs->count + 1, sizeof *owners);
+    int named = rows_column(d->source.curves, "experiment") >= 0;
     *n = 0;
     for (size_t i = 0; i < d->n_cells; i++)
         for (size_t k = 0; k < d->cells[i].n_rows; k++)
-            owners[(*n)++] = (struct owner){data_text(d, d->cells[i].rows[k], "run"), i};
+            owners[(*n)++] = (struct owner){data_text(d, d->cells[i].rows[k], "run"),
+                                            named ? d->cells[i].experiment : "", i};
     qsort(owners, *n, sizeof *owners, by_run);
     return owners;
 }
@@ -56,13 +62,13 @@ static size_t list_samples(const struct plot_data *d, const char *metric, const 
 {
     const struct rows *r = d->source.curves;
     int run = rows_column(r, "run"), name = rows_column(r, "metric"), at = rows_column(r, x);
-    int value = rows_column(r, "value");
+    int value = rows_column(r, "value"), experiment = rows_column(r, "experiment");
     size_t n = 0, n_owners;
     struct owner *owners = list_owners(d, &n_owners);
     for (size_t i = 0; i < r->count && at >= 0 && value >= 0; i++) {
         if (strcmp(column_text(r, i, name), metric) != 0)
             continue;
-        struct owner key = {column_text(r, i, run), 0};
+        struct owner key = {column_text(r, i, run), column_text(r, i, experiment), 0};
         const struct owner *o = bsearch(&key, owners, n_owners, sizeof key, by_run);
         struct sample s = {.x = rows_number(rows_cell(r, i, (size_t)at)),
                            .value = rows_number(rows_cell(r, i, (size_t)value))};

@@ -17,7 +17,7 @@ struct store;
  * views. */
 struct plot_source {
     struct rows *runs;      /* v_runs */
-    struct rows *curves;    /* v_curves: run, metric, epoch, step, value */
+    struct rows *curves;    /* v_curves: run, experiment, metric, epoch, step, value */
     struct rows *costs;     /* v_cost: cell, by, name, macs, params, bytes_written … */
     struct rows *published; /* v_published */
     struct rows *latency;   /* v_latency */

@@ -2,7 +2,6 @@
 #include "plots/data.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,15 +13,15 @@
 #include "results/rows.h"
 #include "results/store.h"
 
-/* A list of names as the one parameter that every statement has: a JSON array, or NULL for all. */
+/* A list of names as one parameter, a line each; NULL for all experiments. */
 static char *name_list(const char *const *names, size_t n)
 {
-    json_t *list = json_array();
+    struct strbuf s = STRBUF_INIT;
+    if (n == 0)
+        return NULL;
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, json_string(names[i]));
-    char *text = n > 0 ? json_dumps(list, 0) : NULL;
-    json_decref(list);
-    return text;
+        strbuf_addf(&s, "%s\n", names[i]);
+    return strbuf_detach(&s);
 }
 
 static const char *experiment_at(const void *context, int i)
@@ -48,7 +47,26 @@ static int check_names(const struct rows *known, const char *const *names, size_
     return 0;
 }
 
-#define CHOSEN "(?1 IS NULL OR experiment IN (SELECT value FROM json_each(?1)))"
+/* Runs a statement in which @ stands for "is one of these experiments". The names are a parameter
+ * that the statement splits at its line ends: a query is read-only to the point of refusing
+ * json_each. */
+static struct rows *ask(struct store *s, const char *names, const char *sql, struct error *err)
+{
+    static const char chosen[] =
+        "experiment IN (WITH RECURSIVE split(name, rest) AS (SELECT NULL, ?1 UNION ALL"
+        " SELECT substr(rest, 1, instr(rest, char(10)) - 1), substr(rest, instr(rest, char(10)) + "
+        "1)"
+        " FROM split WHERE rest <> '') SELECT name FROM split WHERE name IS NOT NULL)";
+    struct strbuf text = STRBUF_INIT;
+    for (const char *c = sql; *c != 0; c++)
+        if (*c == '@')
+            strbuf_adds(&text, names != NULL ? chosen : "?1 IS NULL");
+        else
+            strbuf_addc(&text, *c);
+    struct rows *r = store_query(s, err, text.text, "s", names);
+    strbuf_release(&text);
+    return r;
+}
 
 struct part {
     struct rows **rows;
@@ -59,37 +77,27 @@ static int load_parts(struct plot_source *p, struct store *s, const char *names,
 {
     const struct part parts[] = {
         {&p->runs,
-         "SELECT * FROM v_runs WHERE " CHOSEN " ORDER BY experiment, position, cell, device, seed"},
-        {&p->curves, "SELECT run, metric, epoch, step, value FROM v_curves WHERE " CHOSEN},
-        {&p->costs, "SELECT * FROM v_cost WHERE cell IN (SELECT cell FROM v_runs WHERE " CHOSEN
-                    ") ORDER BY cell, by, position"},
-        {&p->latency,
-         "SELECT * FROM v_latency WHERE run IN (SELECT run FROM v_runs WHERE " CHOSEN ")"},
-        {&p->compute,
-         "SELECT * FROM v_compute WHERE " CHOSEN " ORDER BY experiment, device, state"},
+         "SELECT * FROM v_runs WHERE @ ORDER BY experiment, position, cell, device, seed"},
+        {&p->curves, "SELECT run, experiment, metric, epoch, step, value FROM v_curves WHERE @"},
+        {&p->costs, "SELECT * FROM v_cost WHERE cell IN (SELECT cell FROM v_runs WHERE @)"
+                    " ORDER BY cell, by, position"},
+        {&p->latency, "SELECT * FROM v_latency WHERE run IN (SELECT run FROM v_runs WHERE @)"},
+        {&p->compute, "SELECT * FROM v_compute WHERE @ ORDER BY experiment, device, state"},
         /* A diff of a quarter of a megabyte is shown by `vittm show`, not in a page. */
         {&p->env,
          "SELECT key, substr(text, 1, 4000) AS text, count(*) AS runs FROM v_env WHERE run IN"
-         " (SELECT run FROM v_runs WHERE " CHOSEN ") GROUP BY key, text ORDER BY key, runs DESC"},
+         " (SELECT run FROM v_runs WHERE @) GROUP BY key, text ORDER BY key, runs DESC"},
+        /* What the experiments point at: "published/table1.csv" is the file "table1" of the store.
+         */
+        {&p->published,
+         "SELECT * FROM v_published WHERE EXISTS (SELECT 1 FROM v_experiments e WHERE @"
+         " AND (e.published = v_published.file || '.csv'"
+         " OR e.published LIKE '%/' || v_published.file || '.csv')) ORDER BY file, line"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if ((*parts[i].rows = store_query(s, err, parts[i].sql, "s", names)) == NULL)
+        if ((*parts[i].rows = ask(s, names, parts[i].sql, err)) == NULL)
             return -1;
     return 0;
-}
-
-/* What the experiments point at: "published/table1.csv" is the file "table1" of the store. */
-static int load_published(struct plot_source *p, struct store *s, const char *names,
-                          struct error *err)
-{
-    p->published = store_query(
-        s, err,
-        "SELECT * FROM v_published WHERE EXISTS (SELECT 1 FROM v_experiments e WHERE (?1 IS NULL OR"
-        " e.experiment IN (SELECT value FROM json_each(?1))) AND (e.published = v_published.file "
-        "|| '.csv' OR"
-        " e.published LIKE '%/' || v_published.file || '.csv')) ORDER BY file, line",
-        "s", names);
-    return p->published != NULL ? 0 : -1;
 }
 
 static void release_source(struct plot_source *p)
@@ -106,19 +114,16 @@ int data_load(struct plot_data *d, struct store *s, const char *const *experimen
     struct plot_source p = {0};
     char *names = name_list(experiments, n);
     *d = (struct plot_data){0};
-    p.experiments = store_query(
-        s, err, "SELECT * FROM v_experiments WHERE " CHOSEN " ORDER BY experiment", "s", NULL);
+    static const char experiments_sql[] = "SELECT * FROM v_experiments WHERE @ ORDER BY experiment";
+    p.experiments = ask(s, NULL, experiments_sql, err);
     int rc = p.experiments != NULL ? check_names(p.experiments, experiments, n, err) : -1;
     if (rc == 0 && n > 0) {
         rows_free(p.experiments);
-        p.experiments = store_query(
-            s, err, "SELECT * FROM v_experiments WHERE " CHOSEN " ORDER BY experiment", "s", names);
+        p.experiments = ask(s, names, experiments_sql, err);
         rc = p.experiments != NULL ? 0 : -1;
     }
     if (rc == 0)
         rc = load_parts(&p, s, names, err);
-    if (rc == 0)
-        rc = load_published(&p, s, names, err);
     if (rc == 0)
         rc = data_arrange(d, p, err);
     else
