@@ -138,8 +138,12 @@ static int open_file(struct store *s, const char *name, int flags, struct error 
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_set_authorizer(s->db, authorize, s);
+    /* json_each declares its columns on first use, which the guard would take for CREATE TABLE. */
     return sql_script(
-        s, "PRAGMA cell_size_check=ON; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY", err);
+        s,
+        "PRAGMA cell_size_check=ON; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+        "SELECT 1 FROM json_each('[]')",
+        err);
 }
 
 /* Ours, or empty where we may make it ours. */

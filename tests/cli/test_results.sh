@@ -47,6 +47,8 @@ for format in table csv json jsonl md latex; do
 done
 expect_code 2 "an unknown format" v ls --format xml
 expect_code 2 "query cannot write" v query 'DELETE FROM run'
+expect_code 2 "query cannot make a table" v query 'CREATE TABLE x(a)'
+expect_text "2" "query may use json_each" v query "SELECT max(value) FROM json_each('[1, 2]')"
 expect_code 2 "query of an unknown view" v query 'SELECT * FROM v_rnus'
 v ls --format csv > "$scratch/before"
 
@@ -60,6 +62,18 @@ check "merge copies every run" cmp "$scratch/before" "$scratch/after"
 sed 's/,61,/,62,/' "$scratch/runs.csv" > "$scratch/other.csv"
 expect_code 0 "another machine's numbers" "$vittm" import "$scratch/other.csv" --db "$scratch/fourth.db"
 expect_code 1 "merge reports a conflict" "$vittm" merge "$scratch/fourth.db" --db "$scratch/third.db"
+
+if command -v gnuplot > /dev/null 2>&1; then
+    expect_code 0 "plot pareto" v plot pareto heads -o "$scratch/pareto.svg"
+    check "is an SVG" grep -q '<svg' "$scratch/pareto.svg"
+    expect_code 0 "report" v report heads -o "$scratch/report.html"
+    check "is one page" grep -q '</html>' "$scratch/report.html"
+else
+    skip "plot and report" "gnuplot is not installed"
+fi
+expect_code 2 "plot without -o" v plot pareto heads
+expect_code 2 "plot of an unknown figure" v plot paerto heads -o "$scratch/x.svg"
+expect_code 2 "plot into an unknown format" v plot pareto heads -o "$scratch/x.bmp"
 
 expect_code 0 "gc -n" v gc -n
 expect_code 0 "gc" v gc
