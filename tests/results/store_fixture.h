@@ -81,7 +81,7 @@ static const char *const fusions[] = {"erase", "add", "add_erase"};
 
 __attribute__((unused)) static void put_grid_cell(struct store *s, int h, int f)
 {
-    char id[16], identity[100], config[200];
+    char id[32], identity[100], config[200];
     snprintf(id, sizeof id, "c%d%d", h, f);
     snprintf(identity, sizeof identity, "model.fusion: %s\nmodel.rw_head: %s\n", fusions[f],
              heads[h]);
@@ -120,7 +120,7 @@ __attribute__((unused)) static void put_grid(struct store *s, int seeds)
                                  .objective_count = 2,
                                  .axes = axes,
                                  .axis_count = 2};
-    char id[16], label[64];
+    char id[32], label[64];
     OK(store_begin(s, &ok_err));
     OK(store_put_experiment(s, &e, &ok_err));
     for (int h = 0; h < 4; h++) {

@@ -17,7 +17,7 @@ static struct store *grid(const char *name)
     struct error err = {0};
     struct store *s = open_store(name);
     struct store_result failed = {.state = STORE_FAILED, .exit_code = 1, .message = "loss is nan"};
-    char id[16], run[STORE_RUN_ID];
+    char id[32], run[STORE_RUN_ID];
     put_grid(s, 3);
     OK(store_begin(s, &ok_err));
     for (int h = 0; h < 4; h++) {
