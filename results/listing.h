@@ -45,6 +45,10 @@ struct rows *listing_env(struct store *s, const char *run, struct error *err); /
 struct rows *listing_curves(struct store *s, const char *run,
                             struct error *err); /* metric, epoch, step, value */
 
+/* Two runs on the same images: images, both right, only a, only b, neither, p (McNemar's exact
+ * test). An error where one of them kept no correctness bits or the numbers of images differ. */
+struct rows *listing_images(struct store *s, const char *a, const char *b, struct error *err);
+
 /* What differs between two runs or cells: key, a, b: configuration keys, then (runs) environment
  * and final metrics. Equal configurations give no config rows. */
 struct rows *listing_diff(struct store *s, const char *a, const char *b, struct error *err);

@@ -34,4 +34,10 @@ struct strbuf;
 struct rows *table_build(struct store *s, const struct table_options *o, struct strbuf *warnings,
                          struct error *err);
 
+/* Main effects and two-way interactions of a full grid over the experiment's axes, from the cells'
+ * means of o->metric: factor, level, factor_b, level_b (empty for a main effect), effect (the
+ * marginal mean minus the grand mean; what is left of it for an interaction), n (runs behind it).
+ * All cells of the grid must have a done run; else the error names the first that has none. */
+struct rows *table_effects(struct store *s, const struct table_options *o, struct error *err);
+
 #endif

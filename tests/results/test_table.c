@@ -262,6 +262,59 @@ static void test_ids_show_diff(void **state)
     store_close(s);
 }
 
+static void test_images_and_effects(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct store *s = open_store("images.db");
+    put_grid(s, 1);
+    for (int h = 0; h < 4; h++)
+        for (int f = 0; f < 3; f++) {
+            char id[32];
+            snprintf(id, sizeof id, "c%d%d", h, f);
+            ingest_run(s, id, 0, 60 + 4 * h + 2 * f); /* additive: no interactions */
+        }
+    struct table_options o = {.experiment = "quick"};
+    struct rows *r = table_effects(s, &o, &err);
+    if (!r)
+        fail_msg("%s", err.msg);
+    assert_int_equal(r->count, 4 + 3 + 12);
+    for (size_t i = 0; i < r->count; i++) {
+        double effect = rows_number(rows_cell(r, i, 4));
+        double want = i < 4 ? 4 * (double)i - 6 : i < 7 ? 2 * (double)(i - 4) - 2 : 0;
+        assert_true(fabs(effect - want) < 1e-12);
+        assert_int_equal(rows_cell(r, i, 5)->integer, i < 4 ? 3 : i < 7 ? 4 : 1);
+    }
+    rows_free(r);
+    /* ingest_run got the first 12 images right; this one misses 4 of them. */
+    static const unsigned char bits[] = {0x0f, 0x0f};
+    struct store_metric top1 = {"val/top1", 50};
+    struct store_result other = {.state = STORE_DONE,
+                                 .metrics = &top1,
+                                 .metric_count = 1,
+                                 .correct = bits,
+                                 .correct_images = 12};
+    OK(store_ingest(s, "c01-s0-cpu", &other, &ok_err));
+    r = listing_images(s, "c00-s0", "c01-s0", &err);
+    const int64_t want[] = {12, 8, 4, 0, 0};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(rows_cell(r, 0, i)->integer, want[i]);
+    assert_true(fabs(rows_number(rows_cell(r, 0, 5)) - 0.125) < 1e-12);
+    rows_free(r);
+    other.correct_images = 11;
+    OK(store_ingest(s, "c01-s0-cpu", &other, &ok_err));
+    assert_null(listing_images(s, "c00-s0", "c01-s0", &err));
+    assert_non_null(strstr(err.msg, "12 images"));
+    other.correct = NULL;
+    other.metric_count = 0;
+    OK(store_ingest(s, "c01-s0-cpu", &other, &ok_err));
+    assert_null(listing_images(s, "c00-s0", "c01-s0", &err));
+    assert_non_null(strstr(err.msg, "kept no list"));
+    assert_null(table_effects(s, &o, &err));
+    assert_non_null(strstr(err.msg, "token_summary add has no finished run"));
+    store_close(s);
+}
+
 static void refused(struct store *s, const char *sql)
 {
     struct error err = {0};
@@ -370,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_listing),
         cmocka_unit_test(test_ids_show_diff),
         cmocka_unit_test(test_queries_only_read),
+        cmocka_unit_test(test_images_and_effects),
         cmocka_unit_test(test_published),
     };
     return cmocka_run_group_tests_name("results/table", tests, make_folder, drop_folder);
