@@ -56,6 +56,71 @@ static int is_machine_format(const char *format)
            strcmp(format, "jsonl") == 0;
 }
 
+/* Columns of a text (each character of ours is one wide). */
+static size_t text_width(const char *text)
+{
+    size_t n = 0;
+    for (; *text != 0; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static size_t column_width(const struct rows *r, size_t column)
+{
+    size_t widest = text_width(r->names[column]);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct rows_cell *cell = rows_cell(r, i, column);
+        size_t n = cell->type == ROWS_TEXT ? text_width(cell->text) : 8;
+        widest = n > widest ? n : widest;
+    }
+    return widest;
+}
+
+/* How many columns from the left fit whole; at least two. */
+static size_t columns_that_fit(const struct rows *r, size_t width)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < r->columns; i++) {
+        used += column_width(r, i) + (i > 0 ? 2 : 0);
+        if (used > width && i >= 2)
+            return i;
+    }
+    return r->columns;
+}
+
+static struct rows *first_columns(const struct rows *r, size_t n)
+{
+    struct rows *out = rows_new(n, r->names);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct rows_cell *from = rows_cell(r, i, 0);
+        struct rows_cell *to = rows_append(out);
+        for (size_t k = 0; k < n; k++) {
+            to[k] = from[k];
+            if (from[k].type == ROWS_TEXT)
+                rows_set_text(out, &to[k], from[k].text);
+            to[k].strong = from[k].strong;
+        }
+    }
+    if (r->caption != NULL)
+        out->caption = arena_strdup(&out->arena, r->caption);
+    return out;
+}
+
+/* For people: rather fewer columns than cells cut short. Takes r over. */
+static struct rows *fit_width(struct rows *r, size_t width)
+{
+    size_t n = r != NULL ? columns_that_fit(r, width) : 0;
+    if (r == NULL || n == r->columns)
+        return r;
+    fprintf(stderr, "at %zu columns without", width);
+    for (size_t i = n; i < r->columns; i++)
+        fprintf(stderr, "%s %s", i > n ? "," : "", r->names[i]);
+    fprintf(stderr, " (--format csv has all)\n");
+    struct rows *out = first_columns(r, n);
+    rows_free(r);
+    return out;
+}
+
 static int run(const struct args *a, struct error *err)
 {
     int kind = table_error_find(args_text(a, "error"), err);
@@ -74,8 +139,10 @@ static int run(const struct args *a, struct error *err)
         .machine = is_machine_format(args_text(a, "format")),
     };
     struct strbuf warnings = STRBUF_INIT;
-    int rc =
-        cli_print_to(a, table_build(s, &o, &warnings, err), "the experiment has no cells", err);
+    struct rows *table = table_build(s, &o, &warnings, err);
+    if (strcmp(args_text(a, "format"), "table") == 0 && args_text(a, "output") == NULL)
+        table = fit_width(table, (size_t)cli_width());
+    int rc = cli_print_to(a, table, "the experiment has no cells", err);
     fputs(warnings.text, stderr);
     strbuf_release(&warnings);
     store_close(s);

@@ -136,6 +136,8 @@ void help_manual(struct strbuf *out, const struct command *c); /* roff; c NULL: 
 /* "  left      right": right begins at column indent and is wrapped; a long left has a line of its
  * own. */
 void help_columns(struct strbuf *out, const char *left, const char *right, int indent);
+void help_wrap(struct strbuf *out,
+               const char *text); /* a paragraph in lines, ends with a newline */
 int help_completion(struct strbuf *out, const char *shell); /* bash, zsh, fish; -1: unknown shell */
 
 /* Dispatches; returns the exit code. */

@@ -53,6 +53,11 @@ void help_columns(struct strbuf *out, const char *left, const char *right, int i
     wrap(out, right, indent, indent);
 }
 
+void help_wrap(struct strbuf *out, const char *text)
+{
+    wrap(out, text, 0, 0);
+}
+
 void help_overview(struct strbuf *out)
 {
     strbuf_adds(out,

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -14,6 +16,29 @@ struct store *cli_store_open(const struct args *a, enum store_mode mode, struct 
     return store_open(args_db(a), mode, err);
 }
 
+int cli_width(void)
+{
+    struct winsize size;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col;
+    return 80;
+}
+
+/* The table, then its caption in whole lines. */
+static int print_table(struct rows *rows, struct error *err)
+{
+    const char *caption = rows->caption;
+    rows->caption = NULL;
+    int rc = rows_print_width(rows, ROWS_TABLE, cli_width(), stdout, err);
+    if (rc == 0 && caption != NULL) {
+        struct strbuf text = STRBUF_INIT;
+        help_wrap(&text, caption);
+        printf("\n%s", text.text);
+        strbuf_release(&text);
+    }
+    return rc;
+}
+
 int cli_print(const struct args *a, struct rows *rows, const char *nothing, struct error *err)
 {
     if (rows == NULL)
@@ -22,6 +47,8 @@ int cli_print(const struct args *a, struct rows *rows, const char *nothing, stru
     int rc = format < 0 ? -1 : EXIT_FINE;
     if (format == ROWS_TABLE && rows->count == 0 && nothing != NULL)
         fprintf(stderr, "%s\n", nothing);
+    else if (format == ROWS_TABLE)
+        rc = print_table(rows, err);
     else if (rc == EXIT_FINE)
         rc = rows_print(rows, (enum rows_format)format, stdout, err);
     rows_free(rows);

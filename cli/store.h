@@ -11,6 +11,9 @@ struct error;
 /* The database of --db (OPTION_DB); NULL with err set. */
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err);
 
+/* Columns of the terminal on stdout; 80 where it is none. */
+int cli_width(void);
+
 /* Prints rows in the format of --format (OPTION_FORMAT), frees them and returns EXIT_FINE; rows
  * NULL passes an error on: -1. An empty table says `nothing` (one line, on stderr). */
 int cli_print(const struct args *a, struct rows *rows, const char *nothing, struct error *err);
