@@ -348,7 +348,7 @@ static void draw_labels(struct pareto *p)
         for (size_t i = 0; i < p->published.n; i++)
             if (p->published_front.on[i] == on)
                 draw_label(p, &at, px(p, p->published.points[i].x), py(p, p->published.points[i].y),
-                           p->published.points[i].row, on && p->n == 0 ? STYLE_INK : STYLE_MUTED);
+                           p->published.points[i].label, on && p->n == 0 ? STYLE_INK : STYLE_MUTED);
     place_release(&at);
 }
 
@@ -437,6 +437,8 @@ static void summarize(struct pareto *p)
         add_value(s, q->x, p->x_scale.decimals);
         strbuf_addc(s, ')');
     }
+    if (p->published.n > 0 && p->published.source[0] != 0)
+        strbuf_addf(s, ". Published: %s", p->published.source);
     double worst_x = p->maximize_x ? p->x.low : p->x.high,
            worst_y = p->maximize_y ? p->y.low : p->y.high;
     strbuf_addf(s, ". Hypervolume %.4g against the reference point (%.4g, %.4g).",

@@ -25,20 +25,45 @@ static const char *stem(struct arena *a, const char *row)
     return n > 0 ? arena_strndup(a, row, n) : row;
 }
 
-/* Token reduction is applied to a plain model: the method is the system, not the model's name. */
-static const char *system_of(struct arena *a, const struct rows *r, size_t row)
+struct method {
+    const char *key, *name;
+};
+
+/* Token reduction is applied to a plain model: the method and that model are the system, the amount
+ * of it is the variant. "ViT-S/16 (r=8)" with tome is "ToMe ViT-S/16", "r=8". */
+static void name_reduced(struct arena *a, struct published_point *p, const char *method)
 {
-    static const char *const columns[] = {"system", "family"};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (text(r, row, columns[i])[0] != 0)
-            return text(r, row, columns[i]);
-    return stem(a, text(r, row, "row"));
+    static const struct method methods[] = {{"tome", "ToMe"}, {"mctf", "MCTF"}};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        method = strcmp(method, methods[i].key) == 0 ? methods[i].name : method;
+    const char *open = strchr(p->row, '('), *close = open != NULL ? strchr(open, ')') : NULL;
+    size_t n = open != NULL ? (size_t)(open - p->row) : strlen(p->row);
+    while (n > 0 && p->row[n - 1] == ' ')
+        n--;
+    p->system = strstr(p->row, method) != NULL ? arena_strndup(a, p->row, n)
+                                               : arena_printf(a, "%s %.*s", method, (int)n, p->row);
+    if (close != NULL)
+        p->label = arena_strndup(a, open + 1, (size_t)(close - open - 1));
 }
 
-static struct published_point *find(struct published *p, const char *row)
+static struct published_point *new_point(struct published *p, const struct rows *r, size_t row,
+                                         struct arena *a)
+{
+    struct published_point *point = &p->points[p->n++];
+    const char *name = text(r, row, "row"), *method = text(r, row, "model.reduce.method");
+    *point = (struct published_point){
+        text(r, row, "source"), text(r, row, "table"), name, name, stem(a, name), NAN, NAN};
+    if (method[0] != 0 && strcmp(method, "none") != 0)
+        name_reduced(a, point, method);
+    return point;
+}
+
+static struct published_point *find(struct published *p, const struct rows *r, size_t row)
 {
     for (size_t i = p->n; i-- > 0;)
-        if (strcmp(p->points[i].row, row) == 0)
+        if (strcmp(p->points[i].row, text(r, row, "row")) == 0 &&
+            strcmp(p->points[i].table, text(r, row, "table")) == 0 &&
+            strcmp(p->points[i].source, text(r, row, "source")) == 0)
             return &p->points[i];
     return NULL;
 }
@@ -60,13 +85,19 @@ static void drop_incomplete(struct published *p)
     p->n = kept;
 }
 
+/* "Paper, Table 8"; the paper alone where there are several tables; nothing where there are several
+ * papers. */
 static void name_source(struct published *p, const struct rows *r, struct arena *a)
 {
     const char *source = text(r, 0, "source"), *table = text(r, 0, "table");
-    for (size_t i = 1; i < r->count; i++)
-        if (strcmp(text(r, i, "table"), table) != 0)
-            table = "";
-    p->source = table[0] != 0 ? arena_printf(a, "%s, %s", source, table) : source;
+    for (size_t i = 1; i < r->count; i++) {
+        table = strcmp(text(r, i, "table"), table) == 0 ? table : "";
+        source = strcmp(text(r, i, "source"), source) == 0 ? source : "";
+    }
+    p->source = source;
+    if (source[0] != 0 && table[0] != 0)
+        p->source = arena_printf(a, "%s, %s%s", source,
+                                 isdigit((unsigned char)table[0]) ? "Table " : "", table);
 }
 
 void published_points(struct published *p, const struct rows *r, const char *x, const char *y,
@@ -80,14 +111,12 @@ void published_points(struct published *p, const struct rows *r, const char *x, 
     p->systems = ARENA_ARRAY(a, const char *, r->count);
     int value = rows_column(r, "value");
     for (size_t i = 0; i < r->count && value >= 0; i++) {
-        const char *metric = text(r, i, "metric"), *row = text(r, i, "row");
+        const char *metric = text(r, i, "metric");
         if (strcmp(metric, x) != 0 && strcmp(metric, y) != 0)
             continue;
-        struct published_point *point = find(p, row);
-        if (point == NULL) {
-            point = &p->points[p->n++];
-            *point = (struct published_point){row, system_of(a, r, i), NAN, NAN};
-        }
+        struct published_point *point = find(p, r, i);
+        if (point == NULL)
+            point = new_point(p, r, i, a);
         *(strcmp(metric, x) == 0 ? &point->x : &point->y) =
             rows_number(rows_cell(r, i, (size_t)value));
     }

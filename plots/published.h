@@ -9,7 +9,8 @@ struct error;
 struct rows;
 
 struct published_point {
-    const char *row;    /* as the paper names it */
+    const char *source, *table, *row; /* as the paper names it */
+    const char *label;  /* short, beside the point: "r=8" of a system that the legend names */
     const char *system; /* what it is a variant of: one series */
     double x, y;
 };

@@ -285,7 +285,8 @@ static void test_published_apart(void **state)
     *end = 0;
     assert_non_null(strstr(without.data.text, front));
     assert_null(strstr(without.data.text, "ViT"));
-    assert_string_equal(with.summary.text, without.summary.text);
+    assert_memory_equal(with.summary.text, without.summary.text,
+                        strcspn(without.summary.text, "."));
     canvas_release(&with);
     canvas_release(&without);
 }
