@@ -35,6 +35,14 @@
         .doc = "side of a patch, pixels"                                                           \
     }
 
+#define MODEL_TABLE_SIZE_KEY                                                                       \
+    {                                                                                              \
+        .name = "model.table_image_size", .type = CONFIG_INT, .fallback = "0", .min = 0,           \
+        .max = 4096,                                                                               \
+        .doc =                                                                                     \
+            "image side that the position tables are for, resampled to image_size (0: image_size)" \
+    }
+
 #define MODEL_NORM_EPS_KEY                                                                         \
     {                                                                                              \
         .name = "model.norm_eps", .type = CONFIG_FLOAT, .fallback = "1e-6", .min = 1e-12,          \

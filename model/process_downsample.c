@@ -12,7 +12,7 @@ static const struct config_key keys[] = {
 };
 
 static struct tensor *build(struct builder *b, struct tensor *image, struct tensor *memory,
-                            int64_t side)
+                            int64_t side, int64_t dim)
 {
     (void)image;
     int64_t grid = config_int(b->c, "model.process_grid");
@@ -21,7 +21,10 @@ static struct tensor *build(struct builder *b, struct tensor *image, struct tens
                      (long long)grid, (long long)side);
         return memory;
     }
-    return op_pool_grid(b->g, memory, side, side, grid, grid);
+    struct tensor *pooled = op_pool_grid(b->g, memory, side, side, grid, grid);
+    /* streams of different widths: a projection, which the papers' models do not have */
+    return shape_last(pooled->shape) == dim ? pooled
+                                            : nn_linear(b, "process_embedder", pooled, dim);
 }
 
 const struct process_init process_init_downsample = {

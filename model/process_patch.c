@@ -13,15 +13,22 @@ static const struct config_key keys[] = {
 };
 
 static struct tensor *build(struct builder *b, struct tensor *image, struct tensor *memory,
-                            int64_t side)
+                            int64_t side, int64_t dim)
 {
+    (void)memory;
     (void)side;
     return nn_patch_embed(b, "process_embedder", image, config_int(b->c, "model.process_patch"),
-                          shape_last(memory->shape), PATCH_XAVIER);
+                          dim, PATCH_XAVIER);
+}
+
+static int64_t grid(const struct config *c, int64_t image_side)
+{
+    return image_side / config_int(c, "model.process_patch");
 }
 
 const struct process_init process_init_patch = {
     .choice = {.name = "patch", .doc = "embeddings of larger patches", .keys = keys},
     .paper = "ViTTM section 3.1",
     .build = build,
+    .grid = grid,
 };

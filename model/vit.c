@@ -1,6 +1,8 @@
 /* ViT and DeiT (Dosovitskiy et al. 2021; Touvron et al. 2021, 2022): one stream of tokens. */
+#include "model/consistency.h"
 #include "model/keys.h"
 #include "model/model.h"
+#include "model/reducer.h"
 #include "nn/nn.h"
 
 #include <stdio.h>
@@ -19,6 +21,7 @@ static const struct config_choice *pool_choice(int i)
 
 static const struct config_key keys[] = {
     MODEL_TOWER_KEYS,
+    MODEL_TABLE_SIZE_KEY,
     MODEL_PATCH_KEY,
     MODEL_NORM_EPS_KEY,
     {.name = "model.class_token",
@@ -38,6 +41,7 @@ static const struct config_key keys[] = {
      .type = CONFIG_BOOL,
      .fallback = "false",
      .doc = "learned gains on both branches of a block, initially 1e-6 (DeiT III)"},
+    MODEL_REDUCE_KEY,
     {0},
 };
 
@@ -46,44 +50,45 @@ static const struct config_key keys[] = {
 static struct tensor *embed(struct builder *b, struct tensor *image, int class_token)
 {
     struct graph *g = b->g;
-    int64_t dim = config_int(b->c, "model.dim");
+    int64_t dim = config_int(b->c, "model.dim"), patch = config_int(b->c, "model.patch");
     int bare_class = config_bool(b->c, "model.no_embed_class");
-    struct tensor *x = nn_patch_embed(b, "patch_embed", image, config_int(b->c, "model.patch"), dim,
-                                      PATCH_TORCH); /* (B,n,C) */
+    struct pos_grid grid = {class_token && !bare_class, image->shape.dim[2] / patch,
+                            config_int(b->c, "model.table_image_size") / patch};
+    struct tensor *x =
+        nn_patch_embed(b, "patch_embed", image, patch, dim, PATCH_TORCH); /* (B,n,C) */
     if (!class_token)
-        return nn_pos_embed(b, "pos_embed", x);
+        return nn_pos_embed_grid(b, "pos_embed", x, grid);
     struct tensor *token =
         nn_param(b, "cls_token", SHAPE(1, 1, dim), (struct init){INIT_NORMAL, 1e-6});
     token = op_repeat(g, token, b->batch); /* (B,1,C) */
     if (bare_class)
-        x = nn_pos_embed(b, "pos_embed", x);
+        x = nn_pos_embed_grid(b, "pos_embed", x, grid);
     x = op_concat(g, (struct tensor *[]){token, x}, 2, 1); /* (B,n+1,C) */
-    return bare_class ? x : nn_pos_embed(b, "pos_embed", x);
+    return bare_class ? x : nn_pos_embed_grid(b, "pos_embed", x, grid);
 }
 
-static void build(struct builder *b, struct model_io *io)
+/* The blocks, from embedded tokens x (B,N,C) to the feature that the classifier sees (B,C). */
+static struct tensor *encode(struct builder *b, struct tensor *x, int class_token, int teacher)
 {
     struct graph *g = b->g;
     const struct config *c = b->c;
-    int class_token = config_bool(c, "model.class_token");
     int by_token = config_choice(c, "model.pool") == &pools[POOL_TOKEN];
     int64_t depth = config_int(c, "model.depth"), dim = config_int(c, "model.dim");
-    if (by_token && !class_token) {
-        graph_refuse(g, "model.pool token needs model.class_token true (or choose pool avg)");
-        return;
-    }
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio"),
                               .eps = config_float(c, "model.norm_eps"),
                               .layer_scale =
                                   config_bool(c, "model.layer_scale") ? LAYER_SCALE_INIT : 0};
-    struct tensor *x = embed(b, io->image, class_token);
+    struct reduction r;
+    reduction_init(&r, b, x, depth, class_token);
+    r.teacher = teacher;
     for (int64_t i = 0; i < depth; i++) {
         char name[32];
         snprintf(name, sizeof name, "blocks.%lld", (long long)i);
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
-        x = nn_block(b, name, x, &o);
+        x = reduction_block(b, &r, i, name, x, &o);
     }
+    x = reduction_finish(b, &r, x);
     struct tensor *pooled; /* (B,C) */
     if (by_token) {
         x = nn_layer_norm(b, "norm", x, o.eps);
@@ -94,9 +99,38 @@ static void build(struct builder *b, struct model_io *io)
     }
     if (b->token_outputs)
         graph_output(g, "output/tokens", x);
-    io->logits[0] = nn_linear(b, "head", pooled, config_int(c, "model.classes"));
+    return pooled;
+}
+
+/* A second pass through the same weights, which fuses fewer tokens and teaches the first. */
+static const struct consistency *teach(struct builder *b, struct tensor *x, int class_token,
+                                       struct tensor *student)
+{
+    struct consistency *t = ARENA_NEW(&b->g->arena, struct consistency);
+    struct builder second = *b;
+    second.pass = "#teacher";
+    second.token_outputs = 0;
+    t->student = student;
+    t->teacher = encode(&second, x, class_token, 1);
+    t->teacher_logits = nn_linear(b, "head", t->teacher, config_int(b->c, "model.classes"));
+    return t;
+}
+
+static void build(struct builder *b, struct model_io *io)
+{
+    const struct config *c = b->c;
+    int class_token = config_bool(c, "model.class_token");
+    if (config_choice(c, "model.pool") == &pools[POOL_TOKEN] && !class_token) {
+        graph_refuse(b->g, "model.pool token needs model.class_token true (or choose pool avg)");
+        return;
+    }
+    struct tensor *x = embed(b, io->image, class_token);
+    struct tensor *feature = encode(b, x, class_token, 0);
+    io->logits[0] = nn_linear(b, "head", feature, config_int(c, "model.classes"));
     io->logits_names[0] = "logits";
     io->n_logits = 1;
+    if (consistency_wanted(b))
+        io->consistency = teach(b, x, class_token, feature);
 }
 
 const struct model model_vit = {

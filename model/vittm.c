@@ -16,6 +16,7 @@
 
 static const struct config_key keys[] = {
     MODEL_TOWER_KEYS,
+    MODEL_TABLE_SIZE_KEY,
     {.name = "model.memory_patch",
      .type = CONFIG_INT,
      .fallback = "16",
@@ -42,6 +43,19 @@ static const struct config_key keys[] = {
      .fallback = "none",
      .choice = memory_block_choice,
      .doc = "block on the memory stream"},
+    {.name = "model.memory_dim",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 65536,
+     .doc = "width of the memory tokens (0: dim); heads project what they read to the asking "
+            "stream's width"},
+    {.name = "model.rw_every",
+     .type = CONFIG_INT,
+     .fallback = "1",
+     .min = 1,
+     .max = 1000,
+     .doc = "read and write at layers 0, k, 2k, …; between them only the process tokens move"},
     {.name = "model.upstream_patch_size",
      .type = CONFIG_INT,
      .fallback = "16",
@@ -58,6 +72,7 @@ struct parts {
     const struct fusion *fusion;
     const struct memory_block *memory_block;
     const struct process_init *process_init;
+    int64_t every; /* layers between reads */
 };
 
 /* What the authors' class inherits from timm's ViT and never reads. */
@@ -79,7 +94,10 @@ static void declare_inherited(struct builder *b, int64_t image, int64_t channels
 static struct tensor *transfer(struct builder *b, const struct parts *p, const char *direction,
                                int64_t layer, struct tensor *source, struct tensor *query)
 {
+    int64_t width = shape_last(query->shape);
     const char *old = nn_push(b, "%s_head.%lld", direction, (long long)layer);
+    if (shape_last(source->shape) != width)
+        source = nn_linear(b, "source", source, width);
     struct tensor *fresh = p->head->build(b, source, query);
     nn_pop(b, old);
     old = nn_push(b, "%s_fusion", direction);
@@ -88,13 +106,15 @@ static struct tensor *transfer(struct builder *b, const struct parts *p, const c
     return fused;
 }
 
-/* One LayerNorm over both streams. */
+/* One LayerNorm over both streams; one each where their widths differ. */
 static void normalise(struct builder *b, const char *direction, int64_t layer,
                       struct tensor **memory, struct tensor **process)
 {
     char name[64];
     snprintf(name, sizeof name, "%s_norm.%lld", direction, (long long)layer);
     *memory = nn_layer_norm(b, name, *memory, NN_EPS_TIMM);
+    if (shape_last((*memory)->shape) != shape_last((*process)->shape))
+        snprintf(name, sizeof name, "%s_norm_process.%lld", direction, (long long)layer);
     *process = nn_layer_norm(b, name, *process, NN_EPS_TIMM);
 }
 
@@ -103,6 +123,10 @@ static void layer(struct builder *b, const struct parts *p, int64_t i,
 {
     char block[32];
     snprintf(block, sizeof block, "blocks.%lld", (long long)i);
+    if (i % p->every) {
+        *process = nn_block(b, block, *process, o);
+        return;
+    }
     normalise(b, "read", i, memory, process);
     *process = transfer(b, p, "read", i, *memory, *process);
     struct tensor *kept = *memory;
@@ -148,20 +172,29 @@ static void build(struct builder *b, struct model_io *io)
         .fusion = (const struct fusion *)config_choice(c, "model.fusion"),
         .memory_block = (const struct memory_block *)config_choice(c, "model.memory_block"),
         .process_init = (const struct process_init *)config_choice(c, "model.process_init"),
+        .every = config_int(c, "model.rw_every"),
     };
     int64_t dim = config_int(c, "model.dim"), depth = config_int(c, "model.depth");
+    int64_t memory_dim =
+        config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
     int64_t patch = config_int(c, "model.memory_patch"), side = io->image->shape.dim[2];
+    int64_t table = config_int(c, "model.table_image_size");
     if (!compatible(b, &p))
         return;
 
-    struct tensor *memory =
-        nn_patch_embed(b, "memory_embedder", io->image, patch, dim, PATCH_TORCH); /* (B,T,C) */
-    struct tensor *process = p.process_init->build(b, io->image, memory, side / patch);
+    struct tensor *memory = nn_patch_embed(b, "memory_embedder", io->image, patch, memory_dim,
+                                           PATCH_TORCH); /* (B,T,C) */
+    struct tensor *process = p.process_init->build(b, io->image, memory, side / patch, dim);
     if (graph_failed(b->g, NULL))
         return;
-    declare_inherited(b, side, io->image->shape.dim[1], patch, dim);
-    memory = nn_pos_embed(b, "memory_pos_embed", memory);
-    process = nn_pos_embed(b, "process_pos_embed", process); /* (B,K,C) */
+    declare_inherited(b, table ? table : side, io->image->shape.dim[1],
+                      memory_dim == dim ? patch : 0, dim);
+    struct pos_grid memory_grid = {0, side / patch, table / patch}, process_grid = {0};
+    if (p.process_init->grid && table)
+        process_grid =
+            (struct pos_grid){0, p.process_init->grid(c, side), p.process_init->grid(c, table)};
+    memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, memory_grid);
+    process = nn_pos_embed_grid(b, "process_pos_embed", process, process_grid); /* (B,K,C) */
 
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio")};

@@ -48,3 +48,21 @@ struct tensor *nn_pos_embed(struct builder *b, const char *name, struct tensor *
     s.dim[0] = 1;
     return op_add(b->g, x, nn_param(b, name, s, nn_normal_002)); /* (B,N,C) + (1,N,C) */
 }
+
+struct tensor *nn_pos_embed_grid(struct builder *b, const char *name, struct tensor *x,
+                                 struct pos_grid grid)
+{
+    struct graph *g = b->g;
+    if (!grid.stored || grid.stored == grid.side)
+        return nn_pos_embed(b, name, x);
+    int64_t dim = shape_last(x->shape), cells = grid.stored * grid.stored;
+    struct tensor *table = nn_param(b, name, SHAPE(1, grid.prefix + cells, dim), nn_normal_002);
+    struct mixing *m = mixing_resize(&g->arena, MIXING_BICUBIC_ANTIALIAS, grid.stored, grid.side);
+    struct tensor *rest = op_resample(g, op_slice(g, table, 1, grid.prefix, cells), 1,
+                                      mixing_grid(&g->arena, m, m), 0);
+    if (grid.prefix) {
+        struct tensor *both[] = {op_slice(g, table, 1, 0, grid.prefix), rest};
+        rest = op_concat(g, both, 2, 1);
+    }
+    return op_add(g, x, rest);
+}

@@ -17,6 +17,8 @@ struct builder {
     int64_t batch;
     int training;      /* stochastic depth draws */
     int token_outputs; /* name the final tokens as results */
+    const char *pass;  /* "" or NULL, or which further pass through shared weights this is: its
+                        * random draws are its own */
 };
 
 /* LayerNorm's epsilon: 1e-6 in blocks, stream and final norms (timm), 1e-5 inside read-write heads
@@ -67,6 +69,10 @@ struct block_options {
 struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
                         const struct block_options *o);
 
+/* x + drop_path(gain * branch), with o's rates; the gain is the parameter scale_name.gamma. */
+struct tensor *nn_residual(struct builder *b, const char *scale_name, const char *drop_name,
+                           struct tensor *x, struct tensor *branch, const struct block_options *o);
+
 /* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C).
  * Of o only heads and explicit_products are read. */
 struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x,
@@ -88,6 +94,16 @@ void nn_unused_patch_embed(struct builder *b, const char *name, int64_t channels
 
 /* x (B,N,C) plus a learned table [1,N,C]. */
 struct tensor *nn_pos_embed(struct builder *b, const char *name, struct tensor *x);
+
+/* The same where the table was made for another image size: x holds prefix tokens and then a side x
+ * side grid, the table [1, prefix + stored^2, C] is resampled to it by antialiased bicubic
+ * interpolation, prefix entries as they are (timm's resample_abs_pos_embed). stored 0 or side: no
+ * resampling. */
+struct pos_grid {
+    int64_t prefix, side, stored;
+};
+struct tensor *nn_pos_embed_grid(struct builder *b, const char *name, struct tensor *x,
+                                 struct pos_grid grid);
 
 /* Splits a width over heads, or refuses with the nearest widths that would do. Returns 1 if it
  * fits. */
