@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
+#include <unistd.h>
 
 /* Set by the handlers, read by the training loop: saving happens there, never in a handler. */
 static volatile sig_atomic_t stop_requested;
@@ -37,6 +37,14 @@ static void install_handlers(void)
         sigaction(signals[i], &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not the end */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+/* The runner that started us died before we could ask to be told: its number is in the environment.
+ */
+static int is_orphan(void)
+{
+    const char *runner = getenv("VITTM_RUNNER");
+    return runner && atol(runner) != (long)getppid();
 }
 
 /* What the steps of a run share. */
@@ -241,7 +249,10 @@ int worker_run(const char *folder, struct error *err)
                      .latency_rows = json_array()};
     int rc = EXIT_FINE;
     install_handlers();
-    if (file_exists(in_folder(&path, folder, "result.json"))) {
+    if (is_orphan()) {
+        fprintf(stderr, "the runner is gone: not started\n");
+        rc = EXIT_INTERRUPTED;
+    } else if (file_exists(in_folder(&path, folder, "result.json"))) {
         fprintf(stderr, "%s is there: nothing to do\n", path.text);
     } else {
         rc = run_config_load(&w.run, in_folder(&path, folder, "run.yaml"), err);
