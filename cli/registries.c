@@ -10,6 +10,7 @@
 #include "model/memory_block.h"
 #include "model/model.h"
 #include "model/process_init.h"
+#include "model/reducer.h"
 #include "plots/figure.h"
 #include "runner/launcher.h"
 #include "train/optimizer.h"
@@ -33,6 +34,7 @@ static const struct registry registries[] = {
     {"fusions", "model.fusion", fusion_choice},
     {"process-inits", "model.process_init", process_init_choice},
     {"memory-blocks", "model.memory_block", memory_block_choice},
+    {"reducers", "model.reduce.method", reducer_choice},
     {"datasets", "data.dataset", dataset_choice},
     {"optimizers", "train.optimizer", optimizer_choice},
     {"schedules", "train.schedule", lr_schedule_choice},

@@ -1,5 +1,6 @@
 /* The registry of families, the keys that all of them read, and the loss on top. */
 #include "model/model.h"
+#include "model/consistency.h"
 #include "nn/nn.h"
 
 #define MODEL(name) extern const struct model model_##name;
@@ -64,7 +65,9 @@ static void add_loss(struct builder *b, const struct model_options *o, struct mo
         io->target = graph_input(g, "target", s, TENSOR_VALUE);
     else
         io->target = graph_input(g, "target", SHAPE(s.dim[0]), TENSOR_INT);
-    for (int i = 0; i < io->n_logits; i++) {
+    if (io->consistency)
+        io->loss = consistency_loss(b, o, io);
+    for (int i = 0; i < io->n_logits && !io->consistency; i++) {
         struct tensor *loss = op_cross_entropy(g, io->logits[i], io->target, o->smoothing);
         io->loss = i ? op_add(g, io->loss, loss) : loss;
     }

@@ -6,6 +6,7 @@
 #include "tensor/graph/graph.h"
 
 struct builder;
+struct consistency;
 struct error;
 
 #define MODEL_HEADS_MAX 2
@@ -21,6 +22,7 @@ struct model_io {
     const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory_logits", "process_logits" */
     int n_logits;
     struct tensor *loss; /* output "loss", the sum over heads; NULL without a loss */
+    const struct consistency *consistency; /* a second pass adds to the loss; NULL: none */
 };
 
 /* One family. build makes the forward pass from b's graph and configuration and fills io's image

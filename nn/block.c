@@ -27,10 +27,8 @@ double nn_drop_rate(double rate, int64_t i, int64_t depth)
     return depth > 1 ? rate * (double)i / (double)(depth - 1) : 0;
 }
 
-/* x + drop_path(scale * branch) */
-static struct tensor *residual(struct builder *b, const char *scale_name, const char *drop_name,
-                               struct tensor *x, struct tensor *branch,
-                               const struct block_options *o)
+struct tensor *nn_residual(struct builder *b, const char *scale_name, const char *drop_name,
+                           struct tensor *x, struct tensor *branch, const struct block_options *o)
 {
     if (o->layer_scale > 0) {
         const char *old = nn_push(b, "%s", scale_name);
@@ -39,7 +37,8 @@ static struct tensor *residual(struct builder *b, const char *scale_name, const 
         nn_pop(b, old);
     }
     if (b->training && o->drop_path > 0) {
-        const char *path = arena_printf(&b->g->arena, "%s.%s", b->g->scope, drop_name);
+        const char *path = arena_printf(&b->g->arena, "%s.%s%s", b->g->scope, drop_name,
+                                        b->pass ? b->pass : "");
         branch = op_drop_path(b->g, branch, o->drop_path, path);
     }
     return op_add(b->g, x, branch);
@@ -52,10 +51,10 @@ struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
     int64_t dim = shape_last(x->shape);
     double eps = o->eps > 0 ? o->eps : NN_EPS_TIMM;
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps);
-    x = residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o), o);
+    x = nn_residual(b, "ls1", "drop_path1", x, nn_self_attention(b, "attn", y, o), o);
     y = nn_layer_norm(b, "norm2", x, eps);
     y = nn_mlp(b, "mlp", y, nn_hidden(dim, o->mlp_ratio), dim);
-    x = residual(b, "ls2", "drop_path2", x, y, o);
+    x = nn_residual(b, "ls2", "drop_path2", x, y, o);
     nn_pop(b, old);
     return x;
 }

@@ -211,6 +211,71 @@ struct loss_attr {
     double smoothing;
 };
 
+/* ---- token reduction ------------------------------------------------------------------------- */
+
+/* All token reduction is an assignment (B,N) of int32: entry n is the place of token n in a shorter
+ * sequence. Merging is scatter_rows (rows with one place are summed, in ascending n), undoing it is
+ * gather_rows; each is the other's adjoint. Axis 0 of x is the batch, axis any later one.
+ *   scatter_rows: x (B, …, N, …) -> (B, …, count, …), places nobody has are zero
+ *   gather_rows:  x (B, …, M, …), assign (B,N) with entries below M -> (B, …, N, …) */
+struct tensor *op_scatter_rows(struct graph *g, struct tensor *x, struct tensor *assign, int axis,
+                               int64_t count);
+struct tensor *op_gather_rows(struct graph *g, struct tensor *x, struct tensor *assign, int axis);
+struct assign_attr {
+    int axis;
+    int64_t count; /* scatter_rows */
+};
+
+/* What a matching op gives. A are the tokens at even positions, B those at odd ones. Equal scores:
+ * the lower index wins. Scores that are not a number lose. */
+struct match {
+    struct tensor *assign; /* (B,N) int32 */
+    struct tensor *scores; /* (B, ceil(N/2), floor(N/2)), before any row is protected */
+};
+
+/* Bipartite soft matching of ToMe (Bolya et al. 2023, section 3.2; the authors' code). metric
+ * (B,N,C). Scores are cosines of the rows. Every a of A has a best b of B; the r tokens of A with
+ * the highest best scores are merged into theirs. Then come first the tokens of A that are left, by
+ * position if class_token, else by falling score; then all of B in place. class_token: token 0 is
+ * never merged. distill: token 1 is never merged into, and stands second. r must be what
+ * op_tome_amount gives. */
+struct match op_tome_match(struct graph *g, struct tensor *metric, int64_t r, int class_token,
+                           int distill);
+struct tome_attr {
+    int64_t r;
+    int class_token, distill;
+};
+/* min(r, half of the unprotected tokens), at least 0: how many tokens a block merges. */
+int64_t op_tome_amount(int64_t tokens, int64_t r, int class_token, int distill);
+
+/* Multi-criteria matching of MCTF (Lee et al. 2024, section 3; the authors' code): x (B,N,C) the
+ * tokens, received (B,N) the attention that each receives (mean over heads and queries), sizes
+ * (B,N) or NULL. The score of a pair is
+ *   ((cos + 1) / 2)^(1/tau_sim) * (f_a f_b)^(1/tau_info) * (g_a g_b)^(1/tau_size),
+ *   f = (1/received) / max(1/received),  g = (1/size) / max(1/size);
+ * a tau of 0 leaves its factor out, and so do absent sizes. n tokens go: with two directions n/2
+ * of A into their best b, then n - n/2 of B into the best a that is left, by the same scores; else
+ * n of A. Order: the a's that are left by position, then the b's that are left, by falling score
+ * with two directions and in place with one. protect 1: token 0 is never merged. */
+struct mctf_attr {
+    int64_t n; /* what op_mctf_amount gives, at least 1 */
+    int protect, bidirectional;
+    double tau_sim, tau_info, tau_size;
+};
+struct match op_mctf_match(struct graph *g, struct tensor *x, struct tensor *received,
+                           struct tensor *sizes, struct mctf_attr a);
+/* How many tokens a block fuses: r, or the part r < 1 of the unprotected tokens; never so many that
+ * fewer than min_tokens are left, nor more than half of the unprotected ones. */
+int64_t op_mctf_amount(int64_t tokens, double r, int protect, int64_t min_tokens);
+
+/* The same values, which autograd takes for constants; shares memory. */
+struct tensor *op_stop_gradient(struct graph *g, struct tensor *x);
+/* 1 where x > threshold, else 0; a constant for autograd. */
+struct tensor *op_above(struct graph *g, struct tensor *x, double threshold);
+struct above_attr {
+    double threshold;
+};
+
 /* ---- training -------------------------------------------------------------------------------- */
 
 /* Stochastic depth (Huang et al. 2016): x (B, …); sample b is kept with probability 1 - rate and

@@ -256,3 +256,20 @@ const struct op op_swap_row = {
     .shape = swap_shape,
     .grad = swap_grad,
 };
+
+/* ---- stop_gradient --------------------------------------------------------------------------- */
+
+struct tensor *op_stop_gradient(struct graph *g, struct tensor *x)
+{
+    return apply1(g, &op_stop_gradient_row, x, NULL);
+}
+
+const struct op op_stop_gradient_row = {
+    .name = "stop_gradient",
+    .doc = "the same values, a constant for autograd",
+    .flags = OP_ALIAS | OP_CONSTANT_GRAD,
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .shape = rule_same_shape,
+};

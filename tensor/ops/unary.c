@@ -58,6 +58,11 @@ struct tensor *op_gelu_grad(struct graph *g, struct tensor *x, struct tensor *dy
     return apply2(g, &op_gelu_grad_row, x, dy, NULL);
 }
 
+struct tensor *op_above(struct graph *g, struct tensor *x, double threshold)
+{
+    return apply1(g, &op_above_row, x, &(struct above_attr){threshold});
+}
+
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 static void affine_grad(struct grad *gr)
@@ -154,6 +159,18 @@ const struct op op_gelu_row = {
     .grad = gelu_grad,
     .expand = gelu_expand,
     .gradient = &op_gelu_grad_row,
+    .cost = rule_cost_elements,
+};
+
+const struct op op_above_row = {
+    .name = "above",
+    .doc = "1 where x is above a threshold, else 0",
+    .flags = OP_INPLACE | OP_CONSTANT_GRAD,
+    .attr_size = sizeof(struct above_attr),
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .shape = rule_same_shape,
     .cost = rule_cost_elements,
 };
 

@@ -43,6 +43,8 @@
     const struct affine_attr *attr = c->node->attr;                                                \
     real scale = (real)attr->scale, shift = (real)attr->shift
 
+#define ABOVE real threshold = (real)((const struct above_attr *)c->node->attr)->threshold
+
 UNARY(affine, AFFINE, scale *x + shift)
 UNARY(exp, NOTHING, math_exp(x))
 UNARY(log, NOTHING, math_log(x))
@@ -53,5 +55,6 @@ UNARY(phi, NOTHING, math_phi(x))
 UNARY_GRAD(phi_grad, dy *math_phi_slope(x))
 UNARY(relu, NOTHING, (x > 0 ? x : 0))
 UNARY(gelu, NOTHING, math_gelu(x))
+UNARY(above, ABOVE, (x > threshold ? 1 : 0))
 UNARY_GRAD(relu_grad, (x > 0 ? dy : 0))
 UNARY_GRAD(gelu_grad, dy *math_gelu_slope(x))
