@@ -12,8 +12,11 @@
 #include "base/strbuf.h"
 #include "data/shapes_outline.h"
 
-#define VERSION     "shapes 1" /* goes into the hash: change it with anything that changes a pixel */
-#define DISTRACTORS 4
+#define VERSION         "shapes 1" /* goes into the hash: change it with anything that changes a pixel */
+#define MAX_DISTRACTORS 3
+#define MAX_LINES       2
+#define USUAL_HUE       0.35 /* share of figures that have the hue of their class */
+#define TILT            0.6  /* radians to either side */
 
 struct color {
     float c[3]; /* 0 .. 255 */
@@ -34,16 +37,16 @@ struct line {
 struct scene {
     struct color corner[3]; /* top left, its change to the right and down */
     float noise;
-    struct line lines[2];
+    struct line lines[MAX_LINES];
     int n_lines;
-    struct figure figures[DISTRACTORS + 1]; /* the last is the large one */
+    struct figure figures[MAX_DISTRACTORS + 1]; /* the last is the large one */
     int n_figures;
 };
 
-static struct color random_color(struct rng *r)
+static struct color random_color(struct rng *r, float hue, double darkest, double brightest)
 {
-    float hue = (float)rng_range(r, 0, 6), saturation = (float)rng_range(r, 0.15, 0.95);
-    float value = (float)rng_range(r, 40, 255);
+    float saturation = (float)rng_range(r, 0.2, 0.95),
+          value = (float)rng_range(r, darkest, brightest);
     struct color out;
     for (int i = 0; i < 3; i++) {
         float k = fabsf(fmodf(hue + 2 * (float)i, 6) - 3) - 1; /* 1 near its own hue, 0 opposite */
@@ -53,12 +56,22 @@ static struct color random_color(struct rng *r)
     return out;
 }
 
-static float color_distance(struct color a, struct color b)
+static float any_hue(struct rng *r)
 {
-    float sum = 0;
-    for (int i = 0; i < 3; i++)
-        sum += (a.c[i] - b.c[i]) * (a.c[i] - b.c[i]);
-    return sqrtf(sum);
+    return (float)rng_range(r, 0, 6);
+}
+
+/* Each class has a hue that it takes more often than others, as bananas are mostly yellow: a first
+ * hint, of which alone no classifier gets far. */
+static float class_hue(struct rng *r, int class)
+{
+    float usual = 6 * ((float)class + (float)rng_uniform(r)) / SHAPES_CLASSES, other = any_hue(r);
+    return rng_uniform(r) < USUAL_HUE ? usual : other;
+}
+
+static float luminance(struct color a)
+{
+    return 0.3f * a.c[0] + 0.6f * a.c[1] + 0.1f * a.c[2];
 }
 
 static struct color background_at(const struct scene *s, float x, float y)
@@ -69,13 +82,13 @@ static struct color background_at(const struct scene *s, float x, float y)
     return out;
 }
 
-/* A color that can be told from what is behind it. */
-static struct color contrasting_color(struct rng *r, struct color behind, float least)
+/* Figures are brighter than what is behind them. */
+static struct color figure_color(struct rng *r, int class, struct color behind, float least)
 {
-    struct color best = random_color(r);
-    for (int i = 0; i < 8 && color_distance(best, behind) < least; i++) {
-        struct color other = random_color(r);
-        if (color_distance(other, behind) > color_distance(best, behind))
+    struct color best = random_color(r, class_hue(r, class), 110, 255);
+    for (int i = 0; i < 8 && luminance(best) < luminance(behind) + least; i++) {
+        struct color other = random_color(r, class_hue(r, class), 110, 255);
+        if (luminance(other) > luminance(best))
             best = other;
     }
     return best;
@@ -83,28 +96,28 @@ static struct color contrasting_color(struct rng *r, struct color behind, float 
 
 static void random_background(struct scene *s, struct rng *r)
 {
-    struct color a = random_color(r), b = random_color(r), c = random_color(r);
-    float strength = (float)rng_range(r, 0.1, 0.5);
-    s->corner[0] = a;
+    struct color corner[3];
+    float strength = (float)rng_range(r, 0.2, 0.7);
+    for (int k = 0; k < 3; k++)
+        corner[k] = random_color(r, any_hue(r), 15, 150);
+    s->corner[0] = corner[0];
     for (int i = 0; i < 3; i++) {
-        s->corner[1].c[i] = strength * (b.c[i] - a.c[i]);
-        s->corner[2].c[i] = strength * (c.c[i] - a.c[i]);
+        s->corner[1].c[i] = strength * (corner[1].c[i] - corner[0].c[i]);
+        s->corner[2].c[i] = strength * (corner[2].c[i] - corner[0].c[i]);
     }
-    s->noise = (float)rng_range(r, 2, 26);
+    s->noise = (float)rng_range(r, 2, 22);
 }
 
-static void random_figure(struct scene *s, struct rng *r, int class, double low, double high,
-                          float contrast)
+static void random_figure(struct scene *s, struct rng *r, int class, double radius, float contrast)
 {
     struct figure *f = &s->figures[s->n_figures++];
-    double angle = rng_range(r, 0, 2 * M_PI);
-    double radius = rng_range(r, low, high), margin = 0.9 * radius;
+    double angle = rng_range(r, -TILT, TILT), margin = 0.95 * radius;
     *f = (struct figure){.class = class, .radius = (float)radius};
     f->x = (float)rng_range(r, margin, 1 - margin);
     f->y = (float)rng_range(r, margin, 1 - margin);
     f->cosine = (float)cos(angle);
     f->sine = (float)sin(angle);
-    f->color = contrasting_color(r, background_at(s, f->x, f->y), contrast);
+    f->color = figure_color(r, class, background_at(s, f->x, f->y), contrast);
     f->shade = (float)rng_range(r, 0, 0.35);
 }
 
@@ -117,24 +130,25 @@ static void random_line(struct scene *s, struct rng *r)
     l->nx = (float)cos(angle);
     l->ny = (float)sin(angle);
     l->half_width = (float)rng_range(r, 0.008, 0.025);
-    l->color = random_color(r);
+    l->color = random_color(r, any_hue(r), 40, 220);
 }
 
 /* Distractors have other classes than the large figure and at most a third of its radius. */
 static int random_scene(struct scene *s, struct rng *r)
 {
     int class = (int)rng_below(r, SHAPES_CLASSES);
-    int n_lines = (int)rng_below(r, 3), n_distractors = (int)rng_below(r, DISTRACTORS + 1);
-    double radius = rng_range(r, 0.2, 0.42);
+    int n_lines = (int)rng_below(r, MAX_LINES + 1),
+        n_distractors = (int)rng_below(r, MAX_DISTRACTORS + 1);
+    double radius = rng_range(r, 0.24, 0.44);
     s->n_lines = s->n_figures = 0;
     random_background(s, r);
     for (int i = 0; i < n_lines; i++)
         random_line(s, r);
     for (int i = 0; i < n_distractors; i++) {
         int other = (class + 1 + (int)rng_below(r, SHAPES_CLASSES - 1)) % SHAPES_CLASSES;
-        random_figure(s, r, other, 0.2 * radius, 0.34 * radius, 40);
+        random_figure(s, r, other, radius * rng_range(r, 0.2, 0.34), 20);
     }
-    random_figure(s, r, class, radius, radius, 85);
+    random_figure(s, r, class, radius, 50);
     return class;
 }
 
@@ -243,8 +257,7 @@ int shapes_draw(enum split split, int64_t i, int size, unsigned char *rgb, unsig
 static int shapes_open(struct dataset **out, const struct config *c, enum split split,
                        struct error *err)
 {
-    static const float mean[3] = {0.4147f, 0.4147f, 0.4147f},
-                       deviation[3] = {0.2036f, 0.2036f, 0.2036f};
+    static const float mean[3] = {0.301f, 0.311f, 0.294f}, deviation[3] = {0.187f, 0.189f, 0.181f};
     int64_t usual = split == SPLIT_TRAIN ? 50000 : 10000;
     int64_t asked = config_int(c, split == SPLIT_TRAIN ? "data.train_size" : "data.val_size");
     (void)err;
