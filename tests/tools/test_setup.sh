@@ -38,6 +38,7 @@ expect_code 3 "no root, no sudo: exit code 3" on
 expect_text "neither root nor sudo" "no root, no sudo: says so" on
 
 # sudo is used.
+script apt-cache 'exit 0'
 script sudo 'echo "sudo $*" >> "$0.log"; exec "$@"'
 script apt-get "case \$1 in install) printf '#!/bin/sh\n' > $bin/gnuplot; chmod +x $bin/gnuplot ;; esac"
 ln -sf "$(command -v chmod)" "$bin/chmod"
@@ -45,9 +46,9 @@ expect_code 0 "sudo installs" on
 check "through sudo apt-get install" grep -q 'sudo apt-get install .*gnuplot-nox' "$bin/sudo.log"
 check "only what is missing" sh -c "! grep -q cmocka '$bin/sudo.log'"
 
-# Lists are missing: the first install fails, update is run, the second works.
+# Lists are missing: they are fetched first.
 rm "$bin/gnuplot"
-script apt-cache 'exit 0'
+script apt-cache "[ -e $bin/lists ]"
 script apt-get "echo \"\$*\" >> $bin/apt.log
 case \$1 in
 update) : > $bin/lists ;;
@@ -56,7 +57,13 @@ install) [ -e $bin/lists ] || exit 100
 esac"
 script id 'echo 0'
 expect_code 0 "missing package lists are fetched" on
-check "by apt-get update" grep -q '^update' "$bin/apt.log"
+check "by apt-get update, first" sh -c "head -n 1 '$bin/apt.log' | grep -q '^update'"
+
+# Lists are stale: the first install fails, they are fetched, the second works.
+rm "$bin/gnuplot" "$bin/lists" "$bin/apt.log"
+script apt-cache 'exit 0'
+expect_code 0 "stale package lists are fetched" on
+check "after an installation that failed" test "$(grep -c '^install' "$bin/apt.log")" -eq 2
 
 # What does not appear after installing is an error, not silence.
 rm "$bin/gnuplot"
