@@ -18,7 +18,7 @@ int sql_error(struct store *s, int rc, struct error *err)
         return error_env(err, "%s: the disk is full: free some space and run the command again",
                          s->path);
     case SQLITE_IOERR:
-        return error_env(err, "%s: cannot %s the file: %s", s->path,
+        return error_env(err, "%s: cannot %s the file: %s (is the disk or a quota full?)", s->path,
                          rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ ? "read"
                                                                                   : "write",
                          system_error ? strerror(system_error) : text);

@@ -175,8 +175,8 @@ static int check_version(struct store *s, struct error *err)
     if (version < STORE_VERSION)
         return error_env(
             err,
-            "%s: is of an older format (%d): `vittm doctor --migrate` or any run brings it "
-            "up to date",
+            "%s: is of an older format (%d): `vittm run` or `vittm gc` brings it up to date (a "
+            "copy of the old file is kept)",
             s->path, (int)version);
     return 0;
 }
