@@ -117,6 +117,15 @@ make_run "$scratch/bad"
 sed -i 's/^model.classes: 10/model.classes: 11/' "$scratch/bad/run.yaml"
 expect_code 2 "a model of another number of classes" "$vittm" worker "$scratch/bad"
 
+# No room for checkpoints: training goes on for a while, then the run fails and says why.
+make_run "$scratch/full"
+expect_code 3 "checkpoints that cannot be written" sh -c "ulimit -f 16; exec '$vittm' worker '$scratch/full'"
+expect_text "checkpoints in a row could not be written" "and that is what it says" \
+    sh -c "ulimit -f 16; exec '$vittm' worker '$scratch/full'"
+check "no temporary file is left" [ -z "$(find "$scratch/full" -name '*.tmp.*')" ]
+expect_code 0 "with room again it goes through" "$vittm" worker "$scratch/full"
+check "to the same bits" same_as_reference "$scratch/full"
+
 # Weights know what they belong to.
 expect_text '"val/top1":' "eval of the weights" "$vittm" eval "$scratch/whole/weights.safetensors" --format json
 top1=$(sed -n 's/^ *"val\/top1": \([0-9.]*\),*/\1/p' "$scratch/whole/result.json")

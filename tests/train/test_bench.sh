@@ -1,0 +1,34 @@
+# vittm bench and vittm eval: the keys that scripts rely on, and what bad input says.
+. tests/support/sh.sh
+
+small="model.image_size=32 model.dim=16 model.depth=1 model.heads=2 model.classes=10"
+models="experiments/models/vit_ti16.yaml experiments/models/vit_s16.yaml"
+
+keys() {
+    # shellcheck disable=SC2086
+    "$vittm" bench experiments/models/vit_ti16.yaml $small --batch 2 --min-time 0.01 --threads 1 "$@" \
+        --format json 2> /dev/null | tr ',' '\n' | sed -n 's/.*"\([a-z0-9_]*\)": .*/\1/p' | tr '\n' ' '
+}
+columns="model p50_ms p90_ms iqr_ms batch precision threads device images_per_s peak_bytes "
+check "the keys of bench" [ "$(keys)" = "$columns" ]
+check "and of training steps" [ "$(keys --train)" = "$columns" ]
+# shellcheck disable=SC2086
+expect_text "times as long an image as vit_ti16" "several models are compared" \
+    "$vittm" bench $models $small --min-time 0.01 --threads 1
+expect_code 2 "an unknown model" "$vittm" bench vit_ti17
+expect_text "vit_ti16" "names the nearest one" "$vittm" bench vit_ti17
+expect_code 2 "an unknown device" "$vittm" bench vit_ti16 --device gpu
+expect_code 2 "a device that computes nothing" "$vittm" bench vit_ti16 --device null
+expect_code 2 "a batch of none" "$vittm" bench vit_ti16 --batch 0
+
+printf 'nonsense' > "$scratch/bad.safetensors"
+expect_code 3 "eval of something else" "$vittm" eval "$scratch/bad.safetensors"
+expect_text "bad.safetensors: header length" "says so" "$vittm" eval "$scratch/bad.safetensors"
+expect_code 3 "eval of a missing file" "$vittm" eval "$scratch/none.safetensors"
+printf '\002\000\000\000\000\000\000\000{}' > "$scratch/empty.safetensors"
+expect_text "does not say what model it is for" "eval of weights without a configuration" \
+    "$vittm" eval "$scratch/empty.safetensors"
+# shellcheck disable=SC2086
+expect_text "lacks " "eval of weights of another model" "$vittm" eval "$scratch/empty.safetensors" \
+    experiments/models/vit_ti16.yaml $small data.dataset=shapes data.val_size=10
+finish
