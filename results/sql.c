@@ -18,10 +18,11 @@ int sql_error(struct store *s, int rc, struct error *err)
         return error_env(err, "%s: the disk is full: free some space and run the command again",
                          s->path);
     case SQLITE_IOERR:
-        return error_env(err, "%s: cannot %s the file: %s (is the disk or a quota full?)", s->path,
-                         rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ ? "read"
-                                                                                  : "write",
-                         system_error ? strerror(system_error) : text);
+        text = system_error ? strerror(system_error) : text;
+        if (rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ)
+            return error_env(err, "%s: cannot read the file: %s", s->path, text);
+        return error_env(err, "%s: cannot write the file: %s (is the disk or a quota full?)",
+                         s->path, text);
     case SQLITE_CORRUPT:
         return error_env(err, "%s: the file is damaged (%s): restore a copy or a backup", s->path,
                          text);
