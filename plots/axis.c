@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/strbuf.h"
+#include "plots/gnuplot.h"
 #include "plots/style.h"
 
 /* The least of 1, 2, 5 times a power of ten that is at least x. */
@@ -60,6 +61,15 @@ double axis_position(const struct axis *a, double value)
     if (a->logarithmic)
         return log(value / a->low) / log(a->high / a->low);
     return (value - a->low) / (a->high - a->low);
+}
+
+double axis_text_width(const struct axis *a)
+{
+    char low[48], high[48];
+    int decimals = a->logarithmic ? (int)fmax(0, ceil(-log10(a->low))) : a->decimals;
+    snprintf(low, sizeof low, "%.*f", decimals, a->low);
+    snprintf(high, sizeof high, "%.*f", a->logarithmic ? 0 : decimals, a->high);
+    return fmax(gnuplot_text_width(low), gnuplot_text_width(high)) * STYLE_FONT_SIZE;
 }
 
 static void log_tics(const struct axis *a, char name, struct strbuf *out)

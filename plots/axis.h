@@ -21,6 +21,8 @@ void axis_fit(struct axis *a, double low, double high, double margin, int may_lo
 void axis_fit_round(struct axis *a, double low, double high);
 /* 0 at the low end, 1 at the high end. */
 double axis_position(const struct axis *a, double value);
+/* Pixels that the widest label at the tics takes at STYLE_FONT_SIZE. */
+double axis_text_width(const struct axis *a);
 /* set xrange, logscale, xtics, format; name is 'x' or 'y'. */
 void axis_script(const struct axis *a, char name, struct strbuf *out);
 

@@ -73,7 +73,7 @@ void canvas_area(struct canvas *c, double left, double top, double right, double
         fx(c, left), fx(c, right), fy(c, top), fy(c, bottom));
 }
 
-void canvas_titles(struct canvas *c, const char *x, const char *y)
+void canvas_titles(struct canvas *c, const char *x, const char *y, double tics)
 {
     canvas_text(c, (c->left + c->right) / 2, c->bottom + 42, CANVAS_CENTER, STYLE_FONT_SIZE, 0,
                 STYLE_INK, x);
@@ -81,8 +81,8 @@ void canvas_titles(struct canvas *c, const char *x, const char *y)
     gnuplot_quote(&c->script, y);
     strbuf_addf(&c->script,
                 " at screen %.5f,%.5f center rotate by 90 font '%s,%d' textcolor rgb '%s' front\n",
-                fx(c, c->left - 46), fy(c, (c->top + c->bottom) / 2), STYLE_FONT, STYLE_FONT_SIZE,
-                STYLE_INK);
+                fx(c, c->left - tics - 24), fy(c, (c->top + c->bottom) / 2), STYLE_FONT,
+                STYLE_FONT_SIZE, STYLE_INK);
 }
 
 void canvas_block(struct canvas *c, const char *name, const char *columns)

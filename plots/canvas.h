@@ -28,7 +28,7 @@ void canvas_clear(struct canvas *c);
 void canvas_area(struct canvas *c, double left, double top, double right, double bottom);
 /* Titles of the axes of that area, below and (turned) to the left. Our own labels, because where
  * gnuplot puts its own depends on the terminal. */
-void canvas_titles(struct canvas *c, const char *x, const char *y);
+void canvas_titles(struct canvas *c, const char *x, const char *y, double tics);
 
 /* A block of data that a script names: index 'name'. Then rows, then the end. */
 void canvas_block(struct canvas *c, const char *name, const char *columns);

@@ -166,8 +166,8 @@ static void layout(struct curves *c)
     int rows = n <= 3 ? 1 : n == 4 ? 2 : (n + 2) / 3;
     c->out->width = 780;
     c->out->height = c->facet < 0 ? 440 : 120 + 170 * (rows < 2 ? 2 : rows) - (rows < 2 ? 60 : 0);
-    panels_init(&c->panels, n, 64, c->facet >= 0 ? 34 : 18, c->out->width - 34 - legend,
-                c->out->height - 54);
+    panels_init(&c->panels, n, 38 + axis_text_width(&c->y), c->facet >= 0 ? 34 : 18,
+                c->out->width - 34 - legend, c->out->height - 54);
 }
 
 /* With two factors the second one colours, and the first has the panels. */
@@ -229,7 +229,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
     for (size_t i = 0; i < c.n; i++)
         put_curve(&c, i);
     draw_legend(&c);
-    panels_titles(&c.panels, out, c.x_name, c.scale.label);
+    panels_titles(&c.panels, out, c.x_name, c.scale.label, axis_text_width(&c.y));
     draw_panels(&c);
     summarize(&c);
     return 0;

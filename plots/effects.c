@@ -127,7 +127,7 @@ static void write_script(struct effects *e)
                 "set arrow from first %.10g,graph 0 to first %.10g,graph 1 nohead dashtype (4,4) "
                 "linewidth 1 linecolor rgb '%s' back\n",
                 mean, mean, STYLE_FAINT);
-    canvas_titles(c, e->scale.label, "");
+    canvas_titles(c, e->scale.label, "", 0);
     draw_names(e);
     strbuf_addf(
         &c->script,

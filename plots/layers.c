@@ -110,6 +110,27 @@ static void add_up(struct layers *l, struct plot_data *d, const struct encoding 
     }
 }
 
+/* Norms, positions and sums have no contraction: they would be half of the axis. */
+static void drop_free(struct layers *l)
+{
+    int kept = 0, n = l->n;
+    for (int i = 0; i < n; i++) {
+        double most = 0;
+        for (int s = 0; s < l->series; s++)
+            most = fmax(most, l->macs[s * n + i]);
+        if (most < 0.001 * l->largest || most <= 0)
+            continue;
+        l->names[kept] = l->names[i];
+        for (int s = 0; s < l->series; s++)
+            l->macs[s * n + kept] = l->macs[s * n + i];
+        kept++;
+    }
+    for (int s = 1; s < l->series; s++)
+        for (int i = 0; i < kept; i++)
+            l->macs[s * kept + i] = l->macs[s * n + i];
+    l->n = kept;
+}
+
 void layers_collect(struct layers *l, struct plot_data *d, const struct encoding *e)
 {
     *l = (struct layers){.series = e->color >= 0 ? d->factors[e->color].n : 1};
@@ -126,6 +147,5 @@ void layers_collect(struct layers *l, struct plot_data *d, const struct encoding
         return;
     l->macs = ARENA_ARRAY(&d->arena, double, (size_t)l->series *(size_t)l->n);
     add_up(l, d, e, &k, depth);
-    if (l->largest <= 0)
-        l->n = 0;
+    drop_free(l);
 }

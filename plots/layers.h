@@ -17,7 +17,8 @@ struct layers {
 
 enum { LAYERS_MOST = 28 };
 
-/* n is 0 where there are no costs by layer. */
+/* n is 0 where there are no costs by layer. Layers with less than a thousandth of the dearest one's
+ * are left out. */
 void layers_collect(struct layers *l, struct plot_data *d, const struct encoding *e);
 
 #endif

@@ -92,7 +92,7 @@ static void draw_bars(struct memory *m, double left)
     axis_script(&x, 'x', &c->script);
     strbuf_addf(&c->script, "set yrange [%g:%g]\nunset ytics\nset border 1\n", m->bars_bottom,
                 m->top);
-    canvas_titles(c, m->bytes.label, "");
+    canvas_titles(c, m->bytes.label, "", 0);
     for (size_t i = 0; i < m->n; i++) {
         canvas_text(c, left - 10, row_y(m, i), CANVAS_RIGHT, SMALL, 0, STYLE_INK,
                     data_cell_title(m->data, &m->data->cells[m->cells[i]]));
@@ -147,7 +147,7 @@ static void draw_layers(struct memory *m)
     canvas_area(c, 64, m->layers_top, c->width - 16, m->layers_bottom);
     strbuf_addf(&c->script, "set border 3\nset xrange [-0.5:%d.5]\nunset xtics\n", m->layers.n - 1);
     axis_script(&y, 'y', &c->script);
-    canvas_titles(c, "", m->macs.label);
+    canvas_titles(c, "", m->macs.label, axis_text_width(&y));
     layer_names(m);
     for (int s = 0; s < m->layers.series; s++) {
         const char *ink =

@@ -30,8 +30,9 @@ int panels_at_bottom(const struct panels *p, int i)
     return i + p->columns >= p->n;
 }
 
-void panels_titles(const struct panels *p, struct canvas *c, const char *x, const char *y)
+void panels_titles(const struct panels *p, struct canvas *c, const char *x, const char *y,
+                   double tics)
 {
     canvas_area(c, p->left, p->top, p->right, p->bottom);
-    canvas_titles(c, x, y);
+    canvas_titles(c, x, y, tics);
 }

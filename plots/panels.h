@@ -19,6 +19,7 @@ void panels_select(const struct panels *p, int i, struct canvas *c, const char *
 int panels_at_left(const struct panels *p, int i);
 int panels_at_bottom(const struct panels *p, int i);
 /* Titles of the common axes, once. */
-void panels_titles(const struct panels *p, struct canvas *c, const char *x, const char *y);
+void panels_titles(const struct panels *p, struct canvas *c, const char *x, const char *y,
+                   double tics);
 
 #endif

@@ -405,7 +405,7 @@ static void write_script(struct pareto *p)
     canvas_area(c, p->left, p->top, p->right, p->bottom);
     axis_script(&p->x, 'x', &c->script);
     axis_script(&p->y, 'y', &c->script);
-    canvas_titles(c, p->x_scale.label, p->y_scale.label);
+    canvas_titles(c, p->x_scale.label, p->y_scale.label, axis_text_width(&p->y));
     strbuf_adds(&c->script, "set errorbars 0\n");
     draw_legend(p);
     draw_labels(p);
@@ -427,7 +427,10 @@ static void summarize(struct pareto *p)
     const struct front *f = p->n > 0 ? &p->front : &p->published_front;
     size_t total = p->n > 0 ? p->n : p->published.n;
     strbuf_addf(s, "%zu of %zu %s on the Pareto front of %s and %s", f->n, total,
-                p->n > 0 ? (total == 1 ? "cell is" : "cells are") : "published points are",
+                p->n > 0 ? (total == 1  ? "cell is"
+                            : f->n == 1 ? "cells is"
+                                        : "cells are")
+                         : "published points are",
                 p->y_scale.label, p->x_scale.label);
     for (size_t i = 0; i < f->n && i < 6 && p->n > 0; i++) {
         const struct point *q = &p->points[f->points[i].index];
@@ -464,7 +467,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
     find_fronts(&p);
     out->width = 780;
     out->height = 470;
-    p.left = 64;
+    p.left = 38 + axis_text_width(&p.y);
     p.top = 18;
     p.right = out->width - 34 - legend_width(&p);
     p.bottom = out->height - 54;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "plots/html.h"
 #include "results/rows.h"
@@ -66,7 +67,42 @@ static const char *cell_title(struct report *r, const char *id)
     return id;
 }
 
-static void latency_row(struct report *r, const struct rows *l, const struct timing *t)
+/* What a measurement is made under. A column where it varies, a word in the note where it does not.
+ */
+struct condition {
+    const char *column;
+    int number; /* else a text */
+    int varies;
+};
+
+enum { CONDITIONS = 4 };
+
+static void condition_text(const struct condition *c, const struct rows *l, size_t row,
+                           struct strbuf *out)
+{
+    if (c->number && isfinite(number_of(l, row, c->column)))
+        strbuf_addf(out, "%.0f", number_of(l, row, c->column));
+    else if (!c->number)
+        strbuf_adds(out, text_of(l, row, c->column));
+}
+
+static void find_varying(struct condition *all, const struct rows *l)
+{
+    for (int i = 0; i < CONDITIONS; i++) {
+        struct strbuf first = STRBUF_INIT, other = STRBUF_INIT;
+        condition_text(&all[i], l, 0, &first);
+        for (size_t k = 1; k < l->count && !all[i].varies; k++) {
+            strbuf_clear(&other);
+            condition_text(&all[i], l, k, &other);
+            all[i].varies = strcmp(first.text, other.text) != 0;
+        }
+        strbuf_release(&first);
+        strbuf_release(&other);
+    }
+}
+
+static void latency_row(struct report *r, const struct rows *l, const struct timing *t,
+                        const struct condition *conditions)
 {
     struct strbuf text = STRBUF_INIT;
     html_row(r->out);
@@ -76,69 +112,104 @@ static void latency_row(struct report *r, const struct rows *l, const struct tim
     if (isfinite(std))
         strbuf_addf(&text, " ± %.2f", std);
     html_value(r->out, HTML_NUMBER, mean, text.text);
-    html_value(r->out, HTML_NUMBER, (double)t->n,
-               (strbuf_clear(&text), strbuf_addf(&text, "%zu", t->n), text.text));
+    number_cell(r->out, (double)t->n, 0);
     number_cell(r->out, number_of(l, t->row, "p90_ms"), 2);
     number_cell(r->out, number_of(l, t->row, "iqr_ms") / number_of(l, t->row, "p50_ms") * 100, 1);
     number_cell(r->out, number_of(l, t->row, "images_per_s"), 0);
     number_cell(r->out, number_of(l, t->row, "peak_bytes") / 1048576, 1);
-    number_cell(r->out, number_of(l, t->row, "batch"), 0);
-    number_cell(r->out, number_of(l, t->row, "threads"), 0);
-    html_cell(r->out, HTML_WORD, text_of(l, t->row, "precision"));
-    html_cell(r->out, HTML_WORD, text_of(l, t->row, "device"));
+    for (int i = 0; i < CONDITIONS; i++) {
+        strbuf_clear(&text);
+        condition_text(&conditions[i], l, t->row, &text);
+        if (conditions[i].varies)
+            html_cell(r->out, conditions[i].number ? HTML_NUMBER : HTML_WORD, text.text);
+    }
     html_row_end(r->out);
     strbuf_release(&text);
 }
 
 /* Different protocols are printed below, each once. */
-static void latency_protocols(struct report *r, const struct rows *l)
+static void latency_note(struct report *r, const struct rows *l, const struct condition *conditions)
 {
-    strbuf_adds(r->out, "<p class=\"note\">p50: mean ± standard deviation over runs; p90, IQR and "
-                        "throughput of the "
-                        "first. Protocol: ");
+    struct strbuf text = STRBUF_INIT;
+    strbuf_adds(
+        &text,
+        "p50: mean ± standard deviation over runs; p90, IQR, throughput and peak of the first.");
+    for (int i = 0; i < CONDITIONS; i++) {
+        size_t before = text.len;
+        strbuf_addf(&text, " %c%s ", conditions[i].column[0] - 32, conditions[i].column + 1);
+        size_t named = text.len;
+        condition_text(&conditions[i], l, 0, &text);
+        if (conditions[i].varies || text.len == named)
+            strbuf_truncate(&text, before);
+        else
+            strbuf_addc(&text, '.');
+    }
     size_t printed = 0;
     for (size_t i = 0; i < l->count; i++) {
         size_t k = 0;
         while (k < i && strcmp(text_of(l, k, "protocol"), text_of(l, i, "protocol")) != 0)
             k++;
         if (k == i && text_of(l, i, "protocol")[0] != 0)
-            html_textf(r->out, "%s%s", printed++ > 0 ? "; " : "", text_of(l, i, "protocol"));
+            strbuf_addf(&text, "%s%s",
+                        printed++ > 0 ? " | " : " Protocol: ", text_of(l, i, "protocol"));
     }
-    strbuf_adds(r->out, printed > 0 ? ".</p>\n" : "not recorded.</p>\n");
+    strbuf_adds(r->out, "<p class=\"note\">");
+    html_text(r->out, text.text);
+    strbuf_adds(r->out, printed > 0 ? ".</p>\n" : " The protocol was not recorded.</p>\n");
+    strbuf_release(&text);
 }
 
-void report_latency(struct report *r)
+static void latency_head(struct report *r, const struct condition *conditions)
 {
-    static const char *const heads[] = {"p50 (ms)", "n",          "p90 (ms)", "IQR / p50 (%)",
-                                        "images/s", "peak (MiB)", "batch",    "threads"};
-    const struct rows *l = r->data->source.latency;
-    if (l == NULL || l->count == 0)
-        return;
-    open_section(r, "latency", "Latency");
+    static const char *const heads[] = {"p50 (ms)",      "n",        "p90 (ms)",
+                                        "IQR / p50 (%)", "images/s", "peak (MiB)"};
     html_table(r->out, NULL, "sortable");
     html_head(r->out, HTML_WORD, "cell");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         html_head(r->out, HTML_NUMBER, heads[i]);
-    html_head(r->out, HTML_WORD, "precision");
-    html_head(r->out, HTML_WORD, "device");
+    for (int i = 0; i < CONDITIONS; i++)
+        if (conditions[i].varies)
+            html_head(r->out, conditions[i].number ? HTML_NUMBER : HTML_WORD, conditions[i].column);
     html_body(r->out);
+}
+
+/* The rows from i on that were measured under the same conditions, as one. */
+static void latency_group(struct report *r, const struct rows *l, size_t i, unsigned char *taken,
+                          const struct condition *conditions, double *values)
+{
+    struct timing t = {i, values, 0};
+    for (size_t k = i; k < l->count; k++)
+        if (!taken[k] && same_protocol(l, i, k)) {
+            if (isfinite(number_of(l, k, "p50_ms")))
+                values[t.n++] = number_of(l, k, "p50_ms");
+            taken[k] = 1;
+        }
+    if (t.n > 0)
+        latency_row(r, l, &t, conditions);
+}
+
+void report_latency(struct report *r)
+{
+    const struct rows *l = r->data->source.latency;
+    struct condition conditions[CONDITIONS] = {{.column = "batch", .number = 1},
+                                               {.column = "threads", .number = 1},
+                                               {.column = "precision"},
+                                               {.column = "device"}};
+    if (l == NULL || l->count == 0)
+        return;
+    find_varying(conditions, l);
+    open_section(r, "latency", "Latency");
+    latency_head(r, conditions);
     unsigned char *taken = mem_zalloc(l->count, 1);
     double *values = mem_zalloc(l->count, sizeof *values);
-    for (size_t i = 0; i < l->count; i++) {
-        struct timing t = {i, values, 0};
-        for (size_t k = i; k < l->count && !taken[i]; k++)
-            if (!taken[k] && same_protocol(l, i, k)) {
-                if (isfinite(number_of(l, k, "p50_ms")))
-                    values[t.n++] = number_of(l, k, "p50_ms");
-                taken[k] = k != i;
-            }
-        if (t.n > 0)
-            latency_row(r, l, &t);
-    }
+    for (size_t c = 0; c < r->data->n_cells; c++)
+        for (size_t i = 0; i < l->count; i++)
+            if (!taken[i] && strcmp(text_of(l, i, "cell"), r->data->cells[c].id) == 0)
+                latency_group(r, l, i, taken, conditions, values);
     free(taken);
     free(values);
     html_table_end(r->out);
-    latency_protocols(r, l);
+    latency_note(r, l, conditions);
     strbuf_adds(r->out, "</section>\n");
 }
 
@@ -314,6 +385,14 @@ static void failed_runs(struct report *r)
         html_table_end(r->out);
 }
 
+static void time_cell(struct strbuf *out, double hours)
+{
+    char text[32] = "—";
+    if (isfinite(hours))
+        clock_format(hours * 3600, text, sizeof text);
+    html_value(out, HTML_NUMBER, hours, text);
+}
+
 static void compute_row(struct report *r, const char *const *words, double attempts, double wall,
                         double cpu)
 {
@@ -321,8 +400,8 @@ static void compute_row(struct report *r, const char *const *words, double attem
     for (int i = 0; i < 3; i++)
         html_cell(r->out, HTML_WORD, words[i]);
     number_cell(r->out, attempts, 0);
-    number_cell(r->out, wall, 2);
-    number_cell(r->out, cpu, 2);
+    time_cell(r->out, wall);
+    time_cell(r->out, cpu);
     html_row_end(r->out);
 }
 
@@ -342,8 +421,8 @@ void report_compute(struct report *r)
     html_head(r->out, HTML_WORD, "device");
     html_head(r->out, HTML_WORD, "state");
     html_head(r->out, HTML_NUMBER, "attempts");
-    html_head(r->out, HTML_NUMBER, "wall hours");
-    html_head(r->out, HTML_NUMBER, "CPU hours");
+    html_head(r->out, HTML_NUMBER, "wall time");
+    html_head(r->out, HTML_NUMBER, "CPU time");
     html_body(r->out);
     for (size_t i = 0; i < c->count; i++) {
         const char *words[] = {text_of(c, i, "experiment"), text_of(c, i, "device"),

@@ -94,7 +94,8 @@ static void pivot_square(struct report *r, const struct pivot *p, int i)
         strbuf_addf(&text, "%.*f", r->metric_scale.decimals, mean * r->metric_scale.factor);
     if (q->cells > 0 && q->n < q->runs)
         strbuf_addf(&text, " (n = %zu of %zu)", q->n, q->runs);
-    html_value(r->out, i == p->best ? HTML_STRONG : HTML_NUMBER, mean, text.text);
+    int best = p->best >= 0 && mean == square_mean(&p->squares[p->best]); /* all that are equal */
+    html_value(r->out, best ? HTML_STRONG : HTML_NUMBER, mean, text.text);
     strbuf_release(&text);
 }
 
@@ -335,7 +336,10 @@ static void cell_row(struct report *r, size_t i, const struct column *columns, i
     html_value(r->out, HTML_NUMBER, (double)r->stats[i].n, text.text);
     strbuf_clear(&text);
     report_value(&text, r->stats[i], &r->metric_scale);
-    html_value(r->out, (int)i == r->best ? HTML_STRONG : HTML_NUMBER, r->stats[i].mean, text.text);
+    html_value(r->out,
+               r->best >= 0 && r->stats[i].mean == r->stats[r->best].mean ? HTML_STRONG
+                                                                          : HTML_NUMBER,
+               r->stats[i].mean, text.text);
     if (r->comparisons > 0)
         comparison_cells(r, i);
     if (r->cost != NULL && r->metric != NULL) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "plots/effect.h"
 #include "plots/html.h"
 #include "results/rows.h"
@@ -25,10 +26,8 @@ static double total(const struct report *r, const char *column)
 
 static void add_hours(struct strbuf *s, double hours)
 {
-    if (hours < 1)
-        strbuf_addf(s, "%.0f minutes", hours * 60);
-    else
-        strbuf_addf(s, "%.1f hours", hours);
+    char text[32];
+    strbuf_adds(s, clock_format(hours * 3600, text, sizeof text));
 }
 
 /* ---- summary ---- */
@@ -82,8 +81,8 @@ static void what_is_on_front(struct report *r, struct strbuf *s)
     }
     if (of < 2 || on == of)
         return;
-    strbuf_addf(s, "%zu of %zu cells are on the Pareto front of %s against %s", on, of,
-                r->metric_scale.title, r->cost_scale.title);
+    strbuf_addf(s, "%zu of %zu cells %s on the Pareto front of %s against %s", on, of,
+                on == 1 ? "is" : "are", r->metric_scale.title, r->cost_scale.title);
     for (size_t i = 0; i < r->data->n_cells && on <= 6; i++)
         if (r->front[i])
             strbuf_addf(s, "%s%s", listed++ == 0 ? ": " : ", ",
@@ -172,10 +171,9 @@ void report_warnings(struct report *r)
     size_t n = 0;
     const char *dirty = report_fact(r, "dirty", NULL);
     if (report_is_fallback(r))
-        warning(
-            r, &n,
-            "The data set that the experiment asks for was missing: these runs used the built-in "
-            "procedural one instead.");
+        warning(r, &n,
+                "The runs used the data set that the experiment names as a stand-in for a missing "
+                "one.");
     if (r->commits > 1) {
         snprintf(text, sizeof text,
                  "The runs come from %zu different commits: their numbers may not be comparable.",
@@ -293,8 +291,7 @@ static void item_compute(struct report *r)
     double wall = total(r, "wall_hours"), attempts = total(r, "attempts");
     if (attempts > 0) {
         add_hours(&s, wall);
-        strbuf_addf(&s, " of wall time in %.0f attempts, failed ones (%zu runs) included", attempts,
-                    r->failed);
+        strbuf_addf(&s, " of wall time in %.0f attempts, failed ones included", attempts);
     } else
         strbuf_adds(&s, "no attempt was recorded");
     item(r, attempts > 0 ? YES : NO, "Compute, failed runs too", s.text);
