@@ -6,7 +6,8 @@
  *      that attention is fused with them and applied to the values of the fused tokens
  *   2  the same matching, then full attention among the fused tokens
  *   0  at the block's end, by the attention that it used */
-#include "model/reducer.h"
+#include "model/reduce_mctf.h"
+
 #include "model/consistency.h"
 
 #include <math.h>
@@ -109,12 +110,9 @@ static double rate(struct builder *b, const struct reduction *r, int64_t layer)
     return n_rates == 1 ? rates[0] : rates[at];
 }
 
-static int64_t amount(struct builder *b, const struct reduction *r, int64_t layer, int64_t tokens)
+int64_t mctf_amount(struct builder *b, int64_t tokens, double r)
 {
-    double rr = rate(b, r, layer);
-    if (rr < 0)
-        return 0;
-    return op_mctf_amount(tokens, rr, (int)config_int(b->c, "model.reduce.protected"),
+    return op_mctf_amount(tokens, r, (int)config_int(b->c, "model.reduce.protected"),
                           config_int(b->c, "model.reduce.min_tokens"));
 }
 
@@ -218,8 +216,7 @@ static struct tensor *attend(struct builder *b, struct tensor *attn, struct tens
 
 /* ---- fusion ---------------------------------------------------------------------------------- */
 
-/* Attention that each token receives: (B,H,N,N) -> (B,N), the mean over heads and queries. */
-static struct tensor *attention_received(struct builder *b, struct tensor *attn)
+struct tensor *mctf_received(struct builder *b, struct tensor *attn)
 {
     double scale = 1.0 / (double)(attn->shape.dim[1] * attn->shape.dim[2]);
     return op_stop_gradient(b->g, op_sum(b->g, attn, 1, 2, 0, scale));
@@ -245,11 +242,9 @@ struct fusion_plan {
     int64_t left;
 };
 
-static struct fusion_plan plan_fusion(struct builder *b, const struct reduction *r,
-                                      struct tensor *x, struct tensor *attn, int64_t n)
+struct mctf_attr mctf_attr(struct builder *b, int64_t n)
 {
-    int64_t tokens = x->shape.dim[1];
-    struct mctf_attr a = {
+    return (struct mctf_attr){
         .n = n,
         .protect = (int)config_int(b->c, "model.reduce.protected"),
         .bidirectional = config_bool(b->c, "model.reduce.bidirectional"),
@@ -257,9 +252,15 @@ static struct fusion_plan plan_fusion(struct builder *b, const struct reduction 
         .tau_info = config_float(b->c, "model.reduce.temperatures.info"),
         .tau_size = config_float(b->c, "model.reduce.temperatures.size"),
     };
-    struct tensor *received = attention_received(b, attn);
+}
+
+static struct fusion_plan plan_fusion(struct builder *b, const struct reduction *r,
+                                      struct tensor *x, struct tensor *attn, int64_t n)
+{
+    int64_t tokens = x->shape.dim[1];
+    struct tensor *received = mctf_received(b, attn);
     struct fusion_plan p = {.left = tokens - n};
-    p.assign = op_mctf_match(b->g, x, received, r->sizes, a).assign;
+    p.assign = op_mctf_match(b->g, x, received, r->sizes, mctf_attr(b, n)).assign;
     p.weights = group_weights(b, r, received, tokens);
     p.total = op_scatter_rows(b->g, p.weights, p.assign, 1, p.left);
     return p;
@@ -276,13 +277,14 @@ static struct tensor *group_mean(struct builder *b, const struct fusion_plan *p,
     return op_div(g, x, reduction_along(b, p->total, rank, axis));
 }
 
-/* A group is attended to as the sum of its members, and attends as their weighted mean: rows still
- * sum to 1. (B,H,N,N) -> (B,H,M,M). */
-static struct tensor *fuse_attention(struct builder *b, const struct fusion_plan *p,
-                                     struct tensor *attn)
+void mctf_fuse(struct builder *b, struct reduction *r, int64_t n, struct tensor **x,
+               struct tensor **attn)
 {
-    attn = op_scatter_rows(b->g, attn, p->assign, 3, p->left);
-    return group_mean(b, p, attn, 2);
+    struct fusion_plan p = plan_fusion(b, r, *x, *attn, n);
+    *x = group_mean(b, &p, *x, 1);
+    *attn = op_scatter_rows(b->g, *attn, p.assign, 3, p.left); /* (B,H,N,M): rows still sum to 1 */
+    *attn = group_mean(b, &p, *attn, 2);                       /* (B,H,M,M) */
+    reduction_note(b, r, p.assign, p.left);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -301,14 +303,11 @@ static struct tensor *fuse_ahead(struct builder *b, struct reduction *r, struct 
     const char *old = nn_push(b, "attn");
     struct tensor *attn = attention(b, r, y, o->heads);
     nn_pop(b, old);
-    struct fusion_plan p = plan_fusion(b, r, x, attn, n);
-    x = group_mean(b, &p, x, 1);
-    reduction_note(b, r, p.assign, p.left);
+    mctf_fuse(b, r, n, &x, &attn);
     y = nn_layer_norm(b, "norm1", x, eps_of(o));
     if (anew) {
         y = reduction_attention(b, r, y, o, NULL);
     } else {
-        attn = fuse_attention(b, &p, attn);
         old = nn_push(b, "attn");
         y = attend(b, attn, y);
         nn_pop(b, old);
@@ -327,9 +326,7 @@ static struct tensor *fuse_behind(struct builder *b, struct reduction *r, struct
     nn_pop(b, old);
     x = nn_residual(b, "ls1", "drop_path1", x, y, o);
     x = reduction_mlp(b, x, o);
-    struct fusion_plan p = plan_fusion(b, r, x, attn, n);
-    x = group_mean(b, &p, x, 1);
-    reduction_note(b, r, p.assign, p.left);
+    mctf_fuse(b, r, n, &x, &attn);
     return x;
 }
 
@@ -353,7 +350,8 @@ static void name_tokens(struct builder *b, const struct reduction *r, int64_t la
 static struct tensor *block(struct builder *b, struct reduction *r, int64_t layer, const char *name,
                             struct tensor *x, const struct block_options *o)
 {
-    int64_t n = amount(b, r, layer, x->shape.dim[1]);
+    double rr = rate(b, r, layer);
+    int64_t n = rr < 0 ? 0 : mctf_amount(b, x->shape.dim[1], rr);
     int behind = config_int(b->c, "model.reduce.one_step_ahead") == 0;
     const char *old = nn_push(b, "%s", name);
     if (!nn_check_heads(b, "model.dim", shape_last(x->shape), o->heads)) {
