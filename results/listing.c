@@ -83,8 +83,11 @@ static int add_order(const char *item, const struct rows *columns, struct strbuf
 static int default_columns(struct store *s, const struct listing *l, const struct rows *columns,
                            struct strbuf *sql, struct error *err)
 {
-    strbuf_adds(sql,
-                l->experiment ? "run, label, seed, state" : "run, experiment, label, seed, state");
+    int64_t experiments = 0;
+    if (sql_integer(s, err, &experiments, "SELECT count(*) FROM experiment", "") < 0)
+        return -1;
+    strbuf_adds(sql, l->experiment || experiments < 2 ? "run, label, seed, state"
+                                                      : "run, experiment, label, seed, state");
     struct rows *objectives =
         store_query(s, err,
                     "SELECT DISTINCT o.metric FROM experiment_objective o JOIN experiment e ON "

@@ -108,6 +108,13 @@ static const char **all_texts(const struct rows *r, struct arena *arena)
     return texts;
 }
 
+/* A number that was formatted by whoever made the rows. */
+static int is_numeral(const char *text)
+{
+    double value;
+    return number_float(text, &value) == 0;
+}
+
 /* texts may be NULL where only the sides matter. */
 static void measure(const struct rows *r, const char **texts, size_t *widths, unsigned char *right)
 {
@@ -119,29 +126,50 @@ static void measure(const struct rows *r, const char **texts, size_t *widths, un
             size_t n = texts ? display_width(texts[i * r->columns + c]) : 0;
             widths[c] = n > widths[c] ? n : widths[c];
             numbers += is_number(cell);
-            words += cell->type == ROWS_TEXT;
+            numbers += cell->type == ROWS_TEXT && is_numeral(cell->text);
+            words += cell->type == ROWS_TEXT && !is_numeral(cell->text);
         }
         right[c] = numbers > 0 && words == 0;
     }
 }
 
-/* Takes columns off the widest texts until the lines fit, or all texts are short. */
+/* Whether a column may be cut: texts with blanks may, identifiers and paths only if nothing else
+ * helps. */
+static int may_cut(const struct rows *r, size_t column)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct rows_cell *cell = rows_cell(r, i, column);
+        if (cell->type == ROWS_TEXT && strchr(cell->text, ' '))
+            return 1;
+    }
+    return 0;
+}
+
+/* The widest column that is allowed to lose a character, or r->columns. */
+static size_t widest(const struct rows *r, const size_t *widths, const unsigned char *allowed)
+{
+    size_t found = r->columns;
+    for (size_t c = 0; c < r->columns; c++)
+        if (allowed[c] && widths[c] > LEAST_TEXT &&
+            (found == r->columns || widths[c] > widths[found]))
+            found = c;
+    return found;
+}
+
+/* Takes characters off the widest texts until the lines fit, or all texts are short. */
 static void fit(const struct rows *r, size_t *widths, const unsigned char *right, size_t width)
 {
     size_t total = 2 * (r->columns - 1);
+    unsigned char *allowed = mem_zalloc(r->columns, 1);
     for (size_t c = 0; c < r->columns; c++)
         total += widths[c];
-    while (total > width) {
-        size_t widest = r->columns;
+    for (int all = 0; all < 2 && total > width; all++) {
         for (size_t c = 0; c < r->columns; c++)
-            if (!right[c] && widths[c] > LEAST_TEXT &&
-                (widest == r->columns || widths[c] > widths[widest]))
-                widest = c;
-        if (widest == r->columns)
-            return;
-        widths[widest]--;
-        total--;
+            allowed[c] = (unsigned char)(!right[c] && (all || may_cut(r, c)));
+        for (size_t c; total > width && (c = widest(r, widths, allowed)) < r->columns; total--)
+            widths[c]--;
     }
+    free(allowed);
 }
 
 static void print_caption(const struct rows *r, FILE *out)
@@ -340,6 +368,7 @@ static void put_latex(FILE *out, const char *text)
         {"<", "\\textless{}"},
         {">", "\\textgreater{}"},
         {"±", "$\\pm$"},
+        {"Δ", "$\\Delta$"},
         {"—", "---"},
         {"×", "$\\times$"},
         {"→", "$\\to$"},

@@ -140,6 +140,17 @@ static void test_table_fits(void **state)
     assert_non_null(strstr(text, "some more of it     7  another text that is far"));
     assert_null(strstr(text, "…"));
     free(text);
+    /* Identifiers stay whole while a text can give way; a formatted number stands to the right. */
+    static const char *const ids[] = {"run", "remark", "params (M)"};
+    struct rows *two = rows_new(3, ids);
+    struct rows_cell *cell = rows_append(two);
+    rows_set_text(two, &cell[0], "a9108ccfa4eebf99-s0-cpu");
+    rows_set_text(two, &cell[1], "it went well enough");
+    rows_set_text(two, &cell[2], "+0.25");
+    text = print(two, ROWS_TABLE, 50);
+    assert_non_null(strstr(text, "a9108ccfa4eebf99-s0-cpu  it went well…       +0.25\n"));
+    free(text);
+    rows_free(two);
     r->caption = "What it shows";
     r->label = "tab:x";
     text = print(r, ROWS_LATEX, 0);
