@@ -1,12 +1,17 @@
 /* Multi-head attention, forward and backward. Scores exist for one tile of queries of one head at a
- * time. */
+ * time, and transposed, keys by queries: so softmax runs down the columns without adding across a
+ * vector, and every product reads its second operand as it lies in memory but for the small q and
+ * dout, which are transposed once a tile. */
 #include "backend/cpu/kernels/math.h"
-#include "backend/cpu/kernels/product.h"
+#include "backend/cpu/kernels/mm.h"
 
-enum { TILE = 64 }; /* queries */
+enum {
+    GROUP = 16, /* columns that a softmax loop keeps in registers */
+    TILE = 32   /* queries; columns beyond the last query are zero queries */
+};
 
-/* Where the operands lie. Leading dimensions and batch strides are in elements; head h begins at
- * column h * dim (or h * value_dim). */
+/* Sizes and where the operands lie: leading dimensions in elements; head h begins at column h * dim
+ * (or h * value_dim). */
 struct operands {
     struct attention_size s;
     int64_t ldq, ldk, ldv, ldo;
@@ -43,7 +48,8 @@ static int bias_index(const struct node *n)
 
 /* One head of one batch element. */
 struct head {
-    const real *q, *k, *v, *bias;
+    real *q, *k, *v;
+    const real *bias;
 };
 
 static struct head head_of(const struct operands *o, real *const qkv[3], const real *bias,
@@ -52,45 +58,81 @@ static struct head head_of(const struct operands *o, real *const qkv[3], const r
     const struct attention_size *s = &o->s;
     return (struct head){
         qkv[0] + b * s->queries * o->ldq + h * s->dim, qkv[1] + b * s->keys * o->ldk + h * s->dim,
-        qkv[2] + b * s->keys * o->ldv + h * s->value_dim, o->has_bias ? bias + b * s->keys : NULL};
+        qkv[2] + b * s->keys * o->ldv + h * s->value_dim, bias ? bias + b * s->keys : NULL};
 }
 
-/* scores (rows, keys) = scale q k^T + bias, for queries first .. first+rows-1 */
-static void scores_of(real *scores, const struct operands *o, const struct head *x, int64_t first,
-                      int64_t rows)
+/* A tile: queries first .. first+rows-1 in `cols` columns, a multiple of GROUP. */
+struct tile {
+    int64_t first, rows, cols;
+};
+
+static struct tile tile_at(int64_t first, int64_t queries)
 {
-    int64_t n = o->s.keys;
-    for (int64_t r = 0; x->bias && r < rows; r++)
-        memcpy(scores + r * n, x->bias, sizeof(real) * (size_t)n);
-    KERNEL(product)
-    (scores, n, (struct operand){x->q + first * o->ldq, o->ldq, 0},
-     (struct operand){x->k, o->ldk, 1}, rows, n, o->s.dim, o->scale, x->bias != NULL);
+    int64_t rows = min_i64(TILE, queries - first);
+    return (struct tile){first, rows, ceil_div(rows, GROUP) * GROUP};
 }
 
-/* Softmax of a row in place; returns the log of the sum of exponentials. */
-static real softmax_row(real *x, int64_t n)
+/* products (keys, cols) = k q^T, without scale and bias; qt is room for q transposed. */
+static void products_of(real *products, real *qt, const struct operands *o, const struct head *x,
+                        struct tile t)
 {
-    real top = x[0], sum = 0;
-#pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < n; i++)
-        top = x[i] > top ? x[i] : top;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++) {
-        real e = math_exp(x[i] - top);
-        x[i] = e;
-        sum += e;
-    }
-    real share = 1 / sum;
+    KERNEL(transpose)(qt, t.cols, t.cols, x->q + t.first * o->ldq, o->ldq, t.rows, o->s.dim);
+    KERNEL(mm)
+    (products, t.cols, (struct strided){x->k, o->ldk, 1}, qt, t.cols, o->s.keys, t.cols, o->s.dim,
+     FROM_ZERO);
+}
+
+/* GROUP columns of products become probabilities; lse gets the logs of the sums of exponentials. */
+static void softmax_group(real *x, const struct operands *o, const real *bias, int64_t ld,
+                          real *lse)
+{
+    real top[GROUP], sum[GROUP] = {0}, scale = o->scale;
+    for (int i = 0; i < GROUP; i++)
+        top[i] = -INFINITY;
+    for (int64_t r = 0; r < o->s.keys; r++) {
+        real shift = bias ? bias[r] : 0;
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        x[i] *= share;
-    return top + math_log(sum);
+        for (int i = 0; i < GROUP; i++) {
+            real score = scale * x[r * ld + i] + shift;
+            x[r * ld + i] = score;
+            top[i] = top[i] > score ? top[i] : score;
+        }
+    }
+    for (int64_t r = 0; r < o->s.keys; r++)
+#pragma omp simd
+        for (int i = 0; i < GROUP; i++) {
+            real e = math_exp(x[r * ld + i] - top[i]);
+            x[r * ld + i] = e;
+            sum[i] += e;
+        }
+#pragma omp simd
+    for (int i = 0; i < GROUP; i++) {
+        lse[i] = top[i] + math_log(sum[i]);
+        sum[i] = 1 / sum[i];
+    }
+    for (int64_t r = 0; r < o->s.keys; r++)
+#pragma omp simd
+        for (int i = 0; i < GROUP; i++)
+            x[r * ld + i] *= sum[i];
 }
 
 struct kernel_memory KERNEL(attention_memory)(const struct node *n)
 {
     struct attention_size s = op_attention_size(n);
-    return (struct kernel_memory){.thread = sizeof(real) * (size_t)(TILE * s.keys)};
+    return (struct kernel_memory){.thread = sizeof(real) * (size_t)(TILE * (s.keys + s.dim))};
+}
+
+static void tile_forward(const struct operands *o, const struct head *x, struct tile t, real *out,
+                         real *lse, real *work)
+{
+    real *p = work, *qt = work + TILE * o->s.keys, sums[TILE];
+    products_of(p, qt, o, x, t);
+    for (int64_t i = 0; i < t.cols; i += GROUP)
+        softmax_group(p + i, o, x->bias, t.cols, sums + i);
+    memcpy(lse + t.first, sums, sizeof(real) * (size_t)t.rows);
+    KERNEL(mm)
+    (out + t.first * o->ldo, o->ldo, (struct strided){p, 1, t.cols}, x->v, o->ldv, t.rows,
+     o->s.value_dim, o->s.keys, FROM_ZERO);
 }
 
 void KERNEL(attention)(const struct kernel_call *c)
@@ -103,18 +145,11 @@ void KERNEL(attention)(const struct kernel_call *c)
     int64_t tiles = ceil_div(s->queries, TILE);
     KERNEL_FOR_BLOCKS(c, i, s->batch * s->heads * tiles)
     {
-        int64_t h = i / tiles % s->heads, b = i / tiles / s->heads, first = i % tiles * TILE;
-        int64_t rows = min_i64(TILE, s->queries - first);
+        int64_t h = i / tiles % s->heads, b = i / tiles / s->heads;
         struct head x = head_of(&o, qkv, bias, b, h);
-        real *p = kernel_work(c);
-        scores_of(p, &o, &x, first, rows);
-        for (int64_t r = 0; r < rows; r++)
-            lse[(b * s->heads + h) * s->queries + first + r] =
-                softmax_row(p + r * s->keys, s->keys);
-        KERNEL(product)
-        (out + (b * s->queries + first) * o.ldo + h * s->value_dim, o.ldo,
-         (struct operand){p, s->keys, 0}, (struct operand){x.v, o.ldv, 0}, rows, s->value_dim,
-         s->keys, 1, 0);
+        tile_forward(&o, &x, tile_at(i % tiles * TILE, s->queries),
+                     out + b * s->queries * o.ldo + h * s->value_dim,
+                     lse + (b * s->heads + h) * s->queries, kernel_work(c));
     }
 }
 
@@ -123,73 +158,57 @@ void KERNEL(attention)(const struct kernel_call *c)
 struct kernel_memory KERNEL(attention_grad_memory)(const struct node *n)
 {
     struct attention_size s = op_attention_size(n);
-    return (struct kernel_memory){.thread = sizeof(real) * (size_t)(2 * TILE * s.keys)};
+    int64_t wide = max_i64(s.dim, s.value_dim);
+    return (struct kernel_memory){.thread = sizeof(real) * (size_t)(TILE * (2 * s.keys + wide))};
 }
 
-/* p = exp(scores - lse), in place. */
-static void probabilities(real *p, const real *lse, int64_t rows, int64_t n)
+/* For GROUP columns: products p become probabilities exp(score - lse), and their gradients dp
+ * become those of the products, scale p (dp - sum(p dp)). */
+static void softmax_group_grad(real *p, real *dp, const struct operands *o, const real *bias,
+                               int64_t ld, const real *lse)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        real *x = p + r * n, shift = lse[r];
+    real sum[GROUP] = {0}, scale = o->scale;
+    for (int64_t r = 0; r < o->s.keys; r++) {
+        real shift = bias ? bias[r] : 0;
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            x[i] = math_exp(x[i] - shift);
+        for (int i = 0; i < GROUP; i++) {
+            real e = math_exp(scale * p[r * ld + i] + shift - lse[i]);
+            p[r * ld + i] = e;
+            sum[i] += e * dp[r * ld + i];
+        }
     }
-}
-
-static real dot(const real *x, const real *y, int64_t n)
-{
-    real s = 0;
-#pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < n; i++)
-        s += x[i] * y[i];
-    return s;
-}
-
-/* dscores = p (dp - sum(dp p)), in place of dp; the sum is out . dout. */
-static void scores_grad(real *dp, const real *p, const real *out, const real *dout, int64_t ldo,
-                        int64_t rows, const struct attention_size *s)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        real delta = dot(out + r * ldo, dout + r * ldo, s->value_dim);
-        real *d = dp + r * s->keys;
-        const real *x = p + r * s->keys;
+    for (int64_t r = 0; r < o->s.keys; r++)
 #pragma omp simd
-        for (int64_t i = 0; i < s->keys; i++)
-            d[i] = x[i] * (d[i] - delta);
-    }
+        for (int i = 0; i < GROUP; i++)
+            dp[r * ld + i] = scale * p[r * ld + i] * (dp[r * ld + i] - sum[i]);
 }
 
-struct gradients {
-    real *q, *k, *v;
-    const real *out, *dout, *lse;
-};
-
-static void head_grad(const struct operands *o, const struct head *x, const struct gradients *g,
-                      real *work)
+/* Gradients of one head: first tile writes dk and dv, the others add. */
+static void tile_backward(const struct operands *o, const struct head *x, const struct head *d,
+                          struct tile t, const real *dout, const real *lse, real *work)
 {
-    const struct attention_size *s = &o->s;
-    real *p = work, *dp = work + TILE * s->keys;
-    for (int64_t first = 0; first < s->queries; first += TILE) {
-        int64_t rows = min_i64(TILE, s->queries - first);
-        const real *dout = g->dout + first * o->ldo;
-        struct operand down = {dout, o->ldo, 0};
-        scores_of(p, o, x, first, rows);
-        probabilities(p, g->lse + first, rows, s->keys);
-        KERNEL(product)
-        (g->v, o->ldv, (struct operand){p, s->keys, 1}, down, s->keys, s->value_dim, rows, 1,
-         first > 0);
-        KERNEL(product)
-        (dp, s->keys, down, (struct operand){x->v, o->ldv, 1}, rows, s->keys, s->value_dim, 1, 0);
-        scores_grad(dp, p, g->out + first * o->ldo, dout, o->ldo, rows, s);
-        KERNEL(product)
-        (g->q + first * o->ldq, o->ldq, (struct operand){dp, s->keys, 0},
-         (struct operand){x->k, o->ldk, 0}, rows, s->dim, s->keys, o->scale, 0);
-        KERNEL(product)
-        (g->k, o->ldk, (struct operand){dp, s->keys, 1},
-         (struct operand){x->q + first * o->ldq, o->ldq, 0}, s->keys, s->dim, rows, o->scale,
-         first > 0);
-    }
+    int64_t n = o->s.keys, dim = o->s.dim, value_dim = o->s.value_dim;
+    struct start from = {NULL, t.first > 0};
+    real *p = work, *dp = p + TILE * n, *turned = dp + TILE * n, sums[TILE] = {0};
+    const real *down = dout + t.first * o->ldo;
+    memcpy(sums, lse + t.first, sizeof(real) * (size_t)t.rows);
+
+    products_of(p, turned, o, x, t);
+    KERNEL(transpose)(turned, t.cols, t.cols, down, o->ldo, t.rows, value_dim);
+    KERNEL(mm)
+    (dp, t.cols, (struct strided){x->v, o->ldv, 1}, turned, t.cols, n, t.cols, value_dim,
+     FROM_ZERO);
+    for (int64_t i = 0; i < t.cols; i += GROUP)
+        softmax_group_grad(p + i, dp + i, o, x->bias, t.cols, sums + i);
+
+    KERNEL(mm)
+    (d->v, o->ldv, (struct strided){p, t.cols, 1}, down, o->ldo, n, value_dim, t.rows, from);
+    KERNEL(mm)
+    (d->q + t.first * o->ldq, o->ldq, (struct strided){dp, 1, t.cols}, x->k, o->ldk, t.rows, dim, n,
+     FROM_ZERO);
+    KERNEL(mm)
+    (d->k, o->ldk, (struct strided){dp, t.cols, 1}, x->q + t.first * o->ldq, o->ldq, n, dim, t.rows,
+     from);
 }
 
 void KERNEL(attention_grad)(const struct kernel_call *c)
@@ -198,17 +217,17 @@ void KERNEL(attention_grad)(const struct kernel_call *c)
     const struct attention_size *s = &o.s;
     int n_in = c->node->n_in;
     real *qkv[3], *dqkv[3];
-    const real *out = c->in[n_in - 3], *lse = c->in[n_in - 2], *dout = c->in[n_in - 1];
+    const real *lse = c->in[n_in - 2], *dout = c->in[n_in - 1];
     const real *bias = o.has_bias ? c->in[bias_index(c->node)] : NULL;
     split(qkv, c->in, c->node);
     split(dqkv, c->out, c->node);
     KERNEL_FOR_BLOCKS(c, i, s->batch * s->heads)
     {
         int64_t h = i % s->heads, b = i / s->heads;
-        struct head x = head_of(&o, qkv, bias, b, h), d = head_of(&o, dqkv, bias, b, h);
-        int64_t start = b * s->queries * o.ldo + h * s->value_dim;
-        struct gradients g = {(real *)d.q, (real *)d.k,  (real *)d.v,
-                              out + start, dout + start, lse + i * s->queries};
-        head_grad(&o, &x, &g, kernel_work(c));
+        struct head x = head_of(&o, qkv, bias, b, h), d = head_of(&o, dqkv, NULL, b, h);
+        const real *down = dout + b * s->queries * o.ldo + h * s->value_dim;
+        for (int64_t first = 0; first < s->queries; first += TILE)
+            tile_backward(&o, &x, &d, tile_at(first, s->queries), down, lse + i * s->queries,
+                          kernel_work(c));
     }
 }

@@ -1,11 +1,16 @@
-/* Linear attention, forward and backward; phi(q) and phi(k) exist for one head at a time. */
+/* Linear attention, forward and backward. A unit of work is a group of neighbouring heads of one
+ * batch element, several where one head's features do not fill a vector: phi runs over whole rows
+ * of the group. */
 #include "backend/cpu/kernels/math.h"
-#include "backend/cpu/kernels/product.h"
+#include "backend/cpu/kernels/mm.h"
 
-/* Leading dimensions of the token-major operands and the sizes. */
+enum { WIDE = 16 /* features that a group should have */ };
+
+/* Sizes, leading dimensions of the token-major operands, and the group. */
 struct operands {
     struct attention_size s;
-    int64_t ldq, ldk, ldv, ldo;
+    int64_t ldq, ldv;     /* of q and k, of v and out */
+    int64_t heads, width; /* of a group; its features */
     real eps;
 };
 
@@ -13,189 +18,284 @@ static struct operands operands_of(const struct node *n)
 {
     const struct linear_attention_attr *a = n->attr;
     struct operands o = {.s = op_linear_attention_size(n), .eps = (real)a->eps};
-    o.ldq = o.ldk = o.s.heads * o.s.dim;
-    o.ldv = o.ldo = o.s.heads * o.s.value_dim;
+    o.ldq = o.s.heads * o.s.dim;
+    o.ldv = o.s.heads * o.s.value_dim;
+    o.heads = 1;
+    while (o.heads < o.s.heads && (o.heads * o.s.dim < WIDE || o.s.heads % o.heads))
+        o.heads++;
+    o.width = o.heads * o.s.dim;
     return o;
 }
 
-/* y (rows, dim), packed = phi(x) */
-static void phi_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t dim)
+static int64_t units(const struct operands *o)
 {
+    return o->s.batch * (o->s.heads / o->heads);
+}
+
+/* Where unit i begins in its operands. */
+struct origin {
+    int64_t q, k, v, out, kv, ksum;
+};
+
+static struct origin origin_of(const struct operands *o, int64_t i)
+{
+    const struct attention_size *s = &o->s;
+    int64_t groups = s->heads / o->heads, b = i / groups, h = i % groups * o->heads;
+    return (struct origin){
+        .q = b * s->queries * o->ldq + h * s->dim,
+        .k = b * s->keys * o->ldq + h * s->dim,
+        .v = b * s->keys * o->ldv + h * s->value_dim,
+        .out = b * s->queries * o->ldv + h * s->value_dim,
+        .kv = (b * s->heads + h) * s->dim * s->value_dim,
+        .ksum = (b * s->heads + h) * s->dim,
+    };
+}
+
+/* y (rows, width), packed = phi(x) */
+static void phi_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t width)
+{
+    if (ld == width) {
+        width *= rows;
+        rows = 1;
+    }
     for (int64_t r = 0; r < rows; r++)
 #pragma omp simd
-        for (int64_t i = 0; i < dim; i++)
-            y[r * dim + i] = math_phi(x[r * ld + i]);
+        for (int64_t i = 0; i < width; i++)
+            y[r * width + i] = math_phi(x[r * ld + i]);
 }
 
-static void sum_rows(real *y, const real *x, int64_t rows, int64_t dim)
+static void sum_rows(real *y, const real *x, int64_t rows, int64_t width)
 {
-    memset(y, 0, sizeof(real) * (size_t)dim);
+    memset(y, 0, sizeof(real) * (size_t)width);
     for (int64_t r = 0; r < rows; r++)
 #pragma omp simd
-        for (int64_t i = 0; i < dim; i++)
-            y[i] += x[r * dim + i];
+        for (int64_t i = 0; i < width; i++)
+            y[i] += x[r * width + i];
 }
 
-static real dot(const real *x, const real *y, int64_t n)
+/* Queries are worked on transposed, features by queries, so that loops over queries fill vectors.
+ * Columns beyond the last query are zero queries. */
+static int64_t padded(const struct operands *o)
 {
-    real s = 0;
-#pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < n; i++)
-        s += x[i] * y[i];
-    return s;
+    return ceil_div(o->s.queries, WIDE) * WIDE;
 }
 
-static void scale_row(real *x, int64_t n, real scale)
+/* inverse (padded) = 1 / (phi . ksum + eps) for one head; phi (dim, padded). */
+static void normalisers(real *inverse, const real *phi, const real *ksum, const struct operands *o)
 {
+    int64_t n = padded(o);
+    for (int64_t m = 0; m < n; m++)
+        inverse[m] = o->eps;
+    for (int64_t i = 0; i < o->s.dim; i++)
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        x[i] *= scale;
+        for (int64_t m = 0; m < n; m++)
+            inverse[m] += phi[i * n + m] * ksum[i];
+#pragma omp simd
+    for (int64_t m = 0; m < n; m++)
+        inverse[m] = 1 / inverse[m];
+}
+
+/* y (dim, padded) = phi * inverse */
+static void normalise(real *y, const real *phi, const real *inverse, const struct operands *o)
+{
+    int64_t n = padded(o);
+    for (int64_t i = 0; i < o->s.dim; i++)
+#pragma omp simd
+        for (int64_t m = 0; m < n; m++)
+            y[i * n + m] = phi[i * n + m] * inverse[m];
+}
+
+/* phi (width, padded) of the group's queries. */
+static void phi_queries(real *phi, const real *q, const struct operands *o)
+{
+    KERNEL(transpose)(phi, padded(o), padded(o), q, o->ldq, o->s.queries, o->width);
+    phi_rows(phi, phi, padded(o), o->width, padded(o));
 }
 
 struct kernel_memory KERNEL(linear_attention_memory)(const struct node *n)
 {
-    struct attention_size s = op_linear_attention_size(n);
-    return (struct kernel_memory){.thread =
-                                      sizeof(real) * (size_t)(max_i64(s.keys, s.queries) * s.dim)};
+    struct operands o = operands_of(n);
+    int64_t count = max_i64(o.s.keys, padded(&o)) * o.width + padded(&o);
+    return (struct kernel_memory){.thread = sizeof(real) * (size_t)count};
 }
 
-/* The addresses of one head of one batch element. */
-struct head {
+struct forward {
     const real *q, *k, *v;
     real *out, *kv, *ksum;
 };
 
-static void head_forward(const struct operands *o, const struct head *x, real *phi)
+static void group_forward(const struct operands *o, const struct forward *x, real *work)
 {
     const struct attention_size *s = &o->s;
-    phi_rows(phi, x->k, o->ldk, s->keys, s->dim);
-    sum_rows(x->ksum, phi, s->keys, s->dim);
-    KERNEL(product)
-    (x->kv, s->value_dim, (struct operand){phi, s->dim, 1}, (struct operand){x->v, o->ldv, 0},
-     s->dim, s->value_dim, s->keys, 1, 0);
-    phi_rows(phi, x->q, o->ldq, s->queries, s->dim);
-    KERNEL(product)
-    (x->out, o->ldo, (struct operand){phi, s->dim, 0}, (struct operand){x->kv, s->value_dim, 0},
-     s->queries, s->value_dim, s->dim, 1, 0);
-    for (int64_t m = 0; m < s->queries; m++)
-        scale_row(x->out + m * o->ldo, s->value_dim,
-                  1 / (dot(phi + m * s->dim, x->ksum, s->dim) + o->eps));
+    int64_t f = s->dim, e = s->value_dim, n = padded(o);
+    real *inverse = work, *phi = work + n;
+    phi_rows(phi, x->k, o->ldq, s->keys, o->width);
+    sum_rows(x->ksum, phi, s->keys, o->width);
+    for (int64_t h = 0; h < o->heads; h++)
+        KERNEL(mm)
+        (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f,
+         e, s->keys, FROM_ZERO);
+    phi_queries(phi, x->q, o);
+    for (int64_t h = 0; h < o->heads; h++) {
+        real *at = phi + h * f * n;
+        normalisers(inverse, at, x->ksum + h * f, o);
+        normalise(at, at, inverse, o);
+        KERNEL(mm)
+        (x->out + h * e, o->ldv, (struct strided){at, 1, n}, x->kv + h * f * e, e, s->queries, e, f,
+         FROM_ZERO);
+    }
 }
 
 void KERNEL(linear_attention)(const struct kernel_call *c)
 {
     struct operands o = operands_of(c->node);
-    const struct attention_size *s = &o.s;
     const real *q = c->in[0], *k = c->in[1], *v = c->in[2];
     real *out = c->out[0], *kv = c->out[1], *ksum = c->out[2];
-    KERNEL_FOR_BLOCKS(c, i, s->batch * s->heads)
+    KERNEL_FOR_BLOCKS(c, i, units(&o))
     {
-        int64_t h = i % s->heads, b = i / s->heads;
-        struct head x = {q + b * s->queries * o.ldq + h * s->dim,
-                         k + b * s->keys * o.ldk + h * s->dim,
-                         v + b * s->keys * o.ldv + h * s->value_dim,
-                         out + b * s->queries * o.ldo + h * s->value_dim,
-                         kv + i * s->dim * s->value_dim,
-                         ksum + i * s->dim};
-        head_forward(&o, &x, kernel_work(c));
+        struct origin at = origin_of(&o, i);
+        struct forward x = {q + at.q, k + at.k, v + at.v, out + at.out, kv + at.kv, ksum + at.ksum};
+        group_forward(&o, &x, kernel_work(c));
     }
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
-/* With z_m = phi(q_m) . ksum + eps, t_m = dout_m / z_m and u_m = -(out_m . t_m):
- *   dphi(q_m) = kv t_m + u_m ksum
- *   dkv = sum_m phi(q_m)^T t_m,   dksum = sum_m u_m phi(q_m)
- *   dphi(k_n) = dkv v_n + dksum,  dv_n = phi(k_n) dkv */
-struct head_grad {
-    const real *q, *k, *v, *kv, *ksum, *out, *dout;
+/* With z_m = phi(q_m) . ksum + eps, r_m = phi(q_m) / z_m, g_m = kv dout_m and w_m = r_m . g_m =
+ * out_m . dout_m: dphi(q_m) = (g_m - w_m ksum) / z_m dkv = sum_m r_m^T dout_m,     dksum = - sum_m
+ * w_m r_m dphi(k_n) = dkv v_n + dksum,  dv_n = phi(k_n) dkv and the slope of phi is min(phi, 1). */
+struct backward {
+    const real *q, *k, *v, *kv, *ksum, *dout;
     real *dq, *dk, *dv;
 };
 
-/* Work: phi (queries or keys, dim), t (queries, value_dim), dkv (dim, value_dim), dksum (dim), u
- * (queries). */
+/* Private memory: phi of queries or keys; of the queries also r, and g (width, padded); inverse and
+ * w (padded); a transpose and dkv (heads, value_dim, dim); dksum (width). */
 struct kernel_memory KERNEL(linear_attention_grad_memory)(const struct node *n)
 {
-    struct attention_size s = op_linear_attention_size(n);
-    int64_t count = max_i64(s.keys, s.queries) * s.dim + s.queries * (s.value_dim + 1) +
-                    s.dim * (s.value_dim + 1);
+    struct operands o = operands_of(n);
+    int64_t count = (max_i64(o.s.keys, padded(&o)) + 2 * padded(&o) + 1) * o.width +
+                    2 * padded(&o) + 2 * o.width * o.s.value_dim;
     return (struct kernel_memory){.thread = sizeof(real) * (size_t)count};
 }
 
-/* t and u. */
-static void weigh(real *t, real *u, const real *phi, const struct operands *o,
-                  const struct head_grad *x)
+static real slope(real phi)
+{
+    return phi < 1 ? phi : 1;
+}
+
+/* dq of one head, transposed, in place of g; dksum. w is room for one value a query. */
+static void query_grad(real *g, real *dksum, real *w, const real *phi, const real *r,
+                       const real *inverse, const real *ksum, const struct operands *o)
+{
+    int64_t n = padded(o);
+    memset(w, 0, sizeof(real) * (size_t)n);
+    for (int64_t i = 0; i < o->s.dim; i++)
+#pragma omp simd
+        for (int64_t m = 0; m < n; m++)
+            w[m] += r[i * n + m] * g[i * n + m];
+    for (int64_t i = 0; i < o->s.dim; i++) {
+        real sum = 0, weight = ksum[i];
+#pragma omp simd reduction(+ : sum)
+        for (int64_t m = 0; m < n; m++) {
+            sum += w[m] * r[i * n + m];
+            g[i * n + m] = inverse[m] * (g[i * n + m] - w[m] * weight) * slope(phi[i * n + m]);
+        }
+        dksum[i] = -sum;
+    }
+}
+
+static void through_phi(real *d, int64_t ld, const real *phi, int64_t rows, int64_t width)
+{
+    if (ld == width) {
+        width *= rows;
+        rows = 1;
+    }
+    for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (int64_t i = 0; i < width; i++)
+            d[r * ld + i] *= slope(phi[r * width + i]);
+}
+
+/* Where the private memory's parts begin. */
+struct parts {
+    real *phi, *r, *g, *inverse, *w, *turned, *dkv, *dksum;
+};
+
+static struct parts parts_of(const struct operands *o, real *work)
+{
+    int64_t n = padded(o);
+    struct parts p = {.phi = work};
+    p.r = p.phi + max_i64(o->s.keys, n) * o->width;
+    p.g = p.r + n * o->width;
+    p.inverse = p.g + n * o->width;
+    p.w = p.inverse + n;
+    p.turned = p.w + n;
+    p.dkv = p.turned + o->width * o->s.value_dim;
+    p.dksum = p.dkv + o->width * o->s.value_dim;
+    return p;
+}
+
+/* dq, dkv and dksum. g = dout kv^T is made in the place of dq. */
+static void queries_backward(const struct operands *o, const struct backward *x, struct parts p)
 {
     const struct attention_size *s = &o->s;
-    for (int64_t m = 0; m < s->queries; m++) {
-        real share = 1 / (dot(phi + m * s->dim, x->ksum, s->dim) + o->eps);
-        const real *dout = x->dout + m * o->ldo;
-        real *row = t + m * s->value_dim;
-#pragma omp simd
-        for (int64_t i = 0; i < s->value_dim; i++)
-            row[i] = share * dout[i];
-        u[m] = -dot(x->out + m * o->ldo, row, s->value_dim);
+    int64_t f = s->dim, e = s->value_dim, n = padded(o);
+    phi_queries(p.phi, x->q, o);
+    for (int64_t h = 0; h < o->heads; h++) {
+        KERNEL(transpose)(p.turned, f, f, x->kv + h * f * e, e, f, e);
+        KERNEL(mm)
+        (x->dq + h * f, o->ldq, (struct strided){x->dout + h * e, o->ldv, 1}, p.turned, f,
+         s->queries, f, e, FROM_ZERO);
     }
+    KERNEL(transpose)(p.g, n, n, x->dq, o->ldq, s->queries, o->width);
+    for (int64_t h = 0; h < o->heads; h++) {
+        real *phi = p.phi + h * f * n, *r = p.r + h * f * n;
+        normalisers(p.inverse, phi, x->ksum + h * f, o);
+        normalise(r, phi, p.inverse, o);
+        query_grad(p.g + h * f * n, p.dksum + h * f, p.w, phi, r, p.inverse, x->ksum + h * f, o);
+        KERNEL(mm)
+        (p.dkv + h * f * e, e, (struct strided){r, n, 1}, x->dout + h * e, o->ldv, f, e, s->queries,
+         FROM_ZERO);
+    }
+    KERNEL(transpose)(x->dq, o->ldq, o->width, p.g, n, o->width, s->queries);
 }
 
-/* d <- (d + weight_r * row) * slope of phi at x, for each row r. */
-static void through_phi(real *d, const real *x, int64_t ld, const real *weight, const real *row,
-                        int64_t rows, int64_t dim)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        real w = weight ? weight[r] : 1;
-#pragma omp simd
-        for (int64_t i = 0; i < dim; i++)
-            d[r * ld + i] = (d[r * ld + i] + w * row[i]) * math_phi_slope(x[r * ld + i]);
-    }
-}
-
-static void head_backward(const struct operands *o, const struct head_grad *x, real *work)
+static void keys_backward(const struct operands *o, const struct backward *x, struct parts p)
 {
     const struct attention_size *s = &o->s;
     int64_t f = s->dim, e = s->value_dim;
-    real *phi = work, *t = phi + max_i64(s->keys, s->queries) * f, *u = t + s->queries * e;
-    real *dkv = u + s->queries, *dksum = dkv + f * e;
-    struct operand kv = {x->kv, e, 1}, down = {t, e, 0};
+    phi_rows(p.phi, x->k, o->ldq, s->keys, o->width);
+    for (int64_t h = 0; h < o->heads; h++) {
+        KERNEL(mm)
+        (x->dv + h * e, o->ldv, (struct strided){p.phi + h * f, o->width, 1}, p.dkv + h * f * e, e,
+         s->keys, e, f, FROM_ZERO);
+        KERNEL(transpose)(p.turned, f, f, p.dkv + h * f * e, e, f, e);
+        KERNEL(mm)
+        (x->dk + h * f, o->ldq, (struct strided){x->v + h * e, o->ldv, 1}, p.turned, f, s->keys, f,
+         e, (struct start){p.dksum + h * f, 0});
+    }
+    through_phi(x->dk, o->ldq, p.phi, s->keys, o->width);
+}
 
-    phi_rows(phi, x->q, o->ldq, s->queries, f);
-    weigh(t, u, phi, o, x);
-    KERNEL(product)(x->dq, o->ldq, down, kv, s->queries, f, e, 1, 0);
-    through_phi(x->dq, x->q, o->ldq, u, x->ksum, s->queries, f);
-    KERNEL(product)(dkv, e, (struct operand){phi, f, 1}, down, f, e, s->queries, 1, 0);
-    memset(dksum, 0, sizeof(real) * (size_t)f);
-    for (int64_t m = 0; m < s->queries; m++)
-#pragma omp simd
-        for (int64_t i = 0; i < f; i++)
-            dksum[i] += u[m] * phi[m * f + i];
-
-    phi_rows(phi, x->k, o->ldk, s->keys, f);
-    KERNEL(product)
-    (x->dv, o->ldv, (struct operand){phi, f, 0}, (struct operand){dkv, e, 0}, s->keys, e, f, 1, 0);
-    KERNEL(product)
-    (x->dk, o->ldk, (struct operand){x->v, o->ldv, 0}, (struct operand){dkv, e, 1}, s->keys, f, e,
-     1, 0);
-    through_phi(x->dk, x->k, o->ldk, NULL, dksum, s->keys, f);
+static void group_backward(const struct operands *o, const struct backward *x, real *work)
+{
+    struct parts p = parts_of(o, work);
+    queries_backward(o, x, p);
+    keys_backward(o, x, p);
 }
 
 void KERNEL(linear_attention_grad)(const struct kernel_call *c)
 {
     struct operands o = operands_of(c->node);
-    const struct attention_size *s = &o.s;
     const real *q = c->in[0], *k = c->in[1], *v = c->in[2], *kv = c->in[3], *ksum = c->in[4];
-    const real *out = c->in[5], *dout = c->in[6];
+    const real *dout = c->in[6];
     real *dq = c->out[0], *dk = c->out[1], *dv = c->out[2];
-    KERNEL_FOR_BLOCKS(c, i, s->batch * s->heads)
+    KERNEL_FOR_BLOCKS(c, i, units(&o))
     {
-        int64_t h = i % s->heads, b = i / s->heads;
-        int64_t at_q = b * s->queries * o.ldq + h * s->dim;
-        int64_t at_k = b * s->keys * o.ldk + h * s->dim;
-        int64_t at_v = b * s->keys * o.ldv + h * s->value_dim;
-        int64_t at_o = b * s->queries * o.ldo + h * s->value_dim;
-        struct head_grad x = {
-            q + at_q,          k + at_k,   v + at_v,    kv + i * s->dim * s->value_dim,
-            ksum + i * s->dim, out + at_o, dout + at_o, dq + at_q,
-            dk + at_k,         dv + at_v};
-        head_backward(&o, &x, kernel_work(c));
+        struct origin at = origin_of(&o, i);
+        struct backward x = {q + at.q,      k + at.k,  v + at.v,  kv + at.kv, ksum + at.ksum,
+                             dout + at.out, dq + at.q, dk + at.k, dv + at.v};
+        group_backward(&o, &x, kernel_work(c));
     }
 }

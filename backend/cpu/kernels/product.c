@@ -1,23 +1,136 @@
-/* Products through BLAS. */
+/* Products. Where the variant's registers are wide, our own: a strip of b, DEPTH x STRIP, is copied
+ * into order (or read in place where its rows lie close together) and runs against all rows of a.
+ * For these shapes that is faster than OpenBLAS, which copies both operands. The other variants
+ * leave large products to OpenBLAS, which picks its kernel at run time. */
 #include "backend/cpu/kernels/product.h"
+#include "backend/cpu/kernels/vector.h"
 
 #include <cblas.h>
+
+enum {
+    OWN_ALWAYS = VECTOR_BYTES >= 32,
+    OWN_SMALL =
+        16 * 16 * 16, /* multiply-adds up to which a call to BLAS costs more than it gives */
+    STRIP = 32,       /* columns */
+    DEPTH = 1024,
+    NEAR = 256, /* leading dimension up to which strips of b are read in place */
+};
+
+size_t KERNEL(product_work)(int64_t k)
+{
+    return sizeof(real) * (size_t)(STRIP * min_i64(k, DEPTH));
+}
+
+/* Element (row, col). */
+static struct operand at(struct operand x, int64_t row, int64_t col)
+{
+    x.x += x.transposed ? col * x.ld + row : row * x.ld + col;
+    return x;
+}
+
+static struct strided strided(struct operand a)
+{
+    return a.transposed ? (struct strided){a.x, 1, a.ld} : (struct strided){a.x, a.ld, 1};
+}
+
+/* A strip of b (depth, width) as rows STRIP apart. */
+static void pack(real *to, struct operand b, int64_t depth, int64_t width)
+{
+    if (b.transposed) {
+        KERNEL(transpose)(to, STRIP, STRIP, b.x, b.ld, width, depth);
+        return;
+    }
+    for (int64_t k = 0; k < depth; k++)
+        memcpy(to + k * STRIP, b.x + k * b.ld, sizeof(real) * (size_t)width);
+}
+
+static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
+                int64_t k, struct start start, real *work)
+{
+    for (int64_t deep = 0; deep < k; deep += DEPTH) {
+        int64_t depth = min_i64(DEPTH, k - deep);
+        for (int64_t j = 0; j < n; j += STRIP) {
+            struct operand strip = at(b, deep, j);
+            int64_t width = min_i64(STRIP, n - j);
+            struct start from = deep ? FROM_C : start;
+            if (from.row)
+                from.row += j;
+            if (b.transposed || b.ld > NEAR) {
+                pack(work, strip, depth, width);
+                strip = (struct operand){work, STRIP, 0};
+            }
+            KERNEL(mm)
+            (c + j, ldc, strided(at(a, 0, deep)), strip.x, strip.ld, m, width, depth, from);
+        }
+    }
+}
 
 static enum CBLAS_TRANSPOSE trans(struct operand a)
 {
     return a.transposed ? CblasTrans : CblasNoTrans;
 }
 
-void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
-                     int64_t k, real scale, real keep)
+static void blas(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
+                 int64_t k, struct start start)
 {
-    blasint rows = (blasint)m, cols = (blasint)n, depth = (blasint)k;
+    int keep = start.add || start.row;
+    for (int64_t i = 0; start.row && i < m; i++)
+        memcpy(c + i * ldc, start.row, sizeof(real) * (size_t)n);
     if (sizeof(real) == sizeof(float))
-        cblas_sgemm(CblasRowMajor, trans(a), trans(b), rows, cols, depth, (float)scale,
+        cblas_sgemm(CblasRowMajor, trans(a), trans(b), (blasint)m, (blasint)n, (blasint)k, 1,
                     (const void *)a.x, (blasint)a.ld, (const void *)b.x, (blasint)b.ld, (float)keep,
                     (void *)c, (blasint)ldc);
     else
-        cblas_dgemm(CblasRowMajor, trans(a), trans(b), rows, cols, depth, (double)scale,
+        cblas_dgemm(CblasRowMajor, trans(a), trans(b), (blasint)m, (blasint)n, (blasint)k, 1,
                     (const void *)a.x, (blasint)a.ld, (const void *)b.x, (blasint)b.ld,
                     (double)keep, (void *)c, (blasint)ldc);
+}
+
+void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
+                     int64_t k, struct start start, void *work)
+{
+    if (OWN_ALWAYS || m * n * k <= OWN_SMALL)
+        own(c, ldc, a, b, m, n, k, start, work);
+    else
+        blas(c, ldc, a, b, m, n, k, start);
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+enum { BLOCK_ROWS = 512, BLOCK_COLS = OWN_ALWAYS ? 96 : 768, ROWS_LEAST = 32, BLOCKS_ENOUGH = 16 };
+
+struct grid {
+    int64_t rows, cols, down, across; /* of a block; how many */
+};
+
+/* Depends on the shape alone: OpenBLAS may add in another order for another block. */
+static struct grid grid_of(int64_t m, int64_t n)
+{
+    struct grid g = {BLOCK_ROWS, BLOCK_COLS, ceil_div(m, BLOCK_ROWS), ceil_div(n, BLOCK_COLS)};
+    if (g.down * g.across < BLOCKS_ENOUGH) {
+        g.cols = min_i64(g.cols, 3 * STRIP);
+        g.across = ceil_div(n, g.cols);
+    }
+    if (g.down * g.across < BLOCKS_ENOUGH) {
+        int64_t wanted = ceil_div(BLOCKS_ENOUGH, g.across);
+        g.rows = max_i64(ROWS_LEAST, ceil_div(ceil_div(m, wanted), 8) * 8);
+        g.down = ceil_div(m, g.rows);
+    }
+    return g;
+}
+
+void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
+                           struct operand b, int64_t m, int64_t n, int64_t k, struct start start)
+{
+    struct grid g = grid_of(m, n);
+    KERNEL_FOR_BLOCKS(call, i, g.down * g.across)
+    {
+        int64_t row = i / g.across * g.rows, col = i % g.across * g.cols;
+        struct start from = start;
+        if (from.row)
+            from.row += col;
+        KERNEL(product)
+        (c + row * n + col, n, at(a, row, 0), at(b, 0, col), min_i64(g.rows, m - row),
+         min_i64(g.cols, n - col), k, from, kernel_work(call));
+    }
 }

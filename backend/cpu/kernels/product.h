@@ -1,9 +1,9 @@
-/* Matrix products. All matrices are row-major with a leading dimension, so a head of a token-major
- * tensor is a matrix like any other. */
+/* Matrix products of any size. All matrices are row-major with a leading dimension, so a head of a
+ * token-major tensor is a matrix like any other. */
 #ifndef BACKEND_CPU_KERNELS_PRODUCT_H
 #define BACKEND_CPU_KERNELS_PRODUCT_H
 
-#include "backend/cpu/kernels/kernel.h"
+#include "backend/cpu/kernels/mm.h"
 
 /* A matrix or its transpose. */
 struct operand {
@@ -12,8 +12,16 @@ struct operand {
     int transposed;
 };
 
-/* c (m,n) = scale * a (m,k) b (k,n) + keep * c. One thread. */
+/* Private memory that a thread needs for a product of depth k, in bytes. */
+size_t KERNEL(product_work)(int64_t k);
+
+/* c (m,n) = start + a (m,k) b (k,n), by one thread. Where the call has private memory for other
+ * things as well, work says where the product's begins. */
 void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
-                     int64_t k, real scale, real keep);
+                     int64_t k, struct start start, void *work);
+
+/* The same with n columns of c packed, cut into blocks for the threads of the call. */
+void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
+                           struct operand b, int64_t m, int64_t n, int64_t k, struct start start);
 
 #endif

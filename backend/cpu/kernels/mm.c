@@ -1,0 +1,86 @@
+/* Small products: a tile of c stays in registers while k runs; b is read a vector at a time and
+ * elements of a are broadcast, so neither is copied. Columns that do not fill a vector are done
+ * with narrower ones. */
+#include "backend/cpu/kernels/mm.h"
+#include "backend/cpu/kernels/vector.h"
+
+#ifdef __AVX512F__
+enum { ROWS = 8 }; /* 32 registers: 8 x 2 sums, 2 of b */
+#else
+enum { ROWS = 4 };
+#endif
+
+struct product {
+    real *c;
+    int64_t ldc;
+    struct strided a;
+    const real *b;
+    int64_t ldb, k;
+    struct start start;
+};
+
+#define UNROLL KERNEL_PRAGMA(GCC unroll 8)
+
+/* tile_V: rows x vectors sums of type V; rows and vectors are constants where it is inlined.
+ * rows_V: all rows of `vectors` columns from j on. */
+#define DEFINE_TILE(V)                                                                             \
+    static ALWAYS_INLINE void tile_##V(const struct product *p, int64_t i, int64_t j,              \
+                                       const int rows, const int vectors)                          \
+    {                                                                                              \
+        enum { WIDTH = sizeof(V) / sizeof(real) };                                                 \
+        V sum[ROWS][2] = {0};                                                                      \
+        const real *a = p->a.x + i * p->a.row, *b = p->b + j;                                      \
+        for (int64_t k = 0; k < p->k; k++, a += p->a.col, b += p->ldb) {                           \
+            UNROLL for (int r = 0; r < rows; r++)                                                  \
+            {                                                                                      \
+                UNROLL for (int v = 0; v < vectors; v++)                                           \
+                {                                                                                  \
+                    sum[r][v] += a[r * p->a.row] * *(const V *)(b + v * WIDTH);                    \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        UNROLL for (int r = 0; r < rows; r++)                                                      \
+        {                                                                                          \
+            UNROLL for (int v = 0; v < vectors; v++)                                               \
+            {                                                                                      \
+                V *at = (V *)(p->c + (i + r) * p->ldc + j + v * WIDTH);                            \
+                if (p->start.add)                                                                  \
+                    sum[r][v] += *at;                                                              \
+                else if (p->start.row)                                                             \
+                    sum[r][v] += *(const V *)(p->start.row + j + v * WIDTH);                       \
+                *at = sum[r][v];                                                                   \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static ALWAYS_INLINE void rows_##V(const struct product *p, int64_t m, int64_t j,              \
+                                       const int vectors)                                          \
+    {                                                                                              \
+        int64_t i = 0;                                                                             \
+        for (; i + ROWS <= m; i += ROWS)                                                           \
+            tile_##V(p, i, j, ROWS, vectors);                                                      \
+        for (; i + ROWS / 2 <= m; i += ROWS / 2)                                                   \
+            tile_##V(p, i, j, ROWS / 2, vectors);                                                  \
+        for (; i < m; i++)                                                                         \
+            tile_##V(p, i, j, 1, vectors);                                                         \
+    }
+
+typedef real vec_one;
+
+DEFINE_TILE(vec)
+DEFINE_TILE(vec_half)
+DEFINE_TILE(vec_one)
+
+void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                int64_t n, int64_t k, struct start start)
+{
+    struct product p = {c, ldc, a, b, ldb, k, start};
+    int64_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES)
+        rows_vec(&p, m, j, 2);
+    for (; j + LANES <= n; j += LANES)
+        rows_vec(&p, m, j, 1);
+    for (; j + LANES / 2 <= n; j += LANES / 2)
+        rows_vec_half(&p, m, j, 1);
+    for (; j < n; j++)
+        rows_vec_one(&p, m, j, 1);
+}

@@ -1,0 +1,31 @@
+/* Small matrix products and transposes, without the cost of a call to BLAS: for one head's tile.
+ * One thread. */
+#ifndef BACKEND_CPU_KERNELS_MM_H
+#define BACKEND_CPU_KERNELS_MM_H
+
+#include "backend/cpu/kernels/kernel.h"
+
+/* Element (i, k) of a lies at a[i * row + k * col]: a transpose is another pair of strides. */
+struct strided {
+    const real *x;
+    int64_t row, col;
+};
+
+/* What a result begins with. */
+struct start {
+    const real *row; /* the same n values in each row: a bias; or NULL for zeros */
+    int add;         /* what c holds; row is ignored */
+};
+#define FROM_ZERO ((struct start){NULL, 0})
+#define FROM_C    ((struct start){NULL, 1})
+
+/* c (m,n) = start + a (m,k) b (k,n). b and c are row-major with leading dimensions ldb and ldc.
+ * Each element is start + (sum over k in order), whatever m and n. */
+void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                int64_t n, int64_t k, struct start start);
+
+/* to (cols, padded) = from (rows, cols) transposed; columns rows .. padded-1 are zero. */
+void KERNEL(transpose)(real *to, int64_t ldt, int64_t padded, const real *from, int64_t ldf,
+                       int64_t rows, int64_t cols);
+
+#endif

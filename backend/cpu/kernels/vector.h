@@ -1,0 +1,25 @@
+/* Vectors of the widest registers of the variant, as GCC vector types: loads and stores need no
+ * alignment. */
+#ifndef BACKEND_CPU_KERNELS_VECTOR_H
+#define BACKEND_CPU_KERNELS_VECTOR_H
+
+#include "backend/cpu/kernels/kernel.h"
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+enum { LANES = VECTOR_BYTES / sizeof(real) };
+
+#define VECTOR_TYPE(bytes) __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias))
+
+typedef real vec VECTOR_TYPE(VECTOR_BYTES);
+typedef real vec_half VECTOR_TYPE(VECTOR_BYTES / 2);
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+#endif
