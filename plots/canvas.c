@@ -81,7 +81,7 @@ void canvas_titles(struct canvas *c, const char *x, const char *y, double tics)
     gnuplot_quote(&c->script, y);
     strbuf_addf(&c->script,
                 " at screen %.5f,%.5f center rotate by 90 font '%s,%d' textcolor rgb '%s' front\n",
-                fx(c, c->left - tics - 24), fy(c, (c->top + c->bottom) / 2), STYLE_FONT,
+                fx(c, c->left - tics - 30), fy(c, (c->top + c->bottom) / 2), STYLE_FONT,
                 STYLE_FONT_SIZE, STYLE_INK);
 }
 

@@ -166,7 +166,7 @@ static void layout(struct curves *c)
     int rows = n <= 3 ? 1 : n == 4 ? 2 : (n + 2) / 3;
     c->out->width = 780;
     c->out->height = c->facet < 0 ? 440 : 120 + 170 * (rows < 2 ? 2 : rows) - (rows < 2 ? 60 : 0);
-    panels_init(&c->panels, n, 38 + axis_text_width(&c->y), c->facet >= 0 ? 34 : 18,
+    panels_init(&c->panels, n, 44 + axis_text_width(&c->y), c->facet >= 0 ? 34 : 18,
                 c->out->width - 34 - legend, c->out->height - 54);
 }
 

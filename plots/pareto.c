@@ -467,7 +467,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
     find_fronts(&p);
     out->width = 780;
     out->height = 470;
-    p.left = 38 + axis_text_width(&p.y);
+    p.left = 44 + axis_text_width(&p.y);
     p.top = 18;
     p.right = out->width - 34 - legend_width(&p);
     p.bottom = out->height - 54;
