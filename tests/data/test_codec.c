@@ -292,6 +292,20 @@ static void test_png_kinds(void **state)
         }
 }
 
+/* 16-bit gray is clipped, not scaled. */
+static void test_png_gray16(void **state)
+{
+    struct bytes b = make_png(19, 11, PNG_COLOR_TYPE_GRAY, 16, 0); /* every high byte is level() */
+    struct image im = {0};
+    struct error err = {0};
+    (void)state;
+    assert_int_equal(codec_decode(b.data, b.size, "made", &im, &err), 0);
+    for (int i = 0; i < 19 * 11 * 3; i++)
+        assert_int_equal(im.rgb[i], level(i / 3 % 19, i / 57, 0) ? 255 : 0);
+    image_release(&im);
+    free(b.data);
+}
+
 static void test_png_cut_and_damaged(void **state)
 {
     struct bytes b = make_png(33, 17, PNG_COLOR_TYPE_RGB, 8, 0);
@@ -358,11 +372,17 @@ static void test_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),    cmocka_unit_test(test_photos),
-        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_jpeg_roundtrip),
-        cmocka_unit_test(test_jpeg_cut),  cmocka_unit_test(test_jpeg_claims_too_much),
-        cmocka_unit_test(test_png_kinds), cmocka_unit_test(test_png_cut_and_damaged),
-        cmocka_unit_test(test_write_png), cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_photos),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_jpeg_roundtrip),
+        cmocka_unit_test(test_jpeg_cut),
+        cmocka_unit_test(test_jpeg_claims_too_much),
+        cmocka_unit_test(test_png_kinds),
+        cmocka_unit_test(test_png_gray16),
+        cmocka_unit_test(test_png_cut_and_damaged),
+        cmocka_unit_test(test_write_png),
+        cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests_name("data/codec", tests, NULL, NULL);
 }
