@@ -51,6 +51,11 @@ static struct tensor *leaf(struct graph *g, const char *name, struct shape s)
     return graph_input(g, name, s, TENSOR_VALUE);
 }
 
+static struct tensor *int_leaf(struct graph *g, const char *name, struct shape s)
+{
+    return graph_input(g, name, s, TENSOR_INT);
+}
+
 /* Mostly small, sometimes longer than a block of element-wise work. */
 static struct shape any_shape(struct rng *r)
 {
@@ -166,6 +171,29 @@ static void build_fold(struct graph *g, struct rng *r)
     graph_apply(g, &op_fold_row, 1, &t, n->attr);
 }
 
+/* Assignments are drawn below PLACES. */
+enum { PLACES = 5 };
+
+static struct tensor *assignment(struct graph *g, int64_t batch, int64_t tokens)
+{
+    return graph_input(g, "assign", SHAPE(batch, tokens), TENSOR_INT);
+}
+
+static void build_scatter(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), tokens = any(r, 1, 40), heads = any(r, 1, 3),
+            width = any(r, 1, 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, heads, tokens, width));
+    op_scatter_rows(g, x, assignment(g, batch, tokens), 2, any(r, PLACES, 9));
+}
+
+static void build_gather(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), width = any(r, 1, 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, any(r, PLACES, 9), width));
+    op_gather_rows(g, x, assignment(g, batch, any(r, 1, 40)), 1);
+}
+
 /* Two shapes that broadcast: dimensions become 1, leading ones vanish. */
 static void broadcast_pair(struct graph *g, struct rng *r, struct tensor *x[2])
 {
@@ -223,6 +251,11 @@ BUILD_UNARY(norm_square)
 BUILD_UNARY_GRAD(phi_grad)
 BUILD_UNARY_GRAD(relu_grad)
 BUILD_UNARY_GRAD(gelu_grad)
+
+static void build_above(struct graph *g, struct rng *r)
+{
+    op_above(g, leaf(g, "x", any_shape(r)), 0.5);
+}
 
 static void build_affine(struct graph *g, struct rng *r)
 {
@@ -437,6 +470,71 @@ static double wide(struct rng *r, int input, int64_t i)
     return (input == 0 ? 4 : 1) * rng_normal(r);
 }
 
+/* Assignments are drawn from 0 and 1; places above stay empty. */
+static void build_scatter_rows(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    s.rank = s.rank < 2 ? 2 : s.rank;
+    s.dim[1] = s.dim[1] ? s.dim[1] : 7;
+    int axis = (int)any(r, 1, s.rank - 1);
+    op_scatter_rows(g, leaf(g, "x", s), int_leaf(g, "assign", SHAPE(s.dim[0], s.dim[axis])), axis,
+                    any(r, 2, 9));
+}
+
+static void build_gather_rows(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    s.rank = s.rank < 2 ? 2 : s.rank;
+    int axis = (int)any(r, 1, s.rank - 1);
+    s.dim[1] = s.dim[1] ? s.dim[1] : 7;
+    s.dim[axis] += 1;
+    op_gather_rows(g, leaf(g, "x", s), int_leaf(g, "assign", SHAPE(s.dim[0], any(r, 1, 30))), axis);
+}
+
+static void build_tome_match(struct graph *g, struct rng *r)
+{
+    int64_t tokens = any(r, 4, 100);
+    int class_token = chance(r), distill = class_token && chance(r);
+    int64_t most = op_tome_amount(tokens, tokens, class_token, distill);
+    op_tome_match(g, leaf(g, "metric", SHAPE(any(r, 1, 5), tokens, any(r, 3, 70))),
+                  chance(r) ? most : any(r, 1, most), class_token, distill);
+}
+
+static void build_mctf_match(struct graph *g, struct rng *r)
+{
+    int64_t tokens = any(r, 4, 100), batch = any(r, 1, 5);
+    int protect = chance(r);
+    struct mctf_attr a = {.protect = protect,
+                          .bidirectional = chance(r),
+                          .tau_sim = (double)any(r, 0, 2),
+                          .tau_info = (double)any(r, 1, 20),
+                          .tau_size = (double)any(r, 0, 40)};
+    a.n = any(r, 1, (tokens - protect) / 2);
+    struct shape s = SHAPE(batch, tokens);
+    op_mctf_match(g, leaf(g, "x", SHAPE(batch, tokens, any(r, 3, 70))), leaf(g, "received", s),
+                  chance(r) ? leaf(g, "sizes", s) : NULL, a);
+}
+
+static void build_above(struct graph *g, struct rng *r)
+{
+    op_above(g, leaf(g, "x", any_shape(r)), 0.3);
+}
+
+static double for_mctf(struct rng *r, int input, int64_t i)
+{
+    (void)i;
+    return input ? 0.1 + rng_uniform(r) : rng_normal(r);
+}
+
+/* All tokens alike: every decision is a tie, and the lowest index must win. */
+static double alike(struct rng *r, int input, int64_t i)
+{
+    (void)r;
+    (void)input;
+    (void)i;
+    return 1;
+}
+
 static double divisor(struct rng *r, int input, int64_t i)
 {
     (void)i;
@@ -464,6 +562,9 @@ static const struct recipe recipes[] = {
     {"resample", build_pool, NULL},
     {"unfold", build_unfold, NULL},
     {"fold", build_fold, NULL},
+    {"scatter_rows", build_scatter, NULL},
+    {"gather_rows", build_gather, NULL},
+    {"above", build_above, NULL},
     {"add", build_add, NULL},
     {"sub", build_sub, NULL},
     {"mul", build_mul, NULL},
@@ -498,6 +599,13 @@ static const struct recipe recipes[] = {
     {"linear_attention_grad", build_linear_attention_grad, NULL},
     {"cross_entropy", build_cross_entropy, wide},
     {"cross_entropy_grad", build_cross_entropy_grad, wide},
+    {"scatter_rows", build_scatter_rows, NULL},
+    {"gather_rows", build_gather_rows, NULL},
+    {"tome_match", build_tome_match, NULL},
+    {"tome_match", build_tome_match, alike},
+    {"mctf_match", build_mctf_match, for_mctf},
+    {"mctf_match", build_mctf_match, alike},
+    {"above", build_above, NULL},
     {"drop_path", build_drop_path, NULL},
     {"norm_square", build_norm_square, NULL},
     {"adamw", build_adamw, for_adamw},
@@ -531,7 +639,8 @@ static double *any_values(const struct tensor *t, const struct recipe *recipe, i
     double *x = room(t);
     for (int64_t i = 0; i < n; i++)
         if (t->type == TENSOR_INT)
-            ((int32_t *)(void *)x)[i] = (int32_t)rng_below(r, 2);
+            ((int32_t *)(void *)x)[i] =
+                (int32_t)rng_below(r, strcmp(t->name, "assign") ? 2 : PLACES);
         else
             x[i] = recipe->value ? recipe->value(r, input, i) : rng_normal(r);
     return t->type == TENSOR_INT ? x : exact(x, n);
@@ -611,13 +720,18 @@ static void store(void *to, const double *from, int64_t n, size_t size)
             ((float *)to)[i] = (float)from[i];
 }
 
+static size_t value_bytes(const struct tensor *t, size_t size)
+{
+    return t->type == TENSOR_INT ? sizeof(int32_t) : size;
+}
+
 static struct run run_new(const struct node *n, const struct values *v, size_t size)
 {
     struct run u = {.node = n, .size = size};
     for (int i = 0; i < n->n_in; i++) {
         const struct tensor *t = n->in[i];
         int64_t count = shape_count(t->shape);
-        u.in_bytes[i] = (t->type == TENSOR_INT ? 4 : size) * (size_t)count;
+        u.in_bytes[i] = value_bytes(t, size) * (size_t)count;
         u.in[i] = buffer(u.in_bytes[i]);
         if (t->type == TENSOR_INT)
             memcpy(u.in[i], v->of[t->id], u.in_bytes[i]);
@@ -625,7 +739,7 @@ static struct run run_new(const struct node *n, const struct values *v, size_t s
             store(u.in[i], v->of[t->id], count, size);
     }
     for (int i = 0; i < n->n_out; i++) {
-        u.out_bytes[i] = size * (size_t)shape_count(n->out[i]->shape);
+        u.out_bytes[i] = value_bytes(n->out[i], size) * (size_t)shape_count(n->out[i]->shape);
         u.out[i] = buffer(u.out_bytes[i]);
     }
     return u;
@@ -713,6 +827,29 @@ static double worst(const void *got, const double *truth, int64_t n, size_t size
     return error;
 }
 
+static void describe(const struct node *n, char *text, size_t size)
+{
+    int len = snprintf(text, size, "%s", n->op->name);
+    for (int i = 0; i < n->n_in; i++) {
+        char shape[128];
+        shape_text(n->in[i]->shape, shape, sizeof shape);
+        len += snprintf(text + len, size - (size_t)len, " %s", shape);
+    }
+}
+
+/* Whole numbers are right or wrong. */
+static void check_whole(const struct kernel_table *t, const struct run *u, const void *got,
+                        const void *truth, int64_t n)
+{
+    char text[1000];
+    for (int64_t i = 0; i < n; i++)
+        if (((const int32_t *)got)[i] != ((const int32_t *)truth)[i]) {
+            describe(u->node, text, sizeof text);
+            fail_msg("%s, %s: entry %lld is %d instead of %d", t->variant, text, (long long)i,
+                     ((const int32_t *)got)[i], ((const int32_t *)truth)[i]);
+        }
+}
+
 /* The true and the plain float results of a case. */
 struct expected {
     struct run truth, plain;
@@ -734,16 +871,6 @@ static struct expected expect(const struct node *n, const struct values *v)
     reference_double(n, in, out);
     reference_float(n, in_float, out_float);
     return e;
-}
-
-static void describe(const struct node *n, char *text, size_t size)
-{
-    int len = snprintf(text, size, "%s", n->op->name);
-    for (int i = 0; i < n->n_in; i++) {
-        char shape[128];
-        shape_text(n->in[i]->shape, shape, sizeof shape);
-        len += snprintf(text + len, size - (size_t)len, " %s", shape);
-    }
 }
 
 static int is_packed_filler(const struct node *n, int i)
@@ -774,6 +901,10 @@ static void check_values(const struct kernel_table *t, const struct run *u,
     for (int i = 0; i < n_results(u->node); i++) {
         int64_t count = shape_count(result_tensor(u->node, i)->shape);
         double top, error, of_loop;
+        if (result_tensor(u->node, i)->type == TENSOR_INT) {
+            check_whole(t, u, result(u, i), result(&e->truth, i), count);
+            continue;
+        }
         if (is_packed_filler(u->node, i))
             continue;
         of_loop = worst(result(&e->plain, i), result(&e->truth, i), count, sizeof(float), &top);
@@ -793,7 +924,8 @@ static void check_same(const struct kernel_table *t, const struct run *a, const 
 {
     char text[1000];
     for (int i = 0; i < n_results(a->node); i++) {
-        size_t bytes = a->size * (size_t)shape_count(result_tensor(a->node, i)->shape);
+        const struct tensor *tensor = result_tensor(a->node, i);
+        size_t bytes = value_bytes(tensor, a->size) * (size_t)shape_count(tensor->shape);
         if (is_packed_filler(a->node, i) || !memcmp(result(a, i), result(b, i), bytes))
             continue;
         describe(a->node, text, sizeof text);
@@ -903,12 +1035,18 @@ static void test_random_shapes(void **state)
         check_recipe(r);
 }
 
+/* Ops whose results are choices, not values: no rounding error to bound. */
+static int is_choice(const struct op *op)
+{
+    return !strcmp(op->name, "tome_match") || !strcmp(op->name, "mctf_match");
+}
+
 static void test_complete(void **state)
 {
     (void)state;
     for (int i = 0; i < op_count(); i++) {
         const struct op *op = op_at(i);
-        int tested = (op->flags & OP_ALIAS) != 0;
+        int tested = (op->flags & OP_ALIAS) || is_choice(op);
         for (int k = 0; k < N_RECIPES; k++)
             tested |= !strcmp(recipes[k].op, op->name);
         if (!tested)
