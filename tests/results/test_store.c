@@ -324,7 +324,8 @@ static void as_nobody(void *context)
     struct error err = {0};
     if (geteuid() == 0 && setuid(65534))
         _exit(77);
-    if (access(folder, R_OK | X_OK)) /* the checkout is in a folder of root's alone */
+    char path[PATH_MAX];
+    if (!realpath(folder, path)) /* the checkout is in a folder of root's alone */
         _exit(77);
     struct store *s = store_open(in_folder("readonly.db"), STORE_WRITE, &err);
     CHILD_CHECK(!s && err.code == EXIT_ENVIRONMENT && strstr(err.msg, "writable"));
