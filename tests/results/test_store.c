@@ -9,6 +9,7 @@
 #include "results/views.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
