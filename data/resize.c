@@ -174,27 +174,76 @@ void resize_u8(const struct image_view *src, int width, int height, struct box w
     kernel_free(&v);
 }
 
-static void horizontal_float(const struct image_view *src, struct box box, int y,
-                             const struct kernel *k, const float *q, float *out)
+/* Four samples at once, for both float passes; sums keep their order, so the bits are those of the
+ * plain loop. */
+typedef float lanes __attribute__((vector_size(16)));
+#define LANES 4
+
+static lanes load(const float *p)
+{
+    lanes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static void save(float *p, lanes v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static lanes all(float v)
+{
+    return (lanes){v, v, v, v};
+}
+
+/* Row y of the box as floats, `channels` a pixel. */
+static void row_floats(const struct image_view *src, struct box box, int y, float *out)
 {
     const float unit = (float)(1.0 / 255);
-    int channels = src->channels;
     const unsigned char *row = src->data + (box.top + y) * src->step_y + box.left * src->step_x;
-    for (int x = 0; x < k->n; x++) {
-        const float *w = q + (size_t)x * (size_t)k->taps;
-        const unsigned char *in = row + k->first[x] * src->step_x;
-        for (int c = 0; c < channels; c++) {
-            float sum = 0;
-            for (int i = 0; i < k->count[x]; i++)
-                sum += w[i] * ((float)in[c * src->step_c + i * src->step_x] * unit);
-            out[x * channels + c] = sum;
-        }
+    if (src->step_c == 1 && src->step_x == src->channels) {
+        int n = box.width * src->channels;
+        for (int i = 0; i < n; i++)
+            out[i] = (float)row[i] * unit;
+        return;
     }
+    for (int x = 0; x < box.width; x++, row += src->step_x)
+        for (int c = 0; c < src->channels; c++)
+            *out++ = (float)row[c * src->step_c] * unit;
+}
+
+/* Reads and writes up to LANES - 1 floats past the last pixel: the callers' rows have room. */
+static void horizontal_float(const float *in, int channels, const struct kernel *k, const float *q,
+                             float *out)
+{
+    for (int x = 0; x < k->n; x++) {
+        const float *w = q + (size_t)x * (size_t)k->taps, *p = in + k->first[x] * channels;
+        lanes sum = all(0);
+        for (int i = 0; i < k->count[x]; i++, p += channels)
+            sum += all(w[i]) * load(p);
+        save(out + x * channels, sum);
+    }
+}
+
+static void vertical_float(const float *rows, size_t stride, const float *w, int taps, float *out)
+{
+    for (size_t x = 0; x < stride; x += LANES) {
+        lanes sum = all(0);
+        for (int i = 0; i < taps; i++)
+            sum += all(w[i]) * load(rows + (size_t)i * stride + x);
+        save(out + x, sum);
+    }
+}
+
+static size_t row_stride(int size, int channels)
+{
+    return ((size_t)size * (size_t)channels + LANES - 1) / LANES * LANES;
 }
 
 size_t resize_float_rows(struct box box, int size, int channels)
 {
-    return (size_t)box.height * (size_t)size * (size_t)channels;
+    size_t in = (size_t)box.width * (size_t)channels, stride = row_stride(size, channels);
+    return (size_t)box.height * stride + in + stride + 2 * LANES;
 }
 
 void resize_float(const struct image_view *src, struct box box, int size, enum resize_filter filter,
@@ -202,20 +251,22 @@ void resize_float(const struct image_view *src, struct box box, int size, enum r
 {
     ASSERT(box.left >= 0 && box.top >= 0 && box.width > 0 && box.height > 0);
     ASSERT(box.left + box.width <= src->width && box.top + box.height <= src->height);
-    size_t stride = (size_t)size * (size_t)src->channels;
+    ASSERT(src->channels <= LANES);
+    size_t stride = row_stride(size, src->channels), samples = (size_t)size * (size_t)src->channels;
     struct kernel h = kernel_new(box.width, size, 0, size, filter);
     struct kernel v = kernel_new(box.height, size, 0, size, filter);
     float *hq = floats_new(&h), *vq = floats_new(&v);
-    for (int y = 0; y < box.height; y++)
-        horizontal_float(src, box, y, &h, hq, rows + (size_t)y * stride);
-    for (int y = 0; y < size; y++, out += stride) {
-        const float *w = vq + (size_t)y * (size_t)v.taps;
-        memset(out, 0, stride * sizeof *out);
-        for (int i = 0; i < v.count[y]; i++) {
-            const float *in = rows + (size_t)(v.first[y] + i) * stride;
-            for (size_t x = 0; x < stride; x++)
-                out[x] += w[i] * in[x];
-        }
+    float *last = rows + (size_t)box.height * stride + LANES,
+          *in = last + stride; /* rows may be overrun by LANES */
+    memset(in + (size_t)box.width * (size_t)src->channels, 0, LANES * sizeof *in);
+    for (int y = 0; y < box.height; y++) {
+        row_floats(src, box, y, in);
+        horizontal_float(in, src->channels, &h, hq, rows + (size_t)y * stride);
+    }
+    for (int y = 0; y < size; y++, out += samples) {
+        vertical_float(rows + (size_t)v.first[y] * stride, stride, vq + (size_t)y * (size_t)v.taps,
+                       v.count[y], last);
+        memcpy(out, last, samples * sizeof *out);
     }
     free(hq);
     free(vq);

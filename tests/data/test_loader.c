@@ -146,6 +146,38 @@ static void test_training_order(void **state)
     dataset_close(d);
 }
 
+/* Augmentation is drawn anew for each sample, epoch and seed. */
+static void test_augmentation_keys(void **state)
+{
+    enum { N = 64, FLOATS = 3 * 16 * 16 };
+    struct dataset *d = shapes(SPLIT_TRAIN, "64", "0");
+    float *images[3];
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct loader_options o = {
+            .batch = N, .image_size = 16, .seed = 1 + (k == 2), .train = 1, .epoch = k == 1};
+        struct loader *l = open_loader(d, o);
+        struct error err;
+        images[k] = mem_alloc(N * FLOATS * sizeof(float));
+        memcpy(images[k], loader_next(l, &err)->images, N * FLOATS * sizeof(float));
+        loader_close(l);
+    }
+    for (int k = 1; k < 3; k++) {
+        int same = 0;
+        for (int i = 0; i < N; i++)
+            same += !memcmp(images[0] + i * FLOATS, images[k] + i * FLOATS, FLOATS * sizeof(float));
+        assert_in_range(same, 0, 4); /* of 162 placements */
+    }
+    int shifted = 0; /* by the same amount as their neighbour: the black border tells */
+    float black = d->preprocess.train_level[0][0];
+    for (int i = 0; i < N; i++)
+        shifted += fabsf(images[0][i * FLOATS] - black) < 1e-6f;
+    assert_in_range(shifted, 10, N - 10);
+    for (int k = 0; k < 3; k++)
+        free(images[k]);
+    dataset_close(d);
+}
+
 static void test_last_batch_of_evaluation(void **state)
 {
     struct dataset *d = shapes(SPLIT_VAL, "0", "21");
@@ -371,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_training_order),
+        cmocka_unit_test(test_augmentation_keys),
         cmocka_unit_test(test_last_batch_of_evaluation),
         cmocka_unit_test(test_masks_follow_images),
         cmocka_unit_test(test_refusals),
