@@ -37,8 +37,8 @@ struct tensor *nn_residual(struct builder *b, const char *scale_name, const char
         nn_pop(b, old);
     }
     if (b->training && o->drop_path > 0) {
-        const char *path = arena_printf(&b->g->arena, "%s.%s%s", b->g->scope, drop_name,
-                                        b->pass ? b->pass : "");
+        const char *path =
+            arena_printf(&b->g->arena, "%s.%s%s", b->g->scope, drop_name, b->pass ? b->pass : "");
         branch = op_drop_path(b->g, branch, o->drop_path, path);
     }
     return op_add(b->g, x, branch);
