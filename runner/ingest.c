@@ -136,8 +136,9 @@ static void take_metrics(struct store_result *r, json_t *metrics, struct arena *
         ARENA_ARRAY(arena, struct store_metric, json_object_size(metrics) + 1);
     json_object_foreach(metrics, name, value)
     {
-        all[r->metric_count++] =
-            (struct store_metric){.name = name, .value = json_number_value(value)};
+        /* null: not finite */
+        double number = json_is_number(value) ? json_number_value(value) : NAN;
+        all[r->metric_count++] = (struct store_metric){.name = name, .value = number};
     }
     r->metrics = all;
 }
