@@ -11,5 +11,6 @@ static struct tensor *build(struct builder *b, struct tensor *fresh, struct tens
 const struct fusion fusion_erase = {
     .choice = {.name = "erase", .doc = "fresh tokens replace the old ones"},
     .paper = "ViTTM section 3.3",
+    .replaces = 1,
     .build = build,
 };

@@ -10,6 +10,7 @@ struct fusion {
     struct config_choice choice;
     const char *paper;
     int fixed_tokens; /* its weights depend on the token count */
+    int replaces;     /* the result does not depend on the target */
     /* fresh and target (B,N,C) -> (B,N,C). Called inside the scope "read_fusion" or "write_fusion":
      * parameters are shared by all layers of one direction, as in the authors' code. */
     struct tensor *(*build)(struct builder *b, struct tensor *fresh, struct tensor *target);

@@ -50,10 +50,16 @@ static struct tensor *build(struct builder *b, struct tensor *source, struct ten
     return nn_linear(b, "out_proj", op_matmul(g, w, z, mix), dim);
 }
 
+static int ignores_query(const struct config *c)
+{
+    return !config_bool(c, "model.dyna_concat");
+}
+
 const struct head head_dyna = {
     .choice = {.name = "dyna", .doc = "generated token mixing, a map for each head", .keys = keys},
     .paper = "authors' code, DynaMixing after Wang et al. 2022; does not run as published, this is "
              "what it intends",
     .fixed_tokens = 1,
+    .ignores_query = ignores_query,
     .build = build,
 };

@@ -13,6 +13,8 @@ struct head {
     struct config_choice choice; /* name, doc, keys read by this head only */
     const char *paper;           /* where it is defined */
     int fixed_tokens;            /* its weights depend on the token counts */
+    /* Whether the result does not depend on the query tokens' values; NULL: it does. */
+    int (*ignores_query)(const struct config *c);
     /* source (B,S,C), query (B,M,C) -> (B,M,C). Called inside the head's scope ("read_head.0"). */
     struct tensor *(*build)(struct builder *b, struct tensor *source, struct tensor *query);
 };

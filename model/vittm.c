@@ -149,6 +149,14 @@ static struct tensor *classify(struct builder *b, const char *norm, const char *
 
 static int compatible(struct builder *b, const struct parts *p)
 {
+    if (p->fusion->replaces && p->head->ignores_query && p->head->ignores_query(b->c)) {
+        graph_refuse(
+            b->g,
+            "model.rw_head %s does not look at the tokens that ask and model.fusion %s drops "
+            "them, so they would have no effect (for dyna: model.dyna_concat true)",
+            p->head->choice.name, p->fusion->choice.name);
+        return 0;
+    }
     if (!p->memory_block->changes_tokens)
         return 1;
     if (p->head->fixed_tokens || p->fusion->fixed_tokens) {

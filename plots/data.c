@@ -113,7 +113,9 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Returns the factor's number of distinct values over the cells, counting "not active" as one. */
+/* Returns the factor's number of distinct values over the cells. "Not active" counts as one beside
+ * two others; a key with one value that some cells do not read splits them as another key does
+ * (latent_dim, by the head). */
 static int read_factor(struct plot_data *d, const char *key, struct plot_factor *f)
 {
     int column = rows_column(d->source.runs, key), inactive = 0;
@@ -134,7 +136,7 @@ static int read_factor(struct plot_data *d, const char *key, struct plot_factor 
     }
     if (f->numeric)
         qsort(f->levels, (size_t)f->n, sizeof *f->levels, by_number);
-    return f->n + inactive;
+    return f->n >= 2 ? f->n + inactive : f->n;
 }
 
 static int level_of(struct plot_data *d, const struct plot_factor *f, const struct plot_cell *c)

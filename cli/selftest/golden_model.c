@@ -11,7 +11,7 @@
 /* In float a gradient that is small because its terms cancel has the rounding of the terms: below
  * this part of the model's largest gradient (norms) the error counts absolutely. Erase models have
  * such ones; double has no need. */
-#define FLOAT_FLOOR 1e-3
+#define FLOAT_FLOOR 1e-2
 
 struct run {
     const struct backend *backend;

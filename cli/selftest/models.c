@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "cli/schema.h"
+#include "cli/selftest/contract.h"
 #include "cli/selftest/probe.h"
 #include "cli/selftest/selftest.h"
 #include "fusion/fusion.h"
@@ -33,8 +34,18 @@ static const char *const small[][2] = {
     {"model.process_tokens", "5"},
     {"model.process_grid", "2"},
     {"model.latent_dim", "6"},
+    {"model.dyna_heads", "4"},
+    {"model.compressed_tokens", "2"},
     {"model.upstream_patch_size", "4"},
     {"model.drop_path", "0.3"},
+    {"model.reduce.r", "2"},
+    {"model.reduce.min_tokens", "2"},
+    {"model.branch_image_size", "[12, 8]"},
+    {"model.branch_patch", "[4, 4]"},
+    {"model.branch_dim", "[8, 12]"},
+    {"model.branch_heads", "[2, 3]"},
+    {"model.branch_mlp_ratio", "[2, 2]"},
+    {"model.branch_depth", "[1, 2, 0, 1, 1, 0]"},
 };
 
 /* Sets a key where it is declared at all. */
@@ -201,15 +212,7 @@ static void check_bits(struct selftest *t, const char *name, const struct config
 
 static void check(struct selftest *t, const char *name, struct config *c)
 {
-    struct error err = {0};
-    if (config_resolve(c, &err)) {
-        selftest_fail(t, name, "%s", err.msg);
-        return;
-    }
-    check_gradient(t, name, c);
-    check_lowering(t, name, c);
-    for (int i = 0; t->backends[i]; i++)
-        check_bits(t, name, c, t->backends[i]);
+    contract_check(t, name, c, 1);
 }
 
 static void check_vittm(struct selftest *t, const struct head *h, const struct fusion *f,
@@ -227,14 +230,100 @@ static void check_vittm(struct selftest *t, const struct head *h, const struct f
     config_free(c);
 }
 
+/* Options that change how a family is put together, one at a time over the small model. */
+static const struct variation {
+    const char *family, *key, *value;
+} variations[] = {
+    {"vit", "model.class_token", "false"},   {"vit", "model.pool", "avg"},
+    {"vit", "model.layer_scale", "true"},    {"vit", "model.no_embed_class", "true"},
+    {"vit", "model.table_image_size", "20"}, {"vittm", "model.table_image_size", "18"},
+    {"vittm", "model.rw_every", "2"},        {"vittm", "model.memory_dim", "8"},
+    {"revvit", "model.variant", "minrev"},   {"revvit", "model.reversible", "false"},
+};
+
+static void check_variation(struct selftest *t, const struct variation *v)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s %s %s", v->family, v->key, v->value);
+    struct config *c = small_config(v->family);
+    set(c, v->key, v->value);
+    if (!strcmp(v->key, "model.class_token")) /* nothing to take as the token */
+        set(c, "model.pool", "avg");
+    check(t, name, c);
+    config_free(c);
+}
+
+/* A reversible network needs no more memory for activations when it is deeper. */
+static size_t arena_of_depth(const char *depth)
+{
+    struct error err = {0};
+    struct model_io io;
+    struct capability null = backend_capability(backend_find("null"));
+    struct plan_options o = {.loss = "loss", .optimizer = 1};
+    struct config *c = small_config("revvit");
+    set(c, "model.depth", depth);
+    if (config_resolve(c, &err))
+        BUG("%s", err.msg);
+    struct graph *g = build(c, &io, &err);
+    struct plan *p = g ? plan_compile(g, &o, &null, &err) : NULL;
+    size_t bytes = p ? p->arena_bytes : 0;
+    plan_free(p);
+    config_free(c);
+    return bytes;
+}
+
+static void check_reversible_memory(struct selftest *t)
+{
+    size_t shallow = arena_of_depth("12"), deep = arena_of_depth("48");
+    if (shallow && shallow == deep)
+        selftest_pass(t, "revvit memory", "%zu bytes of activations at depth 12 and 48", shallow);
+    else
+        selftest_fail(t, "revvit memory", "%zu bytes of activations at depth 12, %zu at 48",
+                      shallow, deep);
+}
+
+struct config *contract_config(const char *family)
+{
+    return small_config(family);
+}
+
+void contract_set(struct config *c, const char *key, const char *value)
+{
+    set(c, key, value);
+}
+
+struct graph *contract_build(const struct config *c, struct error *err)
+{
+    struct model_io io;
+    return build(c, &io, err);
+}
+
+void contract_check(struct selftest *t, const char *name, struct config *c, int gradient)
+{
+    struct error err = {0};
+    if (config_resolve(c, &err)) {
+        selftest_fail(t, name, "%s", err.msg);
+        return;
+    }
+    if (gradient)
+        check_gradient(t, name, c);
+    check_lowering(t, name, c);
+    for (int i = 0; t->backends[i]; i++)
+        check_bits(t, name, c, t->backends[i]);
+}
+
 void selftest_models(struct selftest *t)
 {
+    for (size_t i = 0; i < sizeof variations / sizeof *variations; i++)
+        check_variation(t, &variations[i]);
+    check_reversible_memory(t);
     for (int h = 0; head_at(h); h++)
         for (int f = 0; fusion_at(f); f++)
             for (int m = 0; memory_block_at(m); m++)
                 for (int p = 0; process_init_at(p); p++)
                     check_vittm(t, head_at(h), fusion_at(f), memory_block_at(m),
                                 process_init_at(p));
+    selftest_reducers(t);
     for (int i = 0; model_at(i); i++) {
         struct config *c = small_config(model_at(i)->choice.name);
         check(t, model_at(i)->choice.name, c);
