@@ -375,6 +375,7 @@ const struct reducer reducer_mctf = {
                .doc = "fuses tokens that are alike, little attended to and small",
                .keys = keys},
     .paper = "Lee et al. 2024",
+    .frozen = 1,
     .begin = begin,
     .block = block,
 };

@@ -14,6 +14,9 @@ struct reduction;
 struct reducer {
     struct config_choice choice;
     const char *paper;
+    /* Its gradient takes values for constants that depend on parameters (the authors' code does),
+     * so differences of the loss disagree with it by design. */
+    int frozen;
     /* Once before the first block: refuses what cannot work through b->g. NULL: nothing to check.
      */
     void (*begin)(struct builder *b, struct reduction *r);

@@ -232,6 +232,53 @@ static struct tensor *i_norm_square(struct graph *g)
     return op_norm_square(g, leaf(g, "x", SHAPE(3, 4)));
 }
 
+/* Where 7 tokens go when 2 are merged, by fixed metrics. */
+static struct tensor *tome_assign(struct graph *g)
+{
+    static const double metric[2 * 7 * 2] = {1, 0, 3,  1, 2, 2,  -1, 3,  0,  1, 1, -2, 1, -1,
+                                             2, 1, -1, 0, 1, -3, 2,  -2, -1, 1, 3, 2,  0, 4};
+    return op_tome_match(g, graph_constant(g, "metric", SHAPE(2, 7, 2), metric), 2, 1, 0).assign;
+}
+static struct tensor *i_tome_match(struct graph *g)
+{
+    return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 7, 3)), tome_assign(g), 1, 5);
+}
+static struct tensor *i_scatter_rows(struct graph *g)
+{
+    return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 3, 7, 2)), tome_assign(g), 2, 5);
+}
+static struct tensor *i_scatter_keys(struct graph *g)
+{
+    return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 3, 4, 7)), tome_assign(g), 3, 5);
+}
+static struct tensor *i_gather_rows(struct graph *g)
+{
+    return op_gather_rows(g, leaf(g, "x", SHAPE(2, 5, 3)), tome_assign(g), 1);
+}
+static struct tensor *i_mctf_match(struct graph *g)
+{
+    static const double x[9 * 2] = {1, 0, 3, 1, 2, 2, -1, 3, 0, 1, 1, -2, 1, -1, 2, 1, -1, 2};
+    static const double received[9] = {.2, .1, .05, .1, .15, .1, .1, .07, .13};
+    static const double sizes[9] = {1, 2, 1, 1, 3, 1, 1, 2, 1};
+    struct mctf_attr a = {
+        .n = 4, .protect = 1, .bidirectional = 1, .tau_sim = 1, .tau_info = 20, .tau_size = 40};
+    struct match m = op_mctf_match(g, graph_constant(g, "tokens", SHAPE(1, 9, 2), x),
+                                   graph_constant(g, "received", SHAPE(1, 9), received),
+                                   graph_constant(g, "sizes", SHAPE(1, 9), sizes), a);
+    return op_scatter_rows(g, leaf(g, "x", SHAPE(1, 9, 3)), m.assign, 1, 5);
+}
+static struct tensor *i_above(struct graph *g)
+{
+    struct tensor *x = leaf(g, "x", SHAPE(3, 7));
+    return op_mul(g, x, op_above(g, x, 0.2));
+}
+static struct tensor *i_stop_gradient(struct graph *g)
+{
+    double values[] = {0.5, -1, 2};
+    struct tensor *z = op_exp(g, graph_constant(g, "z", SHAPE(3), values));
+    return op_mul(g, leaf(g, "x", SHAPE(2, 3)), op_stop_gradient(g, z));
+}
+
 struct instance {
     const char *op;
     struct tensor *(*build)(struct graph *g);
@@ -282,6 +329,13 @@ static const struct instance instances[] = {
     {"attention", i_attention_bias},
     {"linear_attention", i_linear_attention},
     {"cross_entropy", i_cross_entropy},
+    {"scatter_rows", i_scatter_rows},
+    {"scatter_rows", i_scatter_keys},
+    {"gather_rows", i_gather_rows},
+    {"tome_match", i_tome_match},
+    {"mctf_match", i_mctf_match},
+    {"above", i_above},
+    {"stop_gradient", i_stop_gradient},
     {"drop_path", i_drop_path},
     {"norm_square", i_norm_square},
 };
@@ -503,9 +557,32 @@ static struct tensor *r_twice(struct graph *g)
     return leaf(g, "x", SHAPE(3, 2));
 }
 
+static struct tensor *r_scatter(struct graph *g)
+{
+    return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 6, 3)), tome_assign(g), 1, 5);
+}
+static struct tensor *r_gather(struct graph *g)
+{
+    return op_gather_rows(g, leaf(g, "x", SHAPE(2, 6, 3)), leaf(g, "y", SHAPE(2, 6)), 1);
+}
+static struct tensor *r_tome(struct graph *g)
+{
+    return op_tome_match(g, leaf(g, "x", SHAPE(2, 9, 3)), 5, 1, 0).scores;
+}
+static struct tensor *r_mctf(struct graph *g)
+{
+    struct mctf_attr a = {.n = 3, .protect = 1, .tau_sim = 1};
+    return op_mctf_match(g, leaf(g, "x", SHAPE(2, 9, 3)), leaf(g, "y", SHAPE(2, 8)), NULL, a)
+        .scores;
+}
+
 static const struct instance refused[] = {
-    {"linear", r_linear}, {"add", r_add},     {"patchify", r_patch},  {"attention", r_heads},
-    {"matmul", r_matmul}, {"slice", r_slice}, {"parameter", r_twice},
+    {"linear", r_linear},      {"add", r_add},
+    {"patchify", r_patch},     {"attention", r_heads},
+    {"matmul", r_matmul},      {"slice", r_slice},
+    {"parameter", r_twice},    {"scatter_rows", r_scatter},
+    {"gather_rows", r_gather}, {"tome_match", r_tome},
+    {"mctf_match", r_mctf},
 };
 
 static void check_refusals(struct selftest *t)

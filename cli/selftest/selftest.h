@@ -32,6 +32,7 @@ void selftest_ops(
     struct selftest *t); /* gradients against differences; fused = expanded; refusals */
 void selftest_models(
     struct selftest *t); /* every head x fusion x block x init builds, trains, repeats its bits */
+void selftest_reducers(struct selftest *t); /* token reductions, called by selftest_models */
 void selftest_planner(struct selftest *t,
                       int graphs); /* random graphs: plan verified, reuse changes no bit */
 

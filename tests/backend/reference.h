@@ -757,39 +757,6 @@ static void REF(cross_entropy_grad)(const struct node *n, REF_REAL *const *in, R
 
 /* ---- token reduction ------------------------------------------------------------------------- */
 
-static const int32_t *REF(assignment)(REF_REAL *const *in)
-{
-    return (const int32_t *)(const void *)in[1];
-}
-
-static void REF(scatter_rows)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
-{
-    const struct assign_attr *a = n->attr;
-    struct REF(view) v = REF(view)(n->in[0]->shape, a->axis, 1);
-    int64_t group = v.outer / n->in[0]->shape.dim[0];
-    for (int64_t i = 0; i < shape_count(n->out[0]->shape); i++)
-        out[0][i] = 0;
-    for (int64_t o = 0; o < v.outer; o++)
-        for (int64_t t = 0; t < v.size; t++)
-            for (int64_t j = 0; j < v.inner; j++) {
-                int64_t to = REF(assignment)(in)[o / group * v.size + t];
-                out[0][(o * a->count + to) * v.inner + j] += in[0][(o * v.size + t) * v.inner + j];
-            }
-}
-
-static void REF(gather_rows)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
-{
-    const struct assign_attr *a = n->attr;
-    struct REF(view) v = REF(view)(n->in[0]->shape, a->axis, 1);
-    int64_t group = v.outer / n->in[0]->shape.dim[0], length = n->in[1]->shape.dim[1];
-    for (int64_t o = 0; o < v.outer; o++)
-        for (int64_t t = 0; t < length; t++)
-            for (int64_t j = 0; j < v.inner; j++) {
-                int64_t from = REF(assignment)(in)[o / group * length + t];
-                out[0][(o * length + t) * v.inner + j] = in[0][(o * v.size + from) * v.inner + j];
-            }
-}
-
 static REF_REAL REF(cosine)(const REF_REAL *x, const REF_REAL *y, int64_t n)
 {
     REF_REAL xy = 0, xx = 0, yy = 0;
@@ -962,18 +929,6 @@ static void REF(mctf_match)(const struct node *n, REF_REAL *const *in, REF_REAL 
     }
 }
 
-static void REF(stop_gradient)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
-{
-    REF(reshape)(n, in, out);
-}
-
-static void REF(above)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
-{
-    REF_REAL threshold = (REF_REAL)((const struct above_attr *)n->attr)->threshold;
-    for (int64_t i = 0; i < shape_count(n->out[0]->shape); i++)
-        out[0][i] = in[0][i] > threshold;
-}
-
 /* ---- training -------------------------------------------------------------------------------- */
 
 static void REF(drop_path)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
@@ -1031,6 +986,8 @@ static const struct REF(row) REF(rows)[] = {
     {"scatter_rows", REF(scatter_rows)},
     {"gather_rows", REF(gather_rows)},
     {"above", REF(above)},
+    {"tome_match", REF(tome_match)},
+    {"mctf_match", REF(mctf_match)},
     {"slice", REF(slice)},
     {"pad", REF(pad)},
     {"concat", REF(concat)},

@@ -12,7 +12,7 @@ struct best {
 
 /* Private memory of a batch element. A: tokens at even positions, B: at odd ones. */
 struct match_work {
-    real *rows;        /* (N,C) normalised tokens */
+    real *columns;     /* (C,B) */
     real *factor;      /* (N) */
     struct best *best; /* (max(A,B)) sorted by falling score */
     int32_t *kept;     /* (A) tokens of A that are left, by position */
@@ -32,8 +32,8 @@ static struct match_size size_of(const struct node *n)
 /* The parts of the private memory. */
 static void divide(struct match_work *w, char *start, const struct match_size *s)
 {
-    w->rows = (real *)(void *)start;
-    w->factor = w->rows + s->tokens * s->channels;
+    w->columns = (real *)(void *)start;
+    w->factor = w->columns + s->b * s->channels;
     w->best = (struct best *)(void *)(w->factor + s->tokens + (s->tokens & 1));
     w->kept = (int32_t *)(void *)(w->best + s->a);
     w->place = w->kept + s->a;
@@ -42,7 +42,7 @@ static void divide(struct match_work *w, char *start, const struct match_size *s
 struct kernel_memory KERNEL(match_memory)(const struct node *n)
 {
     struct match_size s = size_of(n);
-    size_t bytes = sizeof(real) * (size_t)(s.tokens * (s.channels + 1) + 1) +
+    size_t bytes = sizeof(real) * (size_t)(s.b * s.channels + s.tokens + 1) +
                    (sizeof(struct best) + 2 * sizeof(int32_t)) * (size_t)s.a;
     return (struct kernel_memory){.thread = bytes};
 }
@@ -58,34 +58,26 @@ static real inverse_length(const real *row, int64_t n)
     return 1 / (real)sqrt((double)sum);
 }
 
-/* Normalised tokens: A as rows (A,C), B as columns (C,B), so that the products run along B. */
-static void normalise(const struct match_work *w, const real *x, const struct match_size *s)
-{
-    real *b = w->rows + s->a * s->channels;
-    for (int64_t t = 0; t < s->tokens; t++) {
-        const real *row = x + t * s->channels;
-        real scale = inverse_length(row, s->channels);
-        real *to = t % 2 ? b + t / 2 : w->rows + t / 2 * s->channels;
-        int64_t step = t % 2 ? s->b : 1;
-        for (int64_t i = 0; i < s->channels; i++)
-            to[i * step] = scale * row[i];
-    }
-}
-
-/* Cosines of all pairs (A, B). */
+/* Cosines of all pairs (A, B). The rows of B are laid down as columns (C,B), so that the products
+ * run along B. */
 static void cosines(real *scores, const real *x, const struct match_size *s,
                     const struct match_work *w)
 {
-    const real *b = w->rows + s->a * s->channels;
-    normalise(w, x, s);
+    for (int64_t t = 0; t < s->tokens; t++)
+        w->factor[t] = inverse_length(x + t * s->channels, s->channels);
+    for (int64_t j = 0; j < s->b; j++)
+        for (int64_t k = 0; k < s->channels; k++)
+            w->columns[k * s->b + j] = x[(2 * j + 1) * s->channels + k];
     for (int64_t i = 0; i < s->a; i++) {
         real *row = scores + i * s->b;
-        const real *a = w->rows + i * s->channels;
+        const real *a = x + 2 * i * s->channels;
         memset(row, 0, sizeof(real) * (size_t)s->b);
         for (int64_t k = 0; k < s->channels; k++)
 #pragma omp simd
             for (int64_t j = 0; j < s->b; j++)
-                row[j] += a[k] * b[k * s->b + j];
+                row[j] += a[k] * w->columns[k * s->b + j];
+        for (int64_t j = 0; j < s->b; j++)
+            row[j] *= w->factor[2 * i] * w->factor[2 * j + 1];
     }
 }
 
