@@ -198,6 +198,7 @@ static int take_loss(struct trainer *t, struct error *err)
 static int train_step(struct trainer *t, const struct batch *b, float *logits, struct error *err)
 {
     float hyper[HYPER_COUNT] = {0};
+    ASSERT(b->epoch == t->at.epoch && b->number == t->at.batch);
     t->optimizer->hyper(t->options.config, lr_plan_rate(&t->lr, t->at.step), t->at.step, hyper);
     network_write(&t->net, t->net.image, b->images);
     network_write(&t->net, t->net.target, b->labels);

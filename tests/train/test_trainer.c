@@ -127,7 +127,8 @@ static struct outcome run_in(const char *folder, const struct config *c, const s
                                           .stop_after = stop_after};
         if (trainer_open(&t, &options, &err))
             fail_msg("%s", err.msg);
-        o.attempts++;
+        if (++o.attempts > 100)
+            fail_msg("it does not come forward");
         rc = trainer_run(&t, &err);
         if (!rc)
             rc = trainer_finish(&t, &o.metrics, &err);
