@@ -32,6 +32,14 @@ static inline void *kernel_work(const struct kernel_call *c)
     return c->work + c->work_stride * (size_t)omp_get_thread_num();
 }
 
+/* Asks for memory that the next block reads: tiles of heads are too short for the hardware to
+ * foresee. */
+static inline void kernel_prefetch(const void *from, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)from + i, 0, 2);
+}
+
 #define KERNEL_BLOCK 16384 /* elements in one block of element-wise work */
 
 static inline int64_t min_i64(int64_t a, int64_t b)

@@ -1,36 +1,87 @@
-/* Layer normalisation, forward and backward, a row at a time while it is in cache. */
+/* Layer normalisation, forward and backward, a few rows at a time while they are in cache: the sums
+ * across one row wait for nothing of the others. */
 #include "backend/cpu/kernels/math.h"
+#include "backend/cpu/kernels/vector.h"
 
-static void norm_row(real *y, real *mean, real *rstd, const real *x, const real *gamma,
-                     const real *beta, int64_t n, real eps)
+enum { ROWS = 4 };
+
+#define EACH_ROW KERNEL_PRAGMA(GCC unroll 4) for (int r = 0; r < rows; r++)
+
+static vec *at(real *x)
 {
-    real sum = 0, square = 0, share = 1 / (real)n;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i];
-    real m = sum * share;
-#pragma omp simd reduction(+ : square)
-    for (int64_t i = 0; i < n; i++)
-        square += (x[i] - m) * (x[i] - m);
-    real r = 1 / math_sqrt(square * share + eps);
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (x[i] - m) * r * gamma[i] + beta[i];
-    *mean = m;
-    *rstd = r;
+    return (vec *)x;
+}
+
+static vec load(const real *x)
+{
+    return *(const vec *)x;
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+struct forward {
+    const real *x, *gamma, *beta;
+    real *y, *mean, *rstd;
+    int64_t n;
+    real eps;
+};
+
+/* Rows i .. i+rows-1; rows is a constant where this is inlined. */
+static ALWAYS_INLINE void norm_rows(const struct forward *f, int64_t i, const int rows)
+{
+    int64_t n = f->n, whole = n / LANES * LANES;
+    const real *x = f->x + i * n;
+    real *y = f->y + i * n, mean[ROWS], rstd[ROWS], share = 1 / (real)n;
+    vec sum[ROWS] = {0}, square[ROWS] = {0};
+    for (int64_t j = 0; j < whole; j += LANES)
+        EACH_ROW sum[r] += load(x + r * n + j);
+    EACH_ROW
+    {
+        mean[r] = vec_sum(sum[r]);
+        for (int64_t j = whole; j < n; j++)
+            mean[r] += x[r * n + j];
+        mean[r] *= share;
+    }
+    for (int64_t j = 0; j < whole; j += LANES)
+        EACH_ROW
+        {
+            vec d = load(x + r * n + j) - mean[r];
+            square[r] += d * d;
+        }
+    EACH_ROW
+    {
+        rstd[r] = vec_sum(square[r]);
+        for (int64_t j = whole; j < n; j++)
+            rstd[r] += (x[r * n + j] - mean[r]) * (x[r * n + j] - mean[r]);
+        rstd[r] = 1 / math_sqrt(rstd[r] * share + f->eps);
+        f->mean[i + r] = mean[r];
+        f->rstd[i + r] = rstd[r];
+    }
+    for (int64_t j = 0; j < whole; j += LANES) {
+        vec gamma = load(f->gamma + j), beta = load(f->beta + j);
+        EACH_ROW *at(y + r * n + j) = (load(x + r * n + j) - mean[r]) * rstd[r] * gamma + beta;
+    }
+    EACH_ROW
+    {
+        for (int64_t j = whole; j < n; j++)
+            y[r * n + j] = (x[r * n + j] - mean[r]) * rstd[r] * f->gamma[j] + f->beta[j];
+    }
 }
 
 void KERNEL(layer_norm)(const struct kernel_call *c)
 {
     const struct eps_attr *a = c->node->attr;
     int64_t n = shape_last(c->node->in[0]->shape), count = shape_rows(c->node->in[0]->shape);
-    int64_t rows = rows_a_block(n);
-    const real *x = c->in[0], *gamma = c->in[1], *beta = c->in[2];
-    real *y = c->out[0], *mean = c->out[1], *rstd = c->out[2];
-    KERNEL_FOR_BLOCKS(c, b, ceil_div(count, rows))
+    int64_t block = rows_a_block(n);
+    struct forward f = {c->in[0],  c->in[1],  c->in[2], c->out[0],
+                        c->out[1], c->out[2], n,        (real)a->eps};
+    KERNEL_FOR_BLOCKS(c, b, ceil_div(count, block))
     {
-        for (int64_t r = b * rows; r < min_i64(count, (b + 1) * rows); r++)
-            norm_row(y + r * n, mean + r, rstd + r, x + r * n, gamma, beta, n, (real)a->eps);
+        int64_t i = b * block, end = min_i64(count, i + block);
+        for (; i + ROWS <= end; i += ROWS)
+            norm_rows(&f, i, ROWS);
+        for (; i < end; i++)
+            norm_rows(&f, i, 1);
     }
 }
 
@@ -45,24 +96,63 @@ struct kernel_memory KERNEL(layer_norm_grad_memory)(const struct node *n)
     return (struct kernel_memory){.shared = 2 * blocks * (size_t)width * sizeof(real)};
 }
 
+struct backward {
+    const real *dy, *x, *gamma, *mean, *rstd;
+    real *dx;
+    int64_t n;
+};
+
 /* dx = rstd (g - mean(g) - xhat mean(g xhat)), g = dy gamma, xhat = (x - mean) rstd. */
-static void norm_row_grad(real *dx, real *dgamma, real *dbeta, const real *dy, const real *x,
-                          const real *gamma, real mean, real rstd, int64_t n)
+static ALWAYS_INLINE void norm_rows_grad(const struct backward *f, real *dgamma, real *dbeta,
+                                         int64_t i, const int rows)
 {
-    real sum = 0, dot = 0, share = 1 / (real)n;
-#pragma omp simd reduction(+ : sum, dot)
-    for (int64_t i = 0; i < n; i++) {
-        real xhat = (x[i] - mean) * rstd, g = dy[i] * gamma[i];
-        sum += g;
-        dot += g * xhat;
-        dgamma[i] += dy[i] * xhat;
-        dbeta[i] += dy[i];
+    int64_t n = f->n, whole = n / LANES * LANES;
+    const real *x = f->x + i * n, *dy = f->dy + i * n, *mean = f->mean + i, *rstd = f->rstd + i;
+    real *dx = f->dx + i * n, shift[ROWS], slope[ROWS], share = 1 / (real)n;
+    vec sum[ROWS] = {0}, dot[ROWS] = {0};
+    for (int64_t j = 0; j < whole; j += LANES) {
+        vec gamma = load(f->gamma + j), dg = load(dgamma + j), db = load(dbeta + j);
+        EACH_ROW
+        {
+            vec xhat = (load(x + r * n + j) - mean[r]) * rstd[r], down = load(dy + r * n + j);
+            vec g = down * gamma;
+            sum[r] += g;
+            dot[r] += g * xhat;
+            dg += down * xhat;
+            db += down;
+        }
+        *at(dgamma + j) = dg;
+        *at(dbeta + j) = db;
     }
-    real shift = sum * share, slope = dot * share;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        real xhat = (x[i] - mean) * rstd;
-        dx[i] = rstd * (dy[i] * gamma[i] - shift - xhat * slope);
+    EACH_ROW
+    {
+        shift[r] = vec_sum(sum[r]);
+        slope[r] = vec_sum(dot[r]);
+        for (int64_t j = whole; j < n; j++) {
+            real xhat = (x[r * n + j] - mean[r]) * rstd[r], down = dy[r * n + j];
+            shift[r] += down * f->gamma[j];
+            slope[r] += down * f->gamma[j] * xhat;
+            dgamma[j] += down * xhat;
+            dbeta[j] += down;
+        }
+        shift[r] *= share;
+        slope[r] *= share;
+    }
+    for (int64_t j = 0; j < whole; j += LANES) {
+        vec gamma = load(f->gamma + j);
+        EACH_ROW
+        {
+            vec xhat = (load(x + r * n + j) - mean[r]) * rstd[r];
+            *at(dx + r * n + j) =
+                rstd[r] * (load(dy + r * n + j) * gamma - shift[r] - xhat * slope[r]);
+        }
+    }
+    EACH_ROW
+    {
+        for (int64_t j = whole; j < n; j++) {
+            real xhat = (x[r * n + j] - mean[r]) * rstd[r];
+            dx[r * n + j] = rstd[r] * (dy[r * n + j] * f->gamma[j] - shift[r] - xhat * slope[r]);
+        }
     }
 }
 
@@ -78,17 +168,19 @@ static void add_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t n
 void KERNEL(layer_norm_grad)(const struct kernel_call *c)
 {
     struct shape s = c->node->in[1]->shape;
-    int64_t n = shape_last(s), count = shape_rows(s), rows = rows_a_block(n);
-    int64_t blocks = ceil_div(count, rows);
-    const real *dy = c->in[0], *x = c->in[1], *gamma = c->in[2], *mean = c->in[3], *rstd = c->in[4];
-    real *dx = c->out[0], *parts = c->scratch;
+    int64_t n = shape_last(s), count = shape_rows(s), block = rows_a_block(n);
+    int64_t blocks = ceil_div(count, block);
+    struct backward f = {c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->out[0], n};
+    real *parts = c->scratch;
     KERNEL_FOR_BLOCKS(c, b, blocks)
     {
-        real *part = parts + 2 * b * n;
-        memset(part, 0, sizeof(real) * 2 * (size_t)n);
-        for (int64_t r = b * rows; r < min_i64(count, (b + 1) * rows); r++)
-            norm_row_grad(dx + r * n, part, part + n, dy + r * n, x + r * n, gamma, mean[r],
-                          rstd[r], n);
+        int64_t i = b * block, end = min_i64(count, i + block);
+        real *dgamma = parts + 2 * b * n, *dbeta = dgamma + n;
+        memset(dgamma, 0, sizeof(real) * 2 * (size_t)n);
+        for (; i + ROWS <= end; i += ROWS)
+            norm_rows_grad(&f, dgamma, dbeta, i, ROWS);
+        for (; i < end; i++)
+            norm_rows_grad(&f, dgamma, dbeta, i, 1);
     }
     add_rows(c->out[1], parts, 2 * n, blocks, n);
     add_rows(c->out[2], parts + n, 2 * n, blocks, n);

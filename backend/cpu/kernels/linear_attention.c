@@ -51,6 +51,14 @@ static struct origin origin_of(const struct operands *o, int64_t i)
     };
 }
 
+/* The next unit's part of an operand with `count` elements a batch element, where a unit is all
+ * heads of one. */
+static void prefetch(const real *x, int64_t count, const struct operands *o)
+{
+    if (o->heads == o->s.heads)
+        kernel_prefetch(x + count, count * (int64_t)sizeof *x);
+}
+
 /* y (rows, width), packed = phi(x) */
 static void phi_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t width)
 {
@@ -133,8 +141,8 @@ static void group_forward(const struct operands *o, const struct forward *x, rea
     sum_rows(x->ksum, phi, s->keys, o->width);
     for (int64_t h = 0; h < o->heads; h++)
         KERNEL(mm)
-        (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f,
-         e, s->keys, FROM_ZERO);
+    (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f, e,
+     s->keys, FROM_ZERO);
     phi_queries(phi, x->q, o);
     for (int64_t h = 0; h < o->heads; h++) {
         real *at = phi + h * f * n;
@@ -155,6 +163,9 @@ void KERNEL(linear_attention)(const struct kernel_call *c)
     {
         struct origin at = origin_of(&o, i);
         struct forward x = {q + at.q, k + at.k, v + at.v, out + at.out, kv + at.kv, ksum + at.ksum};
+        prefetch(k + at.k, o.s.keys * o.ldq, &o);
+        prefetch(v + at.v, o.s.keys * o.ldv, &o);
+        prefetch(q + at.q, o.s.queries * o.ldq, &o);
         group_forward(&o, &x, kernel_work(c));
     }
 }
@@ -296,6 +307,10 @@ void KERNEL(linear_attention_grad)(const struct kernel_call *c)
         struct origin at = origin_of(&o, i);
         struct backward x = {q + at.q,      k + at.k,  v + at.v,  kv + at.kv, ksum + at.ksum,
                              dout + at.out, dq + at.q, dk + at.k, dv + at.v};
+        prefetch(q + at.q, o.s.queries * o.ldq, &o);
+        prefetch(dout + at.out, o.s.queries * o.ldv, &o);
+        prefetch(k + at.k, o.s.keys * o.ldq, &o);
+        prefetch(v + at.v, o.s.keys * o.ldv, &o);
         group_backward(&o, &x, kernel_work(c));
     }
 }

@@ -174,12 +174,35 @@ static inline real math_gelu(real x)
     return x < 0 ? small : x - small;
 }
 
-/* The normal distribution's integral up to x plus x times its density. */
+/* The slope of gelu at -|x|: the normal distribution's integral there less |x| times its density,
+ * which is e^(-x^2/2) times a function that a polynomial follows. */
+static inline float math_gelu_slope_left(float x)
+{
+    float a = fabsf(x);
+    float e = math_expf(-0.5f * x * x);
+    a = a > 14.0f ? 14.0f : a;
+    float w = 1.631659488e-6f;
+    w = w * a - 3.520725740e-5f;
+    w = w * a + 3.397346601e-4f;
+    w = w * a - 1.974612630e-3f;
+    w = w * a + 7.939356596e-3f;
+    w = w * a - 2.431388243e-2f;
+    w = w * a + 6.115484648e-2f;
+    w = w * a - 1.325137794e-1f;
+    w = w * a + 2.499167888e-1f;
+    w = w * a - 7.978787948e-1f;
+    w = w * a + 4.999999341e-1f;
+    return w * e;
+}
+
 static inline real math_gelu_slope(real x)
 {
-    real tail = math_tail(x);
-    real density = (real)(0.5 * M_2_SQRTPI * M_SQRT1_2) * math_exp((real)-0.5 * x * x);
-    return (x < 0 ? tail : 1 - tail) + x * density;
+    if (MATH_IS_DOUBLE) {
+        double bell = 0.5 * M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * (double)x * (double)x);
+        return (real)(0.5 * erfc(-(double)x * M_SQRT1_2) + (double)x * bell);
+    }
+    real left = (real)math_gelu_slope_left((float)x);
+    return x < 0 ? left : 1 - left;
 }
 
 #endif

@@ -29,13 +29,15 @@ struct product {
     {                                                                                              \
         enum { WIDTH = sizeof(V) / sizeof(real) };                                                 \
         V sum[ROWS][2] = {0};                                                                      \
-        const real *a = p->a.x + i * p->a.row, *b = p->b + j;                                      \
-        for (int64_t k = 0; k < p->k; k++, a += p->a.col, b += p->ldb) {                           \
+        const int64_t row = p->a.row, half = ROWS / 2;                                             \
+        const real *low = p->a.x + i * row, *high = low + half * row, *b = p->b + j;               \
+        for (int64_t k = 0; k < p->k; k++, low += p->a.col, high += p->a.col, b += p->ldb) {       \
             UNROLL for (int r = 0; r < rows; r++)                                                  \
             {                                                                                      \
                 UNROLL for (int v = 0; v < vectors; v++)                                           \
                 {                                                                                  \
-                    sum[r][v] += a[r * p->a.row] * *(const V *)(b + v * WIDTH);                    \
+                    real a = r < half ? low[r * row] : high[(r - half) * row];                     \
+                    sum[r][v] += a * *(const V *)(b + v * WIDTH);                                  \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \

@@ -13,7 +13,9 @@ enum {
         16 * 16 * 16, /* multiply-adds up to which a call to BLAS costs more than it gives */
     STRIP = 32,       /* columns */
     DEPTH = 1024,
-    NEAR = 256, /* leading dimension up to which strips of b are read in place */
+    DEPTH_TURNED = 512, /* where a is a transpose: each line of it serves two tiles */
+    NEAR = 256,      /* leading dimension up to which strips of b are read in place */
+    ROWS_LEAST = 96, /* of a, for which packing a strip that is not turned pays */
 };
 
 size_t KERNEL(product_work)(int64_t k)
@@ -47,15 +49,16 @@ static void pack(real *to, struct operand b, int64_t depth, int64_t width)
 static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
                 int64_t k, struct start start, real *work)
 {
-    for (int64_t deep = 0; deep < k; deep += DEPTH) {
-        int64_t depth = min_i64(DEPTH, k - deep);
+    int64_t most = a.transposed ? DEPTH_TURNED : DEPTH;
+    for (int64_t deep = 0; deep < k; deep += most) {
+        int64_t depth = min_i64(most, k - deep);
         for (int64_t j = 0; j < n; j += STRIP) {
             struct operand strip = at(b, deep, j);
             int64_t width = min_i64(STRIP, n - j);
             struct start from = deep ? FROM_C : start;
             if (from.row)
                 from.row += j;
-            if (b.transposed || b.ld > NEAR) {
+            if (b.transposed || (b.ld > NEAR && m >= ROWS_LEAST)) {
                 pack(work, strip, depth, width);
                 strip = (struct operand){work, STRIP, 0};
             }
@@ -97,32 +100,34 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-enum { BLOCK_ROWS = 512, BLOCK_COLS = OWN_ALWAYS ? 96 : 768, ROWS_LEAST = 32, BLOCKS_ENOUGH = 16 };
+enum { BLOCK_ROWS = 1024, BLAS_COLS = 768, BLAS_COLS_LEAST = 192, BLOCKS_A_THREAD = 4, ENOUGH = 16 };
 
 struct grid {
     int64_t rows, cols, down, across; /* of a block; how many */
 };
 
-/* Depends on the shape alone: OpenBLAS may add in another order for another block. */
-static struct grid grid_of(int64_t m, int64_t n)
+static struct grid grid(int64_t m, int64_t n, int64_t rows, int64_t cols)
 {
-    struct grid g = {BLOCK_ROWS, BLOCK_COLS, ceil_div(m, BLOCK_ROWS), ceil_div(n, BLOCK_COLS)};
-    if (g.down * g.across < BLOCKS_ENOUGH) {
-        g.cols = min_i64(g.cols, 3 * STRIP);
-        g.across = ceil_div(n, g.cols);
-    }
-    if (g.down * g.across < BLOCKS_ENOUGH) {
-        int64_t wanted = ceil_div(BLOCKS_ENOUGH, g.across);
-        g.rows = max_i64(ROWS_LEAST, ceil_div(ceil_div(m, wanted), 8) * 8);
-        g.down = ceil_div(m, g.rows);
-    }
-    return g;
+    return (struct grid){rows, cols, ceil_div(m, rows), ceil_div(n, cols)};
+}
+
+/* Ours add in the same order however the result is cut, so one thread takes all columns at once and
+ * several take what gives each some blocks. OpenBLAS may add in another order for another block:
+ * there the shape alone decides. */
+static struct grid grid_of(int64_t m, int64_t n, int threads)
+{
+    int64_t down = ceil_div(m, BLOCK_ROWS);
+    if (!OWN_ALWAYS)
+        return grid(m, n, BLOCK_ROWS,
+                    down * ceil_div(n, BLAS_COLS) < ENOUGH ? BLAS_COLS_LEAST : BLAS_COLS);
+    int64_t pieces = threads > 1 ? ceil_div(BLOCKS_A_THREAD * threads, down) : 1;
+    return grid(m, n, BLOCK_ROWS, ceil_div(ceil_div(n, pieces), STRIP) * STRIP);
 }
 
 void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
                            struct operand b, int64_t m, int64_t n, int64_t k, struct start start)
 {
-    struct grid g = grid_of(m, n);
+    struct grid g = grid_of(m, n, call->threads);
     KERNEL_FOR_BLOCKS(call, i, g.down * g.across)
     {
         int64_t row = i / g.across * g.rows, col = i % g.across * g.cols;

@@ -22,4 +22,16 @@ typedef real vec_half VECTOR_TYPE(VECTOR_BYTES / 2);
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+/* The sum of all lanes, by halves. */
+static ALWAYS_INLINE real vec_sum(vec x)
+{
+    enum { HALF = LANES / 2 };
+    const vec_half *part = (const vec_half *)&x;
+    vec_half y = part[0] + part[1];
+    for (int n = HALF; n > 1; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            y[i] += y[i + n / 2];
+    return y[0];
+}
+
 #endif
