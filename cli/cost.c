@@ -5,6 +5,7 @@
 #include "model/model.h"
 #include "results/rows.h"
 #include "train/cost.h"
+#include "train/keys.h"
 
 #include <string.h>
 
@@ -75,6 +76,12 @@ static int cost_callback(void *ctx, const struct config *c, struct cell_cost *ou
     return cli_cost(c, out, err);
 }
 
+static int check_callback(void *ctx, const struct config *c, struct error *err)
+{
+    (void)ctx;
+    return train_check(c, err);
+}
+
 /* What cli_cost reads. */
 static int matters(const char *key)
 {
@@ -82,7 +89,8 @@ static int matters(const char *key)
            !strcmp(key, "latency.batch");
 }
 
-const struct cost_model cli_cost_model = {.cost = cost_callback, .matters = matters};
+const struct cost_model cli_cost_model = {
+    .cost = cost_callback, .matters = matters, .check = check_callback};
 
 /* ---- by op and by layer ---------------------------------------------------------------------- */
 

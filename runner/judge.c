@@ -132,6 +132,11 @@ static struct memo *find_memo(struct judge *x, const struct cell *c)
 static void compute_cost(struct judge *x, struct cell *c)
 {
     struct error reason = {0};
+    if (x->cost->check && x->cost->check(x->cost->ctx, c->config, &reason)) {
+        c->state = CELL_REFUSED;
+        c->reason = arena_strdup(&x->e->arena, reason.msg);
+        return;
+    }
     struct memo *m = x->memo ? find_memo(x, c) : NULL;
     if (m && m->cell) {
         c->cost = m->cell->cost;
