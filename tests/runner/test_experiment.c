@@ -98,7 +98,7 @@ static char folder[300];
 static const char *roots[] = {folder, NULL};
 static struct experiment_source source = {tables, roots};
 static int calls;
-static struct cost_model model = {cost, &calls, NULL};
+static struct cost_model model = {.cost = cost, .ctx = &calls};
 
 static void write_file(const char *name, const char *text)
 {
