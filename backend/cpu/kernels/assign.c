@@ -30,11 +30,47 @@ static void add_row(real *y, const real *x, int64_t n)
         y[i] += x[i];
 }
 
+/* Rows of one value: the axis is the last one. */
+static void scatter_values(const struct kernel_call *c, const struct moves *m)
+{
+    int64_t block = rows_a_block(m->in.size);
+    KERNEL_FOR_BLOCKS(c, b, ceil_div(m->in.outer, block))
+    {
+        for (int64_t r = b * block; r < min_i64(m->in.outer, (b + 1) * block); r++) {
+            const int32_t *place = m->assign + r / m->group * m->length;
+            const real *x = (const real *)c->in[0] + r * m->in.size;
+            real *y = (real *)c->out[0] + r * m->out_size;
+            memset(y, 0, sizeof(real) * (size_t)m->out_size);
+            for (int64_t i = 0; i < m->in.size; i++)
+                y[place[i]] += x[i];
+        }
+    }
+}
+
+static void gather_values(const struct kernel_call *c, const struct moves *m)
+{
+    int64_t block = rows_a_block(m->length);
+    KERNEL_FOR_BLOCKS(c, b, ceil_div(m->in.outer, block))
+    {
+        for (int64_t r = b * block; r < min_i64(m->in.outer, (b + 1) * block); r++) {
+            const int32_t *place = m->assign + r / m->group * m->length;
+            const real *x = (const real *)c->in[0] + r * m->in.size;
+            real *y = (real *)c->out[0] + r * m->length;
+            for (int64_t i = 0; i < m->length; i++)
+                y[i] = x[place[i]];
+        }
+    }
+}
+
 /* A block is one outer row and a range of columns, so a sum is made by one thread in the order of
  * the tokens. */
 void KERNEL(scatter_rows)(const struct kernel_call *c)
 {
     struct moves m = moves_of(c);
+    if (m.in.inner == 1) {
+        scatter_values(c, &m);
+        return;
+    }
     int64_t inner = m.in.inner, across = ceil_div(inner, COLUMNS);
     const real *x = c->in[0];
     real *y = c->out[0];
@@ -55,6 +91,10 @@ void KERNEL(scatter_rows)(const struct kernel_call *c)
 void KERNEL(gather_rows)(const struct kernel_call *c)
 {
     struct moves m = moves_of(c);
+    if (m.in.inner == 1) {
+        gather_values(c, &m);
+        return;
+    }
     int64_t inner = m.in.inner, rows = m.in.outer * m.length, block = rows_a_block(inner);
     const real *x = c->in[0];
     real *y = c->out[0];

@@ -1,5 +1,5 @@
 /* tome_match and mctf_match: which tokens are merged. One batch element is one block of work. */
-#include "backend/cpu/kernels/kernel.h"
+#include "backend/cpu/kernels/mm.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ struct best {
 
 /* Private memory of a batch element. A: tokens at even positions, B: at odd ones. */
 struct match_work {
-    real *columns;     /* (C,B) */
+    real *columns;     /* (C,B) the odd tokens transposed */
     real *factor;      /* (N) */
     struct best *best; /* (max(A,B)) sorted by falling score */
     int32_t *kept;     /* (A) tokens of A that are left, by position */
@@ -58,27 +58,20 @@ static real inverse_length(const real *row, int64_t n)
     return 1 / (real)sqrt((double)sum);
 }
 
-/* Cosines of all pairs (A, B). The rows of B are laid down as columns (C,B), so that the products
- * run along B. */
+/* Cosines of all pairs (A, B): products of the tokens as they are, divided by the lengths. */
 static void cosines(real *scores, const real *x, const struct match_size *s,
                     const struct match_work *w)
 {
+    int64_t width = s->channels;
     for (int64_t t = 0; t < s->tokens; t++)
-        w->factor[t] = inverse_length(x + t * s->channels, s->channels);
-    for (int64_t j = 0; j < s->b; j++)
-        for (int64_t k = 0; k < s->channels; k++)
-            w->columns[k * s->b + j] = x[(2 * j + 1) * s->channels + k];
-    for (int64_t i = 0; i < s->a; i++) {
-        real *row = scores + i * s->b;
-        const real *a = x + 2 * i * s->channels;
-        memset(row, 0, sizeof(real) * (size_t)s->b);
-        for (int64_t k = 0; k < s->channels; k++)
-#pragma omp simd
-            for (int64_t j = 0; j < s->b; j++)
-                row[j] += a[k] * w->columns[k * s->b + j];
+        w->factor[t] = inverse_length(x + t * width, width);
+    KERNEL(transpose)(w->columns, s->b, s->b, x + width, 2 * width, s->b, width);
+    KERNEL(mm)
+    (scores, s->b, (struct strided){x, 2 * width, 1}, w->columns, s->b, s->a, s->b, width,
+     FROM_ZERO);
+    for (int64_t i = 0; i < s->a; i++)
         for (int64_t j = 0; j < s->b; j++)
-            row[j] *= w->factor[2 * i] * w->factor[2 * j + 1];
-    }
+            scores[i * s->b + j] *= w->factor[2 * i] * w->factor[2 * j + 1];
 }
 
 /* Falling scores, the lower index first among equals. */
