@@ -3,7 +3,7 @@
 #include "backend/cpu/kernels/math.h"
 #include "backend/cpu/kernels/vector.h"
 
-enum { ROWS = 4 };
+enum { ROWS = 4, AHEAD = 8 /* rows that are fetched before their turn */ };
 
 #define EACH_ROW KERNEL_PRAGMA(GCC unroll 4) for (int r = 0; r < rows; r++)
 
@@ -78,8 +78,9 @@ void KERNEL(layer_norm)(const struct kernel_call *c)
     KERNEL_FOR_BLOCKS(c, b, ceil_div(count, block))
     {
         int64_t i = b * block, end = min_i64(count, i + block);
-        for (; i + ROWS <= end; i += ROWS)
+        for (; i + ROWS <= end; i += ROWS) {
             norm_rows(&f, i, ROWS);
+        }
         for (; i < end; i++)
             norm_rows(&f, i, 1);
     }
@@ -177,8 +178,11 @@ void KERNEL(layer_norm_grad)(const struct kernel_call *c)
         int64_t i = b * block, end = min_i64(count, i + block);
         real *dgamma = parts + 2 * b * n, *dbeta = dgamma + n;
         memset(dgamma, 0, sizeof(real) * 2 * (size_t)n);
-        for (; i + ROWS <= end; i += ROWS)
+        for (; i + ROWS <= end; i += ROWS) {
+            kernel_prefetch(f.x + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
+            kernel_prefetch(f.dy + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
             norm_rows_grad(&f, dgamma, dbeta, i, ROWS);
+        }
         for (; i < end; i++)
             norm_rows_grad(&f, dgamma, dbeta, i, 1);
     }

@@ -10,6 +10,9 @@ enum { ROWS = 8 }; /* 32 registers: 8 x 2 sums, 2 of b */
 enum { ROWS = 4 };
 #endif
 
+/* Depth from which it pays to ask for the lines of c before the sums are there. */
+enum { FETCH_FROM = 48, LINE = 64 };
+
 struct product {
     real *c;
     int64_t ldc;
@@ -17,6 +20,7 @@ struct product {
     const real *b;
     int64_t ldb, k;
     struct start start;
+    struct ahead *ahead;
 };
 
 #define UNROLL KERNEL_PRAGMA(GCC unroll 8)
@@ -28,10 +32,21 @@ struct product {
                                        const int rows, const int vectors)                          \
     {                                                                                              \
         enum { WIDTH = sizeof(V) / sizeof(real) };                                                 \
+        const char *ahead = p->ahead->at;                                                          \
+        const int64_t ahead_step = ahead < p->ahead->end ? LINE : 0;                               \
         V sum[ROWS][2] = {0};                                                                      \
+        if (p->k >= FETCH_FROM)                                                                    \
+            UNROLL for (int r = 0; r < rows; r++)                                                  \
+            {                                                                                      \
+                __builtin_prefetch(p->c + (i + r) * p->ldc + j, 1);                                \
+                if (vectors * sizeof(V) > 64)                                                      \
+                    __builtin_prefetch(p->c + (i + r) * p->ldc + j + WIDTH, 1);                    \
+            }                                                                                      \
         const int64_t row = p->a.row, half = ROWS / 2;                                             \
         const real *low = p->a.x + i * row, *high = low + half * row, *b = p->b + j;               \
         for (int64_t k = 0; k < p->k; k++, low += p->a.col, high += p->a.col, b += p->ldb) {       \
+            __builtin_prefetch(ahead, 0, 2);                                                       \
+            ahead += ahead_step;                                                                   \
             UNROLL for (int r = 0; r < rows; r++)                                                  \
             {                                                                                      \
                 UNROLL for (int v = 0; v < vectors; v++)                                           \
@@ -41,6 +56,7 @@ struct product {
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
+        p->ahead->at = ahead;                                                                      \
         UNROLL for (int r = 0; r < rows; r++)                                                      \
         {                                                                                          \
             UNROLL for (int v = 0; v < vectors; v++)                                               \
@@ -72,10 +88,10 @@ DEFINE_TILE(vec)
 DEFINE_TILE(vec_half)
 DEFINE_TILE(vec_one)
 
-void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
-                int64_t n, int64_t k, struct start start)
+void KERNEL(mm_ahead)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                      int64_t n, int64_t k, struct start start, struct ahead *ahead)
 {
-    struct product p = {c, ldc, a, b, ldb, k, start};
+    struct product p = {c, ldc, a, b, ldb, k, start, ahead};
     int64_t j = 0;
     for (; j + 2 * LANES <= n; j += 2 * LANES)
         rows_vec(&p, m, j, 2);
@@ -85,4 +101,11 @@ void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t l
         rows_vec_half(&p, m, j, 1);
     for (; j < n; j++)
         rows_vec_one(&p, m, j, 1);
+}
+
+void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                int64_t n, int64_t k, struct start start)
+{
+    struct ahead nothing = {(const char *)b, (const char *)b};
+    KERNEL(mm_ahead)(c, ldc, a, b, ldb, m, n, k, start, &nothing);
 }

@@ -24,6 +24,14 @@ struct start {
 void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
                 int64_t n, int64_t k, struct start start);
 
+/* Memory that is read soon: while the product runs it is asked for, a line a step of k, and at
+ * moves on. */
+struct ahead {
+    const char *at, *end;
+};
+void KERNEL(mm_ahead)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                      int64_t n, int64_t k, struct start start, struct ahead *ahead);
+
 /* to (cols, padded) = from (rows, cols) transposed; columns rows .. padded-1 are zero. */
 void KERNEL(transpose)(real *to, int64_t ldt, int64_t padded, const real *from, int64_t ldf,
                        int64_t rows, int64_t cols);

@@ -14,8 +14,9 @@ enum {
     STRIP = 32,       /* columns */
     DEPTH = 1024,
     DEPTH_TURNED = 512, /* where a is a transpose: each line of it serves two tiles */
-    NEAR = 256,      /* leading dimension up to which strips of b are read in place */
-    ROWS_LEAST = 96, /* of a, for which packing a strip that is not turned pays */
+    NEAR = 256,         /* leading dimension up to which strips of b are read in place */
+    CACHED = 131072,    /* elements that stay in the second level of the cache */
+    ROWS_LEAST = 96,    /* of a, for which packing a strip that is not turned pays */
 };
 
 size_t KERNEL(product_work)(int64_t k)
@@ -46,12 +47,40 @@ static void pack(real *to, struct operand b, int64_t depth, int64_t width)
         memcpy(to + k * STRIP, b.x + k * b.ld, sizeof(real) * (size_t)width);
 }
 
+/* The memory of rows first .. first+rows-1 of a matrix, if a block of `cols` columns reads most of
+ * it. */
+static struct ahead rows_ahead(const real *x, int64_t ld, int64_t first, int64_t rows, int64_t cols)
+{
+    struct ahead f = {(const char *)(x + first * ld), (const char *)(x + (first + rows) * ld)};
+    if (rows <= 0 || ld > 2 * cols)
+        f.end = f.at;
+    return f;
+}
+
+/* What is read for the first time soon: of b, and of a where it is turned, the rows of the next
+ * depth; else the rows of a that follow, if they all stay in cache. */
+static void look_ahead(struct ahead f[2], struct operand a, struct operand b, int64_t m, int64_t n,
+                       int64_t depth, int64_t left)
+{
+    int64_t next = min_i64(depth, left);
+    f[0] = f[1] = rows_ahead(b.x, b.ld, 0, 0, 0);
+    if (!b.transposed)
+        f[0] = rows_ahead(b.x, b.ld, depth, next, n);
+    if (a.transposed)
+        f[1] = rows_ahead(a.x, a.ld, depth, next, m);
+    else if (m * depth <= CACHED)
+        f[1] = rows_ahead(a.x, a.ld, 8, m - 8, depth);
+}
+
 static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
                 int64_t k, struct start start, real *work)
 {
     int64_t most = a.transposed ? DEPTH_TURNED : DEPTH;
     for (int64_t deep = 0; deep < k; deep += most) {
         int64_t depth = min_i64(most, k - deep);
+        struct operand slice = at(a, 0, deep);
+        struct ahead next[2];
+        look_ahead(next, slice, at(b, deep, 0), m, n, depth, k - deep - depth);
         for (int64_t j = 0; j < n; j += STRIP) {
             struct operand strip = at(b, deep, j);
             int64_t width = min_i64(STRIP, n - j);
@@ -62,8 +91,9 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
                 pack(work, strip, depth, width);
                 strip = (struct operand){work, STRIP, 0};
             }
-            KERNEL(mm)
-            (c + j, ldc, strided(at(a, 0, deep)), strip.x, strip.ld, m, width, depth, from);
+            KERNEL(mm_ahead)
+            (c + j, ldc, strided(slice), strip.x, strip.ld, m, width, depth, from,
+             &next[next[1].at < next[1].end]);
         }
     }
 }
@@ -100,7 +130,13 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-enum { BLOCK_ROWS = 1024, BLAS_COLS = 768, BLAS_COLS_LEAST = 192, BLOCKS_A_THREAD = 4, ENOUGH = 16 };
+enum {
+    BLOCK_ROWS = 1024,
+    BLAS_COLS = 768,
+    BLAS_COLS_LEAST = 192,
+    BLOCKS_A_THREAD = 4,
+    ENOUGH = 16
+};
 
 struct grid {
     int64_t rows, cols, down, across; /* of a block; how many */
