@@ -1,11 +1,14 @@
 /* vittm cost: parameters and multiply-adds, exactly, without running anything. */
 #include "cli/command.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "cli/claims.h"
 #include "cli/cost.h"
 #include "cli/models.h"
 #include "cli/schema.h"
@@ -42,12 +45,14 @@ static const struct option_spec options[] = {
     {0}};
 
 struct columns {
-    int exact, fvcore;
+    int exact, fvcore, claims;
 };
 
 static struct rows *total_rows(struct columns c)
 {
-    const char *names[4];
+    static const char *const published[] = {"published_params_m", "published_gflops",
+                                            "params_match", "gflops_match", "note"};
+    const char *names[9];
     size_t n = 0;
     names[n++] = "model";
     names[n++] = "params";
@@ -55,11 +60,14 @@ static struct rows *total_rows(struct columns c)
         names[n++] = "macs";
     if (c.fvcore)
         names[n++] = "macs_fvcore";
+    for (int i = 0; c.claims && i < 5; i++)
+        names[n++] = published[i];
     return rows_new(n, names);
 }
 
-static void add_total(struct rows *rows, struct columns c, const char *name,
-                      const struct cell_cost *cost)
+/* The row's cells behind the totals. */
+static struct rows_cell *add_total(struct rows *rows, struct columns c, const char *name,
+                                   const struct cell_cost *cost)
 {
     struct rows_cell *cell = rows_append(rows);
     rows_set_text(rows, cell++, name);
@@ -67,7 +75,30 @@ static void add_total(struct rows *rows, struct columns c, const char *name,
     if (c.exact)
         rows_set_integer(cell++, cost->macs);
     if (c.fvcore)
-        rows_set_integer(cell, cost->macs_fvcore);
+        rows_set_integer(cell++, cost->macs_fvcore);
+    return cell;
+}
+
+static void set_match(struct rows *rows, struct rows_cell *cell, int holds)
+{
+    if (holds >= 0)
+        rows_set_text(rows, cell, holds ? "yes" : "no");
+}
+
+static void add_claim(struct rows *rows, struct rows_cell *cell, const struct claim *c,
+                      const struct cell_cost *cost)
+{
+    if (!isnan(c->params_m))
+        rows_set_real(&cell[0], c->params_m);
+    if (!isnan(c->gflops))
+        rows_set_real(&cell[1], c->gflops);
+    set_match(rows, &cell[2],
+              claim_holds(c->params_m, c->params_decimals, (double)cost->params, 1e6));
+    set_match(rows, &cell[3],
+              claim_holds(c->gflops, c->gflops_decimals, (double)cost->macs_fvcore, 1e9));
+    rows_set_format(rows, &cell[4], "%s%s, %s%s%s",
+                    c->table[0] >= '0' && c->table[0] <= '9' ? "table " : "", c->table, c->row,
+                    c->note[0] ? ": " : "", c->note);
 }
 
 /* A single cell is called as its model, several by what distinguishes them. */
@@ -81,7 +112,7 @@ static const char *cell_name(const struct experiment *e, const struct cell *c)
 /* Calls each for every cell of a file or model that can be built; refused ones are said on stderr.
  * Returns how many were refused, or -1. */
 static int each_cell(const struct args *a, const char *operand,
-                     int (*each)(void *ctx, const char *name, const struct cell *c,
+                     int (*each)(void *ctx, const struct experiment *e, const struct cell *c,
                                  struct error *err),
                      void *ctx, struct error *err)
 {
@@ -97,7 +128,7 @@ static int each_cell(const struct args *a, const char *operand,
     for (int i = 0; !rc && i < e.n_cells; i++) {
         const struct cell *c = &e.cells[i];
         if (c->state == CELL_PLANNED)
-            rc = each(ctx, cell_name(&e, c), c, err);
+            rc = each(ctx, &e, c, err);
         if (c->state == CELL_REFUSED) {
             fprintf(stderr, "vittm: %s: %s\n", cell_name(&e, c), c->reason);
             refused++;
@@ -111,13 +142,44 @@ static int each_cell(const struct args *a, const char *operand,
 struct totals {
     struct rows *rows;
     struct columns columns;
+    const char *file; /* of the experiment whose claims these are */
+    struct claim *claims;
+    int n_claims;
+    struct arena arena;
 };
 
-static int add_cell(void *ctx, const char *name, const struct cell *c, struct error *err)
+/* The claims of an experiment whose published file is a map of cells; once a file. */
+static int load_claims(struct totals *t, const struct experiment *e, struct error *err)
+{
+    if (t->file != NULL && strcmp(t->file, e->file) == 0)
+        return 0;
+    t->file = arena_strdup(&t->arena, e->file);
+    t->n_claims = 0;
+    if (e->published != NULL && claims_load(&t->arena, e->published, &t->claims, &t->n_claims, err))
+        return -1;
+    if (t->rows == NULL) {
+        t->columns.claims = t->n_claims > 0;
+        t->rows = total_rows(t->columns);
+    }
+    return 0;
+}
+
+/* A row a claim about the cell, or one where nobody claims anything. */
+static int add_cell(void *ctx, const struct experiment *e, const struct cell *c, struct error *err)
 {
     struct totals *t = ctx;
-    (void)err;
-    add_total(t->rows, t->columns, name, &c->cost);
+    const char *name = cell_name(e, c);
+    int claimed = 0;
+    if (load_claims(t, e, err))
+        return -1;
+    for (int i = 0; t->columns.claims && i < t->n_claims; i++) {
+        if (strcmp(t->claims[i].cell, name) != 0)
+            continue;
+        add_claim(t->rows, add_total(t->rows, t->columns, name, &c->cost), &t->claims[i], &c->cost);
+        claimed = 1;
+    }
+    if (!claimed)
+        add_total(t->rows, t->columns, name, &c->cost);
     return 0;
 }
 
@@ -126,12 +188,14 @@ struct breakdown {
     struct rows *rows;
 };
 
-static int break_down(void *ctx, const char *name, const struct cell *c, struct error *err)
+static int break_down(void *ctx, const struct experiment *e, const struct cell *c,
+                      struct error *err)
 {
     struct breakdown *b = ctx;
     if (b->rows)
-        return error_set(
-            err, "--by takes one model, and %s is another one (give key=value to choose)", name);
+        return error_set(err,
+                         "--by takes one model, and %s is another one (give key=value to choose)",
+                         cell_name(e, c));
     b->rows = cli_cost_rows(c->config, b->by, err);
     return b->rows ? 0 : -1;
 }
@@ -139,26 +203,27 @@ static int break_down(void *ctx, const char *name, const struct cell *c, struct 
 static int run(const struct args *a, struct error *err)
 {
     const char *how = args_text(a, "convention"), *by = args_text(a, "by");
-    struct columns columns = {strcmp(how, "fvcore") != 0, strcmp(how, "exact") != 0};
+    struct columns columns = {strcmp(how, "fvcore") != 0, strcmp(how, "exact") != 0, 0};
     struct totals t = {.columns = columns};
     struct breakdown b = {.by = by && !strcmp(by, "op") ? COST_BY_OP : COST_BY_LAYER};
-    int refused = 0;
-    if (!by)
-        t.rows = total_rows(columns);
-    for (int i = 0; i < a->n_operands; i++) {
-        int n = by ? each_cell(a, a->operands[i], break_down, &b, err)
-                   : each_cell(a, a->operands[i], add_cell, &t, err);
-        if (n < 0) {
-            rows_free(t.rows);
-            rows_free(b.rows);
-            return -1;
-        }
-        refused += n;
+    int refused = 0, rc = 0;
+    for (int i = 0; rc >= 0 && i < a->n_operands; i++) {
+        rc = by ? each_cell(a, a->operands[i], break_down, &b, err)
+                : each_cell(a, a->operands[i], add_cell, &t, err);
+        refused += rc;
+    }
+    arena_release(&t.arena);
+    if (rc < 0) {
+        rows_free(t.rows);
+        rows_free(b.rows);
+        return -1;
     }
     struct rows *rows = by ? b.rows : t.rows;
-    if (!rows)
+    if (!rows && by)
         return error_set(err, "no cell can be built");
-    int rc = cli_print_to(a, rows, "no cells", err);
+    if (!rows)
+        rows = total_rows(columns);
+    rc = cli_print_to(a, rows, "no cells", err);
     return rc ? rc : refused ? EXIT_USAGE : EXIT_FINE;
 }
 
@@ -178,9 +243,11 @@ const struct command command_cost = {
                "macs_fvcore is "
                "what fvcore prints for the authors' code: the products inside fused attention "
                "count 0, layer norm "
-               "5 an element, an einsum half of numpy's rounded estimate.",
+               "5 an element, an einsum half of numpy's rounded estimate. Where an experiment's "
+               "published: is a map of its cells to rows of published tables, what was printed "
+               "stands beside each cell: whether it is the computed number, rounded, and why not.",
     .examples = "  vittm cost vit_b16 vittm_b_64_64 --convention all\n"
                 "  vittm cost vit_s16 model.image_size=384 --by layer\n"
-                "  vittm cost experiments/quick.yaml --format csv",
+                "  vittm cost experiments/paper/costs.yaml --convention all --format csv",
     .run = run,
 };

@@ -58,4 +58,30 @@ refused "at most 98" model.reduce.method=mctf model.reduce.r=99
 refused "model.reduce.layers names block 12" model.reduce.method=mctf "model.reduce.layers=[3,12]"
 refused "model.reduce.r_kind inflect takes 2" model.reduce.method=tome model.reduce.r_kind=inflect
 refused "model.reduce.r" model.reduce.r=8
+
+# The papers' tables as one: every row of the map is printed, and a row that does not reproduce says why.
+table=$scratch/table.csv
+check "costs of the papers' tables" sh -c "'$vittm' cost experiments/paper/costs.yaml --convention all --format csv > '$table'"
+head -n 1 "$table" > "$scratch/header"
+echo model,params,macs,macs_fvcore,published_params_m,published_gflops,params_match,gflops_match,note > "$scratch/want"
+check "its columns" cmp "$scratch/header" "$scratch/want"
+sed 1d results/published/cells/costs.csv | wc -l > "$scratch/want"
+grep -cE ',"?(table [0-9]|efficient)' "$table" > "$scratch/got"
+check "every row of the map" sh -c "test \$(cat '$scratch/got') -eq \$(cat '$scratch/want')"
+check "a row that does not reproduce gives a reason" sh -c "! grep -E ',no(,yes|,no)?,' '$table' | grep -vq ': '"
+grep -cE ',(yes|),no,' "$table" > "$scratch/got"
+check "six GFLOPs do not reproduce: table 1 token summary, table 4 ViTTM-S, table 8 ToMe r=8" test "$(cat "$scratch/got")" -eq 6
+grep -cE ',no,(yes|),' "$table" > "$scratch/got"
+check "thirteen parameter counts do not: table 4 ViTTM-B, Rev-ViT-B, ToMe on ViT-B" test "$(cat "$scratch/got")" -eq 13
+"$vittm" cost vit_b16 --format json | tr -d ' \n' > "$scratch/got"
+printf '[{"model":"vit_b16","params":86567656,"macs":17563828224,"macs_fvcore":16867412736}]' > "$scratch/want"
+check "one model: totals alone" cmp "$scratch/got" "$scratch/want"
+mkdir -p "$scratch/map"
+printf 'cell,file,row,note\nvit_b16,table.csv,ViT,\n' > "$scratch/map/map.csv"
+printf 'source,table,row,metric,value,note\nX,1,ViT,cost/params,86600000,printed as 86.6 M\n' > "$scratch/map/table.csv"
+printf 'measure: [cost]\npublished: map.csv\ncells: [{label: vit_b16, model: vit_b16}, {label: other, model: vit_s16}]\n' > "$scratch/map/x.yaml"
+expect_text ",86.6,,yes,,\"table 1, ViT\"" "a map beside an experiment" "$vittm" cost "$scratch/map/x.yaml" --format csv
+printf 'cell,file,row,note\nvit_b16,table.csv,Vit,\n' > "$scratch/map/map.csv"
+expect_text "map.csv:2: " "a row that no table has" "$vittm" cost "$scratch/map/x.yaml"
+expect_code 2 "is refused" "$vittm" cost "$scratch/map/x.yaml"
 finish
