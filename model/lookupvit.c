@@ -68,6 +68,8 @@ static int embed(struct builder *b, struct streams *s, struct tensor *image)
     struct graph *g = b->g;
     int64_t dim = config_int(b->c, "model.dim"), patch = config_int(b->c, "model.patch");
     int64_t side = image->shape.dim[2] / patch, small = config_int(b->c, "model.compressed_tokens");
+    if (!nn_check_patch(b, "model.patch", patch, image->shape.dim[2]))
+        return -1;
     struct tensor *grid = nn_patch_embed(b, "patch_embed", image, patch, dim, PATCH_TORCH);
     if (small > side) {
         graph_refuse(g, "model.compressed_tokens %lld is larger than the patch grid %lld",

@@ -17,8 +17,10 @@ static struct tensor *build(struct builder *b, struct tensor *image, struct tens
 {
     (void)memory;
     (void)side;
-    return nn_patch_embed(b, "process_embedder", image, config_int(b->c, "model.process_patch"),
-                          dim, PATCH_XAVIER);
+    int64_t patch = config_int(b->c, "model.process_patch");
+    if (!nn_check_patch(b, "model.process_patch", patch, image->shape.dim[2]))
+        return image;
+    return nn_patch_embed(b, "process_embedder", image, patch, dim, PATCH_XAVIER);
 }
 
 static int64_t grid(const struct config *c, int64_t image_side)

@@ -52,6 +52,8 @@ static struct tensor *embed(struct builder *b, struct tensor *image, int class_t
     struct graph *g = b->g;
     int64_t dim = config_int(b->c, "model.dim"), patch = config_int(b->c, "model.patch");
     int bare_class = config_bool(b->c, "model.no_embed_class");
+    if (!nn_check_patch(b, "model.patch", patch, image->shape.dim[2]))
+        return image;
     struct pos_grid grid = {class_token && !bare_class, image->shape.dim[2] / patch,
                             config_int(b->c, "model.table_image_size") / patch};
     struct tensor *x =
@@ -125,6 +127,8 @@ static void build(struct builder *b, struct model_io *io)
         return;
     }
     struct tensor *x = embed(b, io->image, class_token);
+    if (graph_failed(b->g, NULL))
+        return;
     struct tensor *feature = encode(b, x, class_token, 0);
     io->logits[0] = nn_linear(b, "head", feature, config_int(c, "model.classes"));
     io->logits_names[0] = "logits";

@@ -38,16 +38,50 @@ struct tensor *nn_unused_param(struct builder *b, const char *name, struct shape
     return t;
 }
 
+void nn_refuse(struct builder *b, const char *key, const char *fmt, ...)
+{
+    char text[400];
+    struct error err;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    const char *scope = b->g->scope;
+    if (scope[0])
+        config_error(b->c, &err, key, "%s (%s)", text, scope);
+    else
+        config_error(b->c, &err, key, "%s", text);
+    if (!b->g->error.code)
+        b->g->error = err;
+}
+
 int nn_check_heads(struct builder *b, const char *key, int64_t width, int heads)
 {
     if (width % heads == 0)
         return 1;
     int64_t below = width / heads * heads;
     if (below)
-        graph_refuse(b->g, "%s %lld is not divisible by heads %d (%lld and %lld are)", key,
-                     (long long)width, heads, (long long)below, (long long)(below + heads));
+        nn_refuse(b, key, "not divisible by %d heads (%lld and %lld are)", heads, (long long)below,
+                  (long long)(below + heads));
     else
-        graph_refuse(b->g, "%s %lld is not divisible by heads %d (%d is)", key, (long long)width,
-                     heads, heads);
+        nn_refuse(b, key, "not divisible by %d heads (%d is)", heads, heads);
+    return 0;
+}
+
+int nn_check_patch(struct builder *b, const char *key, int64_t patch, int64_t side)
+{
+    int64_t below = patch < side ? patch : side, above = patch;
+    if (side % patch == 0)
+        return 1;
+    while (side % below)
+        below--;
+    while (above < side && side % above)
+        above++;
+    if (above < side)
+        nn_refuse(b, key, "does not divide an image of %lld pixels (%lld and %lld do)",
+                  (long long)side, (long long)below, (long long)above);
+    else
+        nn_refuse(b, key, "does not divide an image of %lld pixels (%lld does)", (long long)side,
+                  (long long)below);
     return 0;
 }

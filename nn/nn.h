@@ -105,8 +105,16 @@ struct pos_grid {
 struct tensor *nn_pos_embed_grid(struct builder *b, const char *name, struct tensor *x,
                                  struct pos_grid grid);
 
+/* Records a refusal that starts at the place where key was written: "file:12:3: model.dim 100: …
+ * (read_head.0)". */
+void nn_refuse(struct builder *b, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Splits a width over heads, or refuses with the nearest widths that would do. Returns 1 if it
  * fits. */
 int nn_check_heads(struct builder *b, const char *key, int64_t width, int heads);
+/* Cuts an image side into patches, or refuses with the nearest patches that would do. Returns 1 if
+ * it fits. */
+int nn_check_patch(struct builder *b, const char *key, int64_t patch, int64_t side);
 
 #endif
