@@ -5,10 +5,15 @@
 
 #include <string.h>
 
+int consistency_asked(const struct builder *b)
+{
+    return config_is_active(b->c, "model.reduce.consistency") &&
+           config_bool(b->c, "model.reduce.consistency");
+}
+
 int consistency_wanted(const struct builder *b)
 {
-    return b->training && config_is_active(b->c, "model.reduce.consistency") &&
-           config_bool(b->c, "model.reduce.consistency");
+    return b->training && consistency_asked(b);
 }
 
 /* Which classes are a sample's targets, as (B,K) zeros and ones: those above the least value of its

@@ -40,7 +40,8 @@
                "pass"                                                                              \
     }
 
-/* Whether the configured model trains with a second pass. */
+/* Whether the configuration asks for a second pass, and whether this graph has one: it trains. */
+int consistency_asked(const struct builder *b);
 int consistency_wanted(const struct builder *b);
 
 /* The two passes of a model: features (B,C) behind the final norm, and the teacher's logits (B,K).

@@ -119,8 +119,14 @@ static struct tensor *key_metric(struct builder *b, struct tensor *qkv, int head
     return op_sum(b->g, k, 2, 1, 0, 1.0 / heads);
 }
 
-static struct tensor *merge(struct builder *b, struct reduction *r, struct tensor *x,
-                            struct tensor *metric, int64_t amount)
+static int64_t amount_of(struct builder *b, const struct reduction *r, int64_t layer,
+                         const struct tensor *x)
+{
+    return op_tome_amount(x->shape.dim[1], scheduled(b->c, layer, r->depth), r->class_token, 0);
+}
+
+static struct tensor *merge_pairs(struct builder *b, struct reduction *r, struct tensor *x,
+                                  struct tensor *metric, int64_t amount)
 {
     int64_t left = x->shape.dim[1] - amount;
     struct match m = op_tome_match(b->g, metric, amount, r->class_token, 0);
@@ -152,13 +158,19 @@ static struct tensor *block(struct builder *b, struct reduction *r, int64_t laye
     struct tensor *y = nn_layer_norm(b, "norm1", x, o.eps > 0 ? o.eps : NN_EPS_TIMM);
     y = reduction_attention(b, r, y, &o, &qkv);
     x = nn_residual(b, "ls1", "drop_path1", x, y, &o);
-    int64_t amount =
-        op_tome_amount(x->shape.dim[1], scheduled(b->c, layer, r->depth), r->class_token, 0);
+    int64_t amount = amount_of(b, r, layer, x);
     if (amount > 0 && !graph_failed(b->g, NULL))
-        x = merge(b, r, x, key_metric(b, qkv, o.heads), amount);
+        x = merge_pairs(b, r, x, key_metric(b, qkv, o.heads), amount);
     x = reduction_mlp(b, x, &o);
     nn_pop(b, old);
     return x;
+}
+
+/* The authors' ablation has the tokens as the metric too (their table 1a). */
+static struct tensor *merge(struct builder *b, struct reduction *r, int64_t layer, struct tensor *x)
+{
+    int64_t amount = amount_of(b, r, layer, x);
+    return amount > 0 ? merge_pairs(b, r, x, x, amount) : x;
 }
 
 static void outputs(struct builder *b, struct reduction *r)
@@ -178,5 +190,6 @@ const struct reducer reducer_tome = {
     .paper = "Bolya et al. 2023",
     .begin = begin,
     .block = block,
+    .merge = merge,
     .outputs = outputs,
 };

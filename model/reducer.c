@@ -58,10 +58,15 @@ void reduction_init(struct reduction *r, struct builder *b, const struct tensor 
     };
 }
 
+static int merges(const struct reduction *r)
+{
+    return r->method && r->method->block;
+}
+
 struct tensor *reduction_block(struct builder *b, struct reduction *r, int64_t layer,
                                const char *name, struct tensor *x, const struct block_options *o)
 {
-    if (!r->method->block)
+    if (!merges(r))
         return nn_block(b, name, x, o);
     if (layer == 0 && r->method->begin)
         r->method->begin(b, r);
@@ -70,9 +75,26 @@ struct tensor *reduction_block(struct builder *b, struct reduction *r, int64_t l
     return r->method->block(b, r, layer, name, x, o);
 }
 
+struct tensor *reduction_merge(struct builder *b, struct reduction *r, int64_t layer,
+                               struct tensor *x)
+{
+    if (!merges(r))
+        return x;
+    if (!r->method->merge) {
+        graph_refuse(b->g,
+                     "model.reduce.method %s needs attention among the tokens, which the "
+                     "memory has not (choose tome, or model.reduce.stream process)",
+                     r->method->choice.name);
+        return x;
+    }
+    if (layer == 0 && r->method->begin)
+        r->method->begin(b, r);
+    return graph_failed(b->g, NULL) ? x : r->method->merge(b, r, layer, x);
+}
+
 struct tensor *reduction_finish(struct builder *b, struct reduction *r, struct tensor *x)
 {
-    if (!r->method->block)
+    if (!merges(r))
         return x;
     if (b->token_outputs && r->method->outputs)
         r->method->outputs(b, r);

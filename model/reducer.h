@@ -23,6 +23,10 @@ struct reducer {
     /* An encoder block with its merge: x (B,N,C) -> (B,N',C). NULL: nn_block. */
     struct tensor *(*block)(struct builder *b, struct reduction *r, int64_t layer, const char *name,
                             struct tensor *x, const struct block_options *o);
+    /* A merge of tokens that no block attends among: x (B,N,C) -> (B,N',C), by the tokens
+     * themselves. NULL: the method needs attention. */
+    struct tensor *(*merge)(struct builder *b, struct reduction *r, int64_t layer,
+                            struct tensor *x);
     /* Names its own results, after the last block. NULL: none. */
     void (*outputs)(struct builder *b, struct reduction *r);
 };
@@ -48,7 +52,8 @@ const struct config_choice *reducer_choice(int i);
         .doc = "after the last block, copy every token back to all places that it stands for"      \
     }
 
-/* One pass through a stack of blocks. Lives on the stack of the family's build. */
+/* One pass through a stack of blocks. Lives on the stack of the family's build. All zero: nothing
+ * is merged. */
 struct reduction {
     const struct reducer *method;
     int64_t depth, first_tokens; /* blocks; tokens before the first */
@@ -65,6 +70,10 @@ void reduction_init(struct reduction *r, struct builder *b, const struct tensor 
                     int class_token);
 struct tensor *reduction_block(struct builder *b, struct reduction *r, int64_t layer,
                                const char *name, struct tensor *x, const struct block_options *o);
+/* The method's merge by the tokens themselves, of a stream that has no blocks; x where the method
+ * is none. */
+struct tensor *reduction_merge(struct builder *b, struct reduction *r, int64_t layer,
+                               struct tensor *x);
 /* After the last block: names the method's results with token outputs, and unmerges x where the
  * configuration asks for it. */
 struct tensor *reduction_finish(struct builder *b, struct reduction *r, struct tensor *x);

@@ -6,13 +6,27 @@
  * streams, so no un-normalised path crosses a layer. */
 #include "fusion/fusion.h"
 #include "heads/head.h"
+#include "model/consistency.h"
 #include "model/memory_block.h"
 #include "model/keys.h"
 #include "model/model.h"
 #include "model/process_init.h"
+#include "model/reducer.h"
 #include "nn/nn.h"
 
 #include <stdio.h>
+
+enum stream { STREAM_PROCESS, STREAM_MEMORY };
+
+static const struct config_choice streams[] = {
+    {.name = "process", .doc = "in the encoder blocks"},
+    {.name = "memory", .doc = "between read and write, by the memory tokens themselves"},
+};
+
+static const struct config_choice *stream_choice(int i)
+{
+    return i >= 0 && i < 2 ? &streams[i] : NULL;
+}
 
 static const struct config_key keys[] = {
     MODEL_TOWER_KEYS,
@@ -56,6 +70,12 @@ static const struct config_key keys[] = {
      .min = 1,
      .max = 1000,
      .doc = "read and write at layers 0, k, 2k, …; between them only the process tokens move"},
+    MODEL_REDUCE_KEY,
+    {.name = "model.reduce.stream",
+     .type = CONFIG_CHOICE,
+     .fallback = "process",
+     .choice = stream_choice,
+     .doc = "which tokens model.reduce.method merges"},
     {.name = "model.upstream_patch_size",
      .type = CONFIG_INT,
      .fallback = "16",
@@ -72,7 +92,8 @@ struct parts {
     const struct fusion *fusion;
     const struct memory_block *memory_block;
     const struct process_init *process_init;
-    int64_t every; /* layers between reads */
+    int64_t every;                                  /* layers between reads */
+    struct reduction process_merges, memory_merges; /* the stream that does not merge: zero */
 };
 
 /* What the authors' class inherits from timm's ViT and never reads. */
@@ -118,13 +139,13 @@ static void normalise(struct builder *b, const char *direction, int64_t layer,
     *process = nn_layer_norm(b, name, *process, NN_EPS_TIMM);
 }
 
-static void layer(struct builder *b, const struct parts *p, int64_t i,
-                  const struct block_options *o, struct tensor **memory, struct tensor **process)
+static void layer(struct builder *b, struct parts *p, int64_t i, const struct block_options *o,
+                  struct tensor **memory, struct tensor **process)
 {
     char block[32];
     snprintf(block, sizeof block, "blocks.%lld", (long long)i);
     if (i % p->every) {
-        *process = nn_block(b, block, *process, o);
+        *process = reduction_block(b, &p->process_merges, i, block, *process, o);
         return;
     }
     normalise(b, "read", i, memory, process);
@@ -132,7 +153,8 @@ static void layer(struct builder *b, const struct parts *p, int64_t i,
     struct tensor *kept = *memory;
     if (p->memory_block->before_write)
         *memory = p->memory_block->before_write(b, i, *memory);
-    *process = nn_block(b, block, *process, o);
+    *memory = reduction_merge(b, &p->memory_merges, i, *memory);
+    *process = reduction_block(b, &p->process_merges, i, block, *process, o);
     normalise(b, "write", i, memory, process);
     *memory = transfer(b, p, "write", i, *process, *memory);
     if (p->memory_block->after_write)
@@ -147,6 +169,37 @@ static struct tensor *classify(struct builder *b, const char *norm, const char *
     return nn_linear_init(b, head, pooled, config_int(b->c, "model.classes"), nn_zero);
 }
 
+/* Merging leaves another number of tokens to each layer, in no spatial order. */
+static int can_merge(struct builder *b, const struct parts *p)
+{
+    int of_memory = config_choice(b->c, "model.reduce.stream") == &streams[STREAM_MEMORY];
+    const char *method = config_string(b->c, "model.reduce.method");
+    if (!((const struct reducer *)config_choice(b->c, "model.reduce.method"))->block)
+        return 1;
+    if (p->fusion->fixed_tokens)
+        graph_refuse(b->g,
+                     "model.fusion %s needs the same number of tokens in all layers, which "
+                     "model.reduce.method %s changes",
+                     p->fusion->choice.name, method);
+    else if (consistency_asked(b))
+        graph_refuse(b->g, "model.reduce.consistency trains models of family vit only");
+    else if (of_memory && p->memory_block->changes_tokens)
+        graph_refuse(b->g,
+                     "model.memory_block %s works on neighbouring memory tokens, which "
+                     "model.reduce.method %s takes apart (choose model.reduce.stream process)",
+                     p->memory_block->choice.name, method);
+    return !graph_failed(b->g, NULL);
+}
+
+static void begin_merges(struct builder *b, struct parts *p, const struct tensor *memory,
+                         const struct tensor *process, int64_t depth)
+{
+    if (config_choice(b->c, "model.reduce.stream") == &streams[STREAM_MEMORY])
+        reduction_init(&p->memory_merges, b, memory, depth, 0);
+    else
+        reduction_init(&p->process_merges, b, process, depth, 0);
+}
+
 static int compatible(struct builder *b, const struct parts *p)
 {
     if (p->fusion->replaces && p->head->ignores_query && p->head->ignores_query(b->c)) {
@@ -157,6 +210,8 @@ static int compatible(struct builder *b, const struct parts *p)
             p->head->choice.name, p->fusion->choice.name);
         return 0;
     }
+    if (!can_merge(b, p))
+        return 0;
     if (!p->memory_block->changes_tokens)
         return 1;
     if (p->head->fixed_tokens || p->fusion->fixed_tokens) {
@@ -187,7 +242,7 @@ static void build(struct builder *b, struct model_io *io)
         config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
     int64_t patch = config_int(c, "model.memory_patch"), side = io->image->shape.dim[2];
     int64_t table = config_int(c, "model.table_image_size");
-    if (!compatible(b, &p))
+    if (!compatible(b, &p) || !nn_check_patch(b, "model.memory_patch", patch, side))
         return;
 
     struct tensor *memory = nn_patch_embed(b, "memory_embedder", io->image, patch, memory_dim,
@@ -204,12 +259,15 @@ static void build(struct builder *b, struct model_io *io)
     memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, memory_grid);
     process = nn_pos_embed_grid(b, "process_pos_embed", process, process_grid); /* (B,K,C) */
 
+    begin_merges(b, &p, memory, process, depth);
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio")};
     for (int64_t i = 0; i < depth; i++) {
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
         layer(b, &p, i, &o, &memory, &process);
     }
+    memory = reduction_finish(b, &p.memory_merges, memory);
+    process = reduction_finish(b, &p.process_merges, process);
     process = nn_layer_norm(b, "process_norm", process, NN_EPS_TIMM);
     if (b->token_outputs) {
         graph_output(b->g, "output/memory_tokens", memory);
