@@ -6,8 +6,9 @@
 #include "backend/cpu/kernels/mm.h"
 
 enum {
-    GROUP = 16, /* columns that a softmax loop keeps in registers */
-    TILE = 32   /* queries; columns beyond the last query are zero queries */
+    GROUP = 16,   /* columns that a softmax loop keeps in registers */
+    FETCHED = 64, /* tokens up to which the next batch element is asked for ahead */
+    TILE = 32     /* queries; columns beyond the last query are zero queries */
 };
 
 /* Sizes and where the operands lie: leading dimensions in elements; head h begins at column h * dim
@@ -59,6 +60,25 @@ static struct head head_of(const struct operands *o, real *const qkv[3], const r
     return (struct head){
         qkv[0] + b * s->queries * o->ldq + h * s->dim, qkv[1] + b * s->keys * o->ldk + h * s->dim,
         qkv[2] + b * s->keys * o->ldv + h * s->value_dim, bias ? bias + b * s->keys : NULL};
+}
+
+/* A piece, one of the number of heads, of the next batch element's rows of an operand: asked for
+ * while a head of this one is worked on. Long sequences need no help. */
+static void fetch(const real *x, int64_t b, int64_t rows, int64_t ld, int64_t h, int64_t heads)
+{
+    int64_t count = rows * ld, piece = ceil_div(count, heads);
+    if (rows <= FETCHED)
+        kernel_prefetch(x + (b + 1) * count + h * piece, piece * (int64_t)sizeof *x);
+}
+
+static void fetch_operands(const struct operands *o, real *const qkv[3], int64_t b, int64_t h)
+{
+    const struct attention_size *s = &o->s;
+    fetch(qkv[0], b, s->queries, o->ldq, h, s->heads);
+    if (qkv[1] - qkv[0] == s->heads * s->dim) /* packed: one piece of memory */
+        return;
+    fetch(qkv[1], b, s->keys, o->ldk, h, s->heads);
+    fetch(qkv[2], b, s->keys, o->ldv, h, s->heads);
 }
 
 /* A tile: queries first .. first+rows-1 in `cols` columns, a multiple of GROUP. */
@@ -147,6 +167,8 @@ void KERNEL(attention)(const struct kernel_call *c)
     {
         int64_t h = i / tiles % s->heads, b = i / tiles / s->heads;
         struct head x = head_of(&o, qkv, bias, b, h);
+        if (i % tiles == 0)
+            fetch_operands(&o, qkv, b, h);
         tile_forward(&o, &x, tile_at(i % tiles * TILE, s->queries),
                      out + b * s->queries * o.ldo + h * s->value_dim,
                      lse + (b * s->heads + h) * s->queries, kernel_work(c));
@@ -226,6 +248,8 @@ void KERNEL(attention_grad)(const struct kernel_call *c)
         int64_t h = i % s->heads, b = i / s->heads;
         struct head x = head_of(&o, qkv, bias, b, h), d = head_of(&o, dqkv, NULL, b, h);
         const real *down = dout + b * s->queries * o.ldo + h * s->value_dim;
+        fetch_operands(&o, qkv, b, h);
+        fetch(dout, b, s->queries, o.ldo, h, s->heads);
         for (int64_t first = 0; first < s->queries; first += TILE)
             tile_backward(&o, &x, &d, tile_at(first, s->queries), down, lse + i * s->queries,
                           kernel_work(c));

@@ -52,11 +52,13 @@ static struct origin origin_of(const struct operands *o, int64_t i)
 }
 
 /* The next unit's part of an operand with `count` elements a batch element, where a unit is all
- * heads of one. */
-static void prefetch(const real *x, int64_t count, const struct operands *o)
+ * heads of one. One of `parts` pieces, so that asking for it does not hold up the work. */
+static void fetch(const real *x, int64_t count, const struct operands *o, int64_t part,
+                  int64_t parts)
 {
+    int64_t piece = ceil_div(count, parts), start = part * piece;
     if (o->heads == o->s.heads)
-        kernel_prefetch(x + count, count * (int64_t)sizeof *x);
+        kernel_prefetch(x + count + start, min_i64(piece, count - start) * (int64_t)sizeof *x);
 }
 
 /* y (rows, width), packed = phi(x) */
@@ -139,13 +141,17 @@ static void group_forward(const struct operands *o, const struct forward *x, rea
     real *inverse = work, *phi = work + n;
     phi_rows(phi, x->k, o->ldq, s->keys, o->width);
     sum_rows(x->ksum, phi, s->keys, o->width);
-    for (int64_t h = 0; h < o->heads; h++)
+    for (int64_t h = 0; h < o->heads; h++) {
+        fetch(x->v, s->keys * o->ldv, o, h, o->heads);
         KERNEL(mm)
-    (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f, e,
-     s->keys, FROM_ZERO);
+        (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f,
+         e, s->keys, FROM_ZERO);
+    }
     phi_queries(phi, x->q, o);
     for (int64_t h = 0; h < o->heads; h++) {
         real *at = phi + h * f * n;
+        fetch(x->k, s->keys * o->ldq, o, h, o->heads);
+        fetch(x->q, s->queries * o->ldq, o, h, o->heads);
         normalisers(inverse, at, x->ksum + h * f, o);
         normalise(at, at, inverse, o);
         KERNEL(mm)
@@ -163,9 +169,6 @@ void KERNEL(linear_attention)(const struct kernel_call *c)
     {
         struct origin at = origin_of(&o, i);
         struct forward x = {q + at.q, k + at.k, v + at.v, out + at.out, kv + at.kv, ksum + at.ksum};
-        prefetch(k + at.k, o.s.keys * o.ldq, &o);
-        prefetch(v + at.v, o.s.keys * o.ldv, &o);
-        prefetch(q + at.q, o.s.queries * o.ldq, &o);
         group_forward(&o, &x, kernel_work(c));
     }
 }
@@ -254,6 +257,7 @@ static void queries_backward(const struct operands *o, const struct backward *x,
     int64_t f = s->dim, e = s->value_dim, n = padded(o);
     phi_queries(p.phi, x->q, o);
     for (int64_t h = 0; h < o->heads; h++) {
+        fetch(x->dout, s->queries * o->ldv, o, h, o->heads);
         KERNEL(transpose)(p.turned, f, f, x->kv + h * f * e, e, f, e);
         KERNEL(mm)
         (x->dq + h * f, o->ldq, (struct strided){x->dout + h * e, o->ldv, 1}, p.turned, f,
@@ -262,6 +266,8 @@ static void queries_backward(const struct operands *o, const struct backward *x,
     KERNEL(transpose)(p.g, n, n, x->dq, o->ldq, s->queries, o->width);
     for (int64_t h = 0; h < o->heads; h++) {
         real *phi = p.phi + h * f * n, *r = p.r + h * f * n;
+        fetch(x->q, s->queries * o->ldq, o, h, o->heads);
+        fetch(x->k, s->keys * o->ldq, o, h, o->heads);
         normalisers(p.inverse, phi, x->ksum + h * f, o);
         normalise(r, phi, p.inverse, o);
         query_grad(p.g + h * f * n, p.dksum + h * f, p.w, phi, r, p.inverse, x->ksum + h * f, o);
@@ -278,6 +284,7 @@ static void keys_backward(const struct operands *o, const struct backward *x, st
     int64_t f = s->dim, e = s->value_dim;
     phi_rows(p.phi, x->k, o->ldq, s->keys, o->width);
     for (int64_t h = 0; h < o->heads; h++) {
+        fetch(x->v, s->keys * o->ldv, o, h, o->heads);
         KERNEL(mm)
         (x->dv + h * e, o->ldv, (struct strided){p.phi + h * f, o->width, 1}, p.dkv + h * f * e, e,
          s->keys, e, f, FROM_ZERO);
@@ -307,10 +314,6 @@ void KERNEL(linear_attention_grad)(const struct kernel_call *c)
         struct origin at = origin_of(&o, i);
         struct backward x = {q + at.q,      k + at.k,  v + at.v,  kv + at.kv, ksum + at.ksum,
                              dout + at.out, dq + at.q, dk + at.k, dv + at.v};
-        prefetch(q + at.q, o.s.queries * o.ldq, &o);
-        prefetch(dout + at.out, o.s.queries * o.ldv, &o);
-        prefetch(k + at.k, o.s.keys * o.ldq, &o);
-        prefetch(v + at.v, o.s.keys * o.ldv, &o);
         group_backward(&o, &x, kernel_work(c));
     }
 }

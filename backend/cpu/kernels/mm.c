@@ -11,7 +11,7 @@ enum { ROWS = 4 };
 #endif
 
 /* Depth from which it pays to ask for the lines of c before the sums are there. */
-enum { FETCH_FROM = 48, LINE = 64 };
+enum { FETCH_FROM = 8, LINE = 64 };
 
 struct product {
     real *c;
