@@ -2,6 +2,7 @@
  * forward and backward, and compare everything stored. */
 #include "base/memory.h"
 #include "cli/selftest/golden.h"
+#include "cli/selftest/golden_kind.h"
 #include "cli/selftest/selftest.h"
 #include "model/model.h"
 
@@ -189,7 +190,7 @@ void selftest_golden_model(struct selftest *t, const char *name, const char *pat
         selftest_fail(t, name, "%s", err.msg);
         return;
     }
-    if (golden_step(t, name, &file)) {
+    if (golden_data(t, name, &file) || golden_step(t, name, &file)) {
         safetensors_close(&file);
         return;
     }

@@ -223,6 +223,11 @@ static struct tensor *i_cross_entropy(struct graph *g)
     return op_cross_entropy(g, leaf(g, "x", SHAPE(2, 3)), graph_constant(g, "t", SHAPE(2, 3), soft),
                             0);
 }
+static struct tensor *i_bce(struct graph *g)
+{
+    double soft[] = {0.2, 0.3, 0.5, 0, 1, 0};
+    return op_bce(g, leaf(g, "x", SHAPE(2, 3)), graph_constant(g, "t", SHAPE(2, 3), soft), 0, 0.5);
+}
 static struct tensor *i_drop_path(struct graph *g)
 {
     return op_drop_path(g, leaf(g, "x", SHAPE(6, 4)), 0.4, "drop");
@@ -329,6 +334,7 @@ static const struct instance instances[] = {
     {"attention", i_attention_bias},
     {"linear_attention", i_linear_attention},
     {"cross_entropy", i_cross_entropy},
+    {"bce", i_bce},
     {"scatter_rows", i_scatter_rows},
     {"scatter_rows", i_scatter_keys},
     {"gather_rows", i_gather_rows},

@@ -4,7 +4,8 @@
 struct tensor *op_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *target,
                                 double smoothing)
 {
-    return apply2(g, &op_cross_entropy_row, logits, target, &(struct loss_attr){smoothing});
+    return apply2(g, &op_cross_entropy_row, logits, target,
+                  &(struct loss_attr){.smoothing = smoothing, .scale = 1});
 }
 
 static int targets_fit(struct shape logits, const struct tensor *target)
@@ -54,6 +55,43 @@ const struct op op_cross_entropy_row = {
 const struct op op_cross_entropy_grad_row = {
     .name = "cross_entropy_grad",
     .doc = "gradient of cross_entropy: (logits, target, dloss) -> dlogits",
+    .flags = OP_BACKWARD,
+    .attr_size = sizeof(struct loss_attr),
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .shape = rule_same_shape,
+    .cost = loss_cost,
+};
+
+struct tensor *op_bce(struct graph *g, struct tensor *logits, struct tensor *target,
+                      double smoothing, double scale)
+{
+    return apply2(g, &op_bce_row, logits, target,
+                  &(struct loss_attr){.smoothing = smoothing, .scale = scale});
+}
+
+static void bce_gradient(struct grad *gr)
+{
+    struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
+    gr->din[0] = graph_apply(gr->g, &op_bce_grad_row, 3, in, gr->node->attr)->out[0];
+}
+
+const struct op op_bce_row = {
+    .name = "bce",
+    .doc = "binary cross entropy of labels or soft targets, summed over classes",
+    .attr_size = sizeof(struct loss_attr),
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .shape = loss_shape,
+    .grad = bce_gradient,
+    .cost = loss_cost,
+};
+
+const struct op op_bce_grad_row = {
+    .name = "bce_grad",
+    .doc = "gradient of bce: (logits, target, dloss) -> dlogits",
     .flags = OP_BACKWARD,
     .attr_size = sizeof(struct loss_attr),
     .min_in = 3,

@@ -209,7 +209,15 @@ struct tensor *op_cross_entropy(struct graph *g, struct tensor *logits, struct t
                                 double smoothing);
 struct loss_attr {
     double smoothing;
+    double scale; /* bce: of every class's term */
 };
+
+/* Binary cross entropy with logits, mean over the batch of scale times the sum over classes of
+ *   max(x, 0) - x t + log(1 + exp(-|x|)).
+ * scale 1 is the authors' sum over classes, 1/K the mean. Targets and smoothing as in
+ * cross_entropy. bce_grad (logits, target, dloss) -> dlogits: scale (sigmoid(x) - t) / B. */
+struct tensor *op_bce(struct graph *g, struct tensor *logits, struct tensor *target,
+                      double smoothing, double scale);
 
 /* ---- token reduction ------------------------------------------------------------------------- */
 

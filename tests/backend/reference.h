@@ -755,6 +755,31 @@ static void REF(cross_entropy_grad)(const struct node *n, REF_REAL *const *in, R
     }
 }
 
+static void REF(bce)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    const struct loss_attr *a = n->attr;
+    int64_t batch = n->in[0]->shape.dim[0], classes = n->in[0]->shape.dim[1];
+    REF_REAL sum = 0;
+    for (int64_t b = 0; b < batch; b++)
+        for (int64_t k = 0; k < classes; k++) {
+            REF_REAL x = in[0][b * classes + k];
+            sum += (x > 0 ? x : 0) - x * REF(share)(n, in, b, k) +
+                   REF(log_of)(1 + REF(exp_of)(x > 0 ? -x : x));
+        }
+    out[0][0] = (REF_REAL)a->scale * sum / (REF_REAL)batch;
+}
+
+static void REF(bce_grad)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    const struct loss_attr *a = n->attr;
+    int64_t batch = n->in[0]->shape.dim[0], classes = n->in[0]->shape.dim[1];
+    for (int64_t b = 0; b < batch; b++)
+        for (int64_t k = 0; k < classes; k++)
+            out[0][b * classes + k] =
+                (REF_REAL)a->scale * in[2][0] / (REF_REAL)batch *
+                (1 / (1 + REF(exp_of)(-in[0][b * classes + k])) - REF(share)(n, in, b, k));
+}
+
 /* ---- token reduction ------------------------------------------------------------------------- */
 
 static REF_REAL REF(cosine)(const REF_REAL *x, const REF_REAL *y, int64_t n)
@@ -1016,6 +1041,8 @@ static const struct REF(row) REF(rows)[] = {
     {"linear_attention", REF(linear_attention)},
     {"cross_entropy", REF(cross_entropy)},
     {"cross_entropy_grad", REF(cross_entropy_grad)},
+    {"bce", REF(bce)},
+    {"bce_grad", REF(bce_grad)},
     {"drop_path", REF(drop_path)},
     {"norm_square", REF(norm_square)},
     {"adamw", REF(adamw)},

@@ -439,6 +439,24 @@ static void build_cross_entropy_grad(struct graph *g, struct rng *r)
     graph_apply(g, &op_cross_entropy_grad_row, 3, in, n->attr);
 }
 
+static void build_bce(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 40), classes = any(r, 2, 50);
+    struct tensor *logits = leaf(g, "logits", SHAPE(batch, classes));
+    int soft = chance(r);
+    struct tensor *target = graph_input(g, "target", soft ? SHAPE(batch, classes) : SHAPE(batch),
+                                        soft ? TENSOR_VALUE : TENSOR_INT);
+    op_bce(g, logits, target, chance(r) ? 0.1 : 0, chance(r) ? 1 : 1 / (double)classes);
+}
+
+static void build_bce_grad(struct graph *g, struct rng *r)
+{
+    build_bce(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
+    graph_apply(g, &op_bce_grad_row, 3, in, n->attr);
+}
+
 static void build_drop_path(struct graph *g, struct rng *r)
 {
     op_drop_path(g, leaf(g, "x", any_shape(r)), 0.4, "blocks.0");
@@ -568,6 +586,8 @@ static const struct recipe recipes[] = {
     {"linear_attention_grad", build_linear_attention_grad, NULL},
     {"cross_entropy", build_cross_entropy, wide},
     {"cross_entropy_grad", build_cross_entropy_grad, wide},
+    {"bce", build_bce, wide},
+    {"bce_grad", build_bce_grad, wide},
     {"tome_match", build_tome_match, NULL},
     {"tome_match", build_tome_match, alike},
     {"mctf_match", build_mctf_match, for_mctf},

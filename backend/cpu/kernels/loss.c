@@ -1,5 +1,7 @@
-/* Cross entropy. */
+/* Cross entropy, over classes and binary. */
 #include "backend/cpu/kernels/math.h"
+
+#include <math.h>
 
 /* The target of one sample: soft values, or a label with smoothing. */
 struct target {
@@ -79,5 +81,49 @@ void KERNEL(cross_entropy_grad)(const struct kernel_call *c)
             total += share_of(&t, k);
         for (int64_t k = 0; k < classes; k++)
             dx[k] = scale * (total * math_exp(x[k] - lse) - share_of(&t, k));
+    }
+}
+
+struct kernel_memory KERNEL(bce_memory)(const struct node *n)
+{
+    return KERNEL(cross_entropy_memory)(n);
+}
+
+/* In double: a confident class's term is far below a float's step at 1. */
+void KERNEL(bce)(const struct kernel_call *c)
+{
+    const struct loss_attr *a = c->node->attr;
+    int64_t batch = c->node->in[0]->shape.dim[0], classes = c->node->in[0]->shape.dim[1];
+    double *losses = c->scratch, sum = 0;
+    KERNEL_FOR_BLOCKS(c, b, batch)
+    {
+        const real *logits = (const real *)c->in[0] + b * classes;
+        struct target t = target_of(c, b, classes);
+        double loss = 0;
+        for (int64_t k = 0; k < classes; k++) {
+            double x = (double)logits[k];
+            loss += (x > 0 ? x : 0) - x * (double)share_of(&t, k) + log1p(exp(-fabs(x)));
+        }
+        losses[b] = loss;
+    }
+    for (int64_t b = 0; b < batch; b++)
+        sum += losses[b];
+    *(real *)c->out[0] = (real)(a->scale * sum / (double)batch);
+}
+
+void KERNEL(bce_grad)(const struct kernel_call *c)
+{
+    const struct loss_attr *a = c->node->attr;
+    int64_t batch = c->node->in[0]->shape.dim[0], classes = c->node->in[0]->shape.dim[1];
+    real scale = (real)a->scale * *(const real *)c->in[2] / (real)batch;
+    KERNEL_FOR_BLOCKS(c, b, batch)
+    {
+        const real *x = (const real *)c->in[0] + b * classes;
+        real *dx = (real *)c->out[0] + b * classes;
+        struct target t = target_of(c, b, classes);
+        for (int64_t k = 0; k < classes; k++) {
+            real e = math_exp(x[k] > 0 ? -x[k] : x[k]);
+            dx[k] = scale * ((x[k] > 0 ? 1 : e) / (1 + e) - share_of(&t, k));
+        }
     }
 }
