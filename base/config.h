@@ -39,7 +39,10 @@ enum config_type {
 
 enum config_flags {
     CONFIG_UNHASHED = 1, /* cannot change a number (a path, a note): no part of the identity */
-    CONFIG_REQUIRED = 2  /* has no default: must be set where active */
+    CONFIG_REQUIRED = 2, /* has no default: must be set where active */
+    /* A string that names a file, or is empty: its part of the identity is the SHA-256 of what is
+     * in the file, wherever that lies. A file that cannot be read is an error of the value. */
+    CONFIG_CONTENT = 4
 };
 
 struct config_key {

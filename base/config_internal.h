@@ -8,8 +8,9 @@
 #include "base/config.h"
 
 struct config_value {
-    const char *text; /* canonical, without quotes */
-    int64_t integer;  /* bool, int; the member's index of a choice */
+    const char *text;     /* canonical, without quotes */
+    const char *identity; /* what stands for it in the identity; NULL: text */
+    int64_t integer;      /* bool, int; the member's index of a choice */
     double number;
     const struct config_choice *choice;
     int n;

@@ -60,7 +60,7 @@ void config_identity(const struct config *c, struct strbuf *out)
             continue;
         if (st->entry->fallback && !strcmp(st->entry->fallback->text, st->value->text))
             continue;
-        add_line(out, st->entry->key, st->value->text);
+        add_line(out, st->entry->key, st->value->identity ? st->value->identity : st->value->text);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
@@ -82,9 +83,13 @@ static int value_bool(struct arena *a, const struct config_entry *e, const char 
 static int value_string(struct arena *a, const struct config_entry *e, const char *text,
                         struct config_value *v, struct error *err)
 {
-    (void)e;
-    (void)err;
+    char digest[65];
     v->text = arena_strdup(a, text);
+    if (!(e->key->flags & CONFIG_CONTENT) || !*text)
+        return 0;
+    if (file_sha256(text, digest, err))
+        return -1;
+    v->identity = arena_printf(a, "sha256-%s", digest);
     return 0;
 }
 

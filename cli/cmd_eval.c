@@ -1,18 +1,18 @@
 /* vittm eval: the accuracy of weights. */
 #include "cli/command.h"
 
-#include <string.h>
+#include <stdio.h>
 
-#include "base/config_file.h"
+#include "base/config.h"
 #include "base/error.h"
-#include "cli/cells.h"
+#include "base/strbuf.h"
 #include "cli/store.h"
+#include "cli/weights.h"
 #include "data/dataset.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
-#include "train/run_config.h"
 #include "train/trainer.h"
-#include "train/weights.h"
+#include "train/weights_start.h"
 
 static const struct option_spec options[] = {
     {.name = "batch",
@@ -39,99 +39,37 @@ static const struct option_spec options[] = {
     OPTION_OUTPUT,
     {0}};
 
-/* The configuration that the weights were trained with, and the overrides. */
-static struct config *own_config(const struct safetensors *file, const struct args *a,
-                                 struct error *err)
-{
-    const char *text = safetensors_metadata(file, "config");
-    struct config *c;
-    if (!text) {
-        error_set(
-            err,
-            "%s: does not say what model it is for: give a model or FILE.yaml as second operand",
-            file->path);
-        return NULL;
-    }
-    if (run_config_parse(&c, file->path, text, strlen(text), err))
-        return NULL;
-    for (int i = 0; i < a->n_overrides; i++) {
-        if (config_override(c, a->overrides[i], err)) {
-            config_free(c);
-            return NULL;
-        }
-    }
-    if (!config_resolve(c, err))
-        return c;
-    config_free(c);
-    return NULL;
-}
-
-/* The one cell of the file. */
-static struct config *named_config(const struct args *a, struct error *err)
-{
-    struct cells s;
-    struct config *c = NULL;
-    int planned = 0;
-    if (cells_load(&s, a, a->operands[1], err))
-        return NULL;
-    for (int i = 0; i < s.experiment.n_cells; i++) {
-        if (s.experiment.cells[i].state != CELL_PLANNED)
-            continue;
-        if (!planned++)
-            c = config_copy(s.experiment.cells[i].config);
-    }
-    if (planned != 1) {
-        error_set(err, "%s has %d cells, and weights belong to one (choose it with key=value)",
-                  a->operands[1], planned);
-        if (c)
-            config_free(c);
-        c = NULL;
-    }
-    cells_release(&s);
-    if (c && config_resolve(c, err)) {
-        config_free(c);
-        c = NULL;
-    }
-    return c;
-}
-
 /* Everything an evaluation holds; released whole. */
 struct eval {
     struct config *config;
     struct device device;
     struct dataset *data;
-    struct network net;
-    struct weights weights;
+    struct loaded_model model;
 };
 
 static int prepare(struct eval *e, const struct args *a, const struct safetensors *file,
                    struct error *err)
 {
-    int surplus = 0;
-    e->config = a->n_operands > 1 ? named_config(a, err) : own_config(file, a, err);
+    struct strbuf text = STRBUF_INIT;
+    e->config = cli_weights_config(a, 1, file, err);
     if (!e->config ||
         device_open(&e->device, args_text(a, "device"), (int)args_int(a, "threads"), err) ||
         dataset_open(&e->data, e->config, SPLIT_VAL, err) ||
         trainer_check_data(e->config, e->data, err))
         return -1;
-    struct network_options o = {.batch = args_given(a, "batch")
-                                             ? args_int(a, "batch")
-                                             : config_int(e->config, "train.eval_batch")};
-    if (network_open(&e->net, e->config, &e->device, &o, err))
+    int64_t batch =
+        args_given(a, "batch") ? args_int(a, "batch") : config_int(e->config, "train.eval_batch");
+    if (loaded_model_open(&e->model, e->config, &e->device, batch, 0, file, err))
         return -1;
-    weights_init(&e->weights, &e->net);
-    if (weights_load(&e->weights, file, "", &surplus, err))
-        return -1;
-    if (surplus)
-        warn("%s: %d tensors are not the model's and were left out", file->path, surplus);
-    weights_put(&e->weights, &e->net);
+    weights_report_text(&e->model.report, &text);
+    fputs(text.text, stderr);
+    strbuf_release(&text);
     return 0;
 }
 
 static void release(struct eval *e)
 {
-    weights_release(&e->weights);
-    network_close(&e->net);
+    loaded_model_release(&e->model);
     dataset_close(e->data);
     if (e->config)
         config_free(e->config);
@@ -142,7 +80,7 @@ static struct rows *make_rows(const struct eval *e, const char *path, const stru
     struct metrics m = {0};
     const char *names[METRICS_MAX + 6] = {"weights", "dataset", "images"};
     size_t n = 3;
-    evaluation_metrics(v, &e->net, &m);
+    evaluation_metrics(v, &e->model.net, &m);
     for (int i = 0; i < m.n; i++)
         names[n++] = m.all[i].name;
     names[n++] = "images_per_s";
@@ -167,12 +105,12 @@ static int run(const struct args *a, struct error *err)
     struct eval e = {.config = NULL};
     struct evaluation v;
     int rc = -1;
-    if (safetensors_open(&file, a->operands[0], err))
+    if (weights_open(&file, a->operands[0], err))
         return -1;
-    if (!safetensors_verify(&file, err) && !prepare(&e, a, &file, err)) {
+    if (!prepare(&e, a, &file, err)) {
         struct evaluate_options o = {.loader_threads =
                                          (int)config_int(e.config, "train.loader_threads")};
-        rc = evaluate(&v, &e.net, e.data, &o, err);
+        rc = evaluate(&v, &e.model.net, e.data, &o, err);
         if (!rc) {
             rc = cli_print_to(a, make_rows(&e, a->operands[0], &v), "nothing evaluated", err);
             evaluation_release(&v);

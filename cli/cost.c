@@ -6,6 +6,7 @@
 #include "results/rows.h"
 #include "train/cost.h"
 #include "train/keys.h"
+#include "train/weights_start.h"
 
 #include <string.h>
 
@@ -79,7 +80,7 @@ static int cost_callback(void *ctx, const struct config *c, struct cell_cost *ou
 static int check_callback(void *ctx, const struct config *c, struct error *err)
 {
     (void)ctx;
-    return train_check(c, err);
+    return train_check(c, err) || weights_check(c, err) ? -1 : 0;
 }
 
 /* What cli_cost reads. */

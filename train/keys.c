@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/weights_start.h"
 
 #include <stddef.h>
 
@@ -101,6 +102,7 @@ const struct config_key train_keys[] = {
      .fallback = "final",
      .choice = select_choice,
      .doc = "which weights a run ends with"},
+    WEIGHTS_KEYS,
     {.name = "train.on_nonfinite",
      .type = CONFIG_CHOICE,
      .fallback = "stop",

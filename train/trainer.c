@@ -9,6 +9,8 @@
 #include "data/loader.h"
 #include "train/keys.h"
 #include "train/optimizer.h"
+#include "train/weights_file.h"
+#include "train/weights_start.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -59,7 +61,7 @@ static int open_networks(struct trainer *t, struct error *err)
     weights_init(&t->weights, &t->net);
     if (t->keeps_best)
         weights_init(&t->best, &t->net);
-    return 0;
+    return weights_start(&t->net, &t->weights, c, err);
 }
 
 static int open_folder(struct trainer *t, struct error *err)
@@ -389,39 +391,18 @@ int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
     return 0;
 }
 
-/* The configuration without what cannot change a number: weights are a function of the rest. */
-static void dump_hashed(const struct config *c, struct strbuf *out)
-{
-    struct config *copy = config_copy(c);
-    struct config_item item;
-    struct error err = {0};
-    for (int i = 0; config_item(c, i, &item); i++)
-        if (item.key->flags & CONFIG_UNHASHED)
-            config_unset(copy, item.key->name);
-    if (config_resolve(copy, &err))
-        BUG("%s", err.msg);
-    config_dump(copy, out);
-    config_free(copy);
-}
-
 static int save_weights(const struct trainer *t, char digest[65], struct error *err)
 {
     struct arena a = {0};
-    struct strbuf config = STRBUF_INIT;
-    struct safetensors_entry *entries = ARENA_ARRAY(&a, struct safetensors_entry, t->weights.n + 1);
-    dump_hashed(t->options.config, &config);
+    int64_t epoch = t->keeps_best ? t->at.best_epoch : t->at.epoch;
     const struct safetensors_pair pairs[] = {
-        {"format", "vittm weights 1"},
         {"cell", t->options.cell},
         {"seed", arena_printf(&a, "%llu", (unsigned long long)t->options.seed)},
-        {"epoch",
-         arena_printf(&a, "%lld", (long long)(t->keeps_best ? t->at.best_epoch : t->at.epoch))},
-        {"config", config.text}};
-    weights_entries(&t->weights, "", &a, entries);
-    int rc =
-        safetensors_write(arena_printf(&a, "%s/weights.safetensors", t->options.folder), entries,
-                          (size_t)t->weights.n, pairs, sizeof pairs / sizeof *pairs, digest, err);
-    strbuf_release(&config);
+        {"epoch", arena_printf(&a, "%lld", (long long)epoch)}};
+    struct weights_about about = {
+        .config = t->options.config, .pairs = pairs, .n_pairs = sizeof pairs / sizeof *pairs};
+    const char *path = arena_printf(&a, "%s/weights.safetensors", t->options.folder);
+    int rc = weights_write(&t->weights, path, &about, digest, err);
     arena_release(&a);
     return rc;
 }

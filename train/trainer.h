@@ -53,8 +53,9 @@ struct trainer {
 /* Refuses a model whose classes or channels are not the data's. */
 int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err);
 
-/* Opens data, compiles both networks, initialises the parameters, then goes back to the furthest
- * checkpoint of the folder. Refuses a model whose sizes are not the data's. */
+/* Opens data, compiles both networks, initialises the parameters (train.weights over them), then
+ * goes back to the furthest checkpoint of the folder. Refuses a model whose sizes are not the
+ * data's. */
 int trainer_open(struct trainer *t, const struct trainer_options *o, struct error *err);
 void trainer_close(struct trainer *t);
 

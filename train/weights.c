@@ -12,22 +12,38 @@ static size_t bytes_of(const struct weights *w, const struct tensor *t)
     return (size_t)shape_count(t->shape) * w->value_size;
 }
 
-void weights_init(struct weights *w, const struct network *n)
+/* Room for the values of w->tensors, zeroed. */
+static void make_room(struct weights *w)
 {
     size_t total = 0;
-    *w = (struct weights){.value_size = network_value_size(n), .n = n->plan->n_params};
-    w->tensors = mem_zalloc((size_t)w->n + 1, sizeof *w->tensors);
     w->values = mem_zalloc((size_t)w->n + 1, sizeof *w->values);
-    for (int i = 0; i < w->n; i++) {
-        w->tensors[i] = n->plan->params[i];
+    for (int i = 0; i < w->n; i++)
         total += bytes_of(w, w->tensors[i]);
-    }
-    w->block = mem_alloc(total + 1);
+    w->block = mem_zalloc(total + 1, 1);
     total = 0;
     for (int i = 0; i < w->n; i++) {
         w->values[i] = w->block + total;
         total += bytes_of(w, w->tensors[i]);
     }
+}
+
+void weights_init(struct weights *w, const struct network *n)
+{
+    *w = (struct weights){.value_size = network_value_size(n), .n = n->plan->n_params};
+    w->tensors = mem_zalloc((size_t)w->n + 1, sizeof *w->tensors);
+    for (int i = 0; i < w->n; i++)
+        w->tensors[i] = n->plan->params[i];
+    make_room(w);
+}
+
+void weights_init_graph(struct weights *w, const struct graph *g)
+{
+    *w = (struct weights){.value_size = sizeof(float)};
+    w->tensors = mem_zalloc((size_t)g->n_tensors + 1, sizeof *w->tensors);
+    for (int i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->kind == TENSOR_PARAM)
+            w->tensors[w->n++] = g->tensors[i];
+    make_room(w);
 }
 
 void weights_release(struct weights *w)

@@ -20,6 +20,8 @@ struct weights {
 
 /* Room for n's parameters; uninitialised. */
 void weights_init(struct weights *w, const struct network *n);
+/* The same for the parameters of a graph that is not compiled, in single precision; zeros. */
+void weights_init_graph(struct weights *w, const struct graph *g);
 void weights_release(struct weights *w);
 /* w must be made for n. */
 void weights_get(struct weights *w, const struct network *n);

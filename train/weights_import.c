@@ -1,0 +1,405 @@
+#include "train/weights_import.h"
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/strbuf.h"
+#include "train/weights_fit.h"
+#include "train/weights_names.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the report
+ * ---------------------------------------------------------------------------------- */
+
+static const char *const state_names[WEIGHTS_STATES] = {"used", "reshaped", "replaced", "missing",
+                                                        "ignored"};
+
+const char *weights_state_name(enum weights_state state)
+{
+    return state_names[state];
+}
+
+void weights_report_release(struct weights_report *r)
+{
+    arena_release(&r->arena);
+    *r = (struct weights_report){0};
+}
+
+void weights_report_summary(const struct weights_report *r, struct strbuf *out)
+{
+    const char *comma = "";
+    for (int i = 0; i < WEIGHTS_STATES; i++) {
+        if (!r->counts[i])
+            continue;
+        strbuf_addf(out, "%s%d %s", comma, r->counts[i], state_names[i]);
+        comma = ", ";
+    }
+}
+
+/* "read_head.11.q.weight" -> "read_head.*.q.weight" */
+static const char *without_numbers(struct arena *a, const char *name)
+{
+    char *text = arena_strdup(a, name), *end = text;
+    for (const char *s = name; *s;) {
+        size_t digits = strspn(s, "0123456789");
+        int whole = digits && (s == name || s[-1] == '.') && (s[digits] == '.' || !s[digits]);
+        size_t take = whole ? digits : strcspn(s, ".") + 1;
+        if (whole)
+            *end++ = '*';
+        for (size_t i = 0; !whole && i < take && s[i]; i++)
+            *end++ = s[i];
+        s += strnlen(s, take);
+        if (whole && *s)
+            *end++ = *s++;
+    }
+    *end = 0;
+    return text;
+}
+
+static int is_same(const struct weights_row *a, const struct weights_row *b)
+{
+    return a->state == b->state && !strcmp(a->why, b->why);
+}
+
+void weights_report_text(const struct weights_report *r, struct strbuf *out)
+{
+    struct arena a = {0};
+    const char **names = ARENA_ARRAY(&a, const char *, r->n + 1);
+    for (int i = 0; i < r->n; i++)
+        names[i] =
+            without_numbers(&a, r->rows[i].parameter ? r->rows[i].parameter : r->rows[i].tensor);
+    for (int i = 0; i < r->n; i++) {
+        int first = r->rows[i].state != WEIGHTS_USED, count = 0;
+        for (int k = 0; first && k < r->n; k++) {
+            if (strcmp(names[i], names[k]) || !is_same(&r->rows[i], &r->rows[k]))
+                continue;
+            first = k >= i;
+            count++;
+        }
+        if (!first)
+            continue;
+        strbuf_addf(out, "%-8s  %s", state_names[r->rows[i].state], names[i]);
+        if (count > 1)
+            strbuf_addf(out, " (%d)", count);
+        strbuf_addf(out, ": %s\n", r->rows[i].why);
+    }
+    arena_release(&a);
+}
+
+/* ---- one import
+ * ---------------------------------------------------------------------------------- */
+
+struct import {
+    struct weights *w;
+    const struct safetensors *file;
+    const struct weights_rules *rules;
+    struct named_tensors names;
+    int from_vit; /* the file is a plain ViT's */
+    struct weights_report *report;
+    int unexplained; /* tensors of one side only that no rule explains */
+    struct weights_row first;
+};
+
+static void add(struct import *m, struct weights_row row)
+{
+    struct weights_report *r = m->report;
+    r->rows[r->n++] = row;
+    r->counts[row.state]++;
+}
+
+static const char *dims_text(struct arena *a, int rank, const int64_t *dim)
+{
+    struct strbuf s = STRBUF_INIT;
+    for (int i = 0; i < rank; i++)
+        strbuf_addf(&s, "%s%lld", i ? ", " : "", (long long)dim[i]);
+    const char *text = arena_printf(a, "(%s)", s.text);
+    strbuf_release(&s);
+    return text;
+}
+
+static struct weights_row row_of(struct import *m, const struct tensor *to,
+                                 const struct named_tensor *from)
+{
+    struct arena *a = &m->report->arena;
+    struct weights_row row = {.why = ""};
+    if (to) {
+        row.parameter = arena_strdup(a, to->name);
+        row.shape = dims_text(a, to->shape.rank, to->shape.dim);
+    }
+    if (from) {
+        row.tensor = arena_strdup(a, from->tensor->name);
+        row.file_shape = dims_text(a, from->tensor->rank, from->tensor->dim);
+    }
+    return row;
+}
+
+static const char *init_text(struct arena *a, struct init init)
+{
+    char number[32];
+    switch (init.kind) {
+    case INIT_ZERO:
+        return "starts at 0";
+    case INIT_ONE:
+        return "starts at 1";
+    case INIT_NORMAL:
+        return arena_printf(a, "starts random, normal, deviation %s",
+                            number_format(init.scale, number));
+    case INIT_UNIFORM:
+        return arena_printf(a, "starts random, uniform in +-%.4g", init.scale);
+    case INIT_VALUE:
+        return arena_printf(a, "starts at %s", number_format(init.scale, number));
+    }
+    BUG("unknown initialisation");
+}
+
+/* ---- why one side lacks a tensor
+ * ----------------------------------------------------------------- */
+
+static int model_has(const struct import *m, const char *module)
+{
+    for (int i = 0; i < m->w->n; i++)
+        if (name_is_in(m->w->tensors[i]->name, module))
+            return 1;
+    return 0;
+}
+
+static int file_has(const struct import *m, const char *module)
+{
+    for (int i = 0; i < m->names.n; i++)
+        if (name_is_in(m->names.all[i].name, module))
+            return 1;
+    return 0;
+}
+
+static int is_decoder(const char *name)
+{
+    return name_is_in(name, "memory_decoder") || name_is_in(name, "process_decoder") ||
+           name_is_in(name, "mask_token");
+}
+
+static const char *why_missing(const struct import *m, const struct tensor *t)
+{
+    const char *name = t->name;
+    if (t->unused)
+        return "nothing reads it";
+    if (m->from_vit && !name_is_vit(name))
+        return "a ViT has none";
+    if (name_is_in(name, "fc_norm") && file_has(m, "norm") && !file_has(m, "fc_norm"))
+        return "the file normalises before pooling, this model after";
+    if (name_is_in(name, "norm") && file_has(m, "fc_norm") && !file_has(m, "norm"))
+        return "the file normalises after pooling, this model before";
+    if (weights_is_head(name) && !file_has(m, "head") && !file_has(m, "process_head"))
+        return "the file has no classifier";
+    if (file_has(m, "mask_token") && !model_has(m, "mask_token") &&
+        (name_is_in(name, "fc_norm") || name_is_in(name, "fc_norm_process")))
+        return "a masked autoencoder has none";
+    if (is_decoder(name) && !file_has(m, "mask_token"))
+        return "only a masked autoencoder has one";
+    return NULL;
+}
+
+static const char *why_ignored(const struct import *m, const char *name)
+{
+    static const char *const optional[][2] = {
+        {"cls_token", "this model has no class token"},
+        {"dist_token", "DeiT's distillation token, which this model does not have"},
+        {"head_dist", "DeiT's distillation classifier, which this model does not have"},
+        {"n_averaged", "a counter of weight averaging"}};
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (name_is_in(name, optional[i][0]) && !model_has(m, optional[i][0]))
+            return optional[i][1];
+    if (name_is_in(name, "norm") && !model_has(m, "norm") && model_has(m, "fc_norm"))
+        return "the final norm of a model that pools after it; this one has fc_norm";
+    if (name_is_in(name, "fc_norm") && !model_has(m, "fc_norm") && model_has(m, "norm"))
+        return "the norm of a model that pools before it; this one has norm";
+    if (model_has(m, "mask_token") && (weights_is_head(name) || name_is_in(name, "fc_norm") ||
+                                       name_is_in(name, "fc_norm_process")))
+        return "a masked autoencoder has no classifier";
+    if (is_decoder(name) && !model_has(m, "mask_token"))
+        return "the decoder of a masked autoencoder";
+    return NULL;
+}
+
+/* A reason, or a count of what has none: either way a row. */
+static void one_sided(struct import *m, struct weights_row row, const char *why)
+{
+    if (!why && !m->unexplained++)
+        m->first = row;
+    if (!why)
+        why = row.state == WEIGHTS_IGNORED ? "not in this model" : "not in the file";
+    row.why = *row.why ? arena_printf(&m->report->arena, "%s; %s", why, row.why) : why;
+    add(m, row);
+}
+
+/* ---- one parameter
+ * ------------------------------------------------------------------------------- */
+
+static void store_values(struct weights *w, int i, const double *values)
+{
+    int64_t n = shape_count(w->tensors[i]->shape);
+    if (w->value_size == sizeof(double)) {
+        memcpy(w->values[i], values, sizeof *values * (size_t)n);
+        return;
+    }
+    float *to = (float *)(void *)w->values[i];
+    for (int64_t k = 0; k < n; k++)
+        to[k] = (float)values[k];
+}
+
+static double *load_values(const struct import *m, const struct safetensors_tensor *t,
+                           struct error *err)
+{
+    double *x = mem_alloc(sizeof *x * (size_t)t->count + 1);
+    safetensors_read_double(t, x);
+    for (int64_t i = 0; i < t->count; i++)
+        if (!isfinite(x[i])) {
+            error_env(err, "%s: %s holds values that are not finite", m->file->path, t->name);
+            free(x);
+            return NULL;
+        }
+    return x;
+}
+
+static int take(struct import *m, int i, struct named_tensor *from, struct weights_row row,
+                struct error *err)
+{
+    const struct tensor *to = m->w->tensors[i];
+    double *values = load_values(m, from->tensor, err), *fitted;
+    struct weights_fit fit;
+    if (!values)
+        return -1;
+    from->taken = 1;
+    if (m->rules->replace_heads && weights_is_head(to->name))
+        fit = (struct weights_fit){WEIGHTS_REPLACED, "as asked for"};
+    else
+        fit = weights_fit(&m->report->arena, to, from->tensor, values, m->rules->kernels, &fitted);
+    row.state = fit.state;
+    row.why = fit.how;
+    if (fit.state == WEIGHTS_REPLACED) {
+        row.why = arena_printf(&m->report->arena, "%s; %s", fit.how,
+                               init_text(&m->report->arena, to->init));
+    } else if (fit.state != WEIGHTS_IGNORED) {
+        store_values(m->w, i, fitted);
+        free(fitted);
+    }
+    free(values);
+    if (fit.state == WEIGHTS_IGNORED)
+        return error_env(err, "%s: %s has the shape %s, this model's %s has %s%s%s", m->file->path,
+                         from->tensor->name, row.file_shape, to->name, row.shape,
+                         *fit.how ? ": " : "", fit.how);
+    add(m, row);
+    return 0;
+}
+
+/* A shared parameter may be there under both names; then they must agree. */
+static int find_source(struct import *m, const struct tensor *t, struct named_tensor **from,
+                       struct error *err)
+{
+    struct named_tensor *alias = named_tensors_find(&m->names, t->alias_name);
+    *from = named_tensors_find(&m->names, t->name);
+    if (!*from || !alias) {
+        *from = *from ? *from : alias;
+        return 0;
+    }
+    const struct safetensors_tensor *x = (*from)->tensor, *y = alias->tensor;
+    if (x->type != y->type || x->bytes != y->bytes || memcmp(x->data, y->data, x->bytes) != 0)
+        return error_env(err,
+                         "%s: %s and %s are one tensor in this model, and differ in the file (its "
+                         "patch sizes are others?)",
+                         m->file->path, x->name, y->name);
+    alias->taken = 1;
+    return 0;
+}
+
+/* With spread_patches, what a ViT's patch embedding becomes. */
+static struct named_tensor *spread_source(struct import *m, const char *name)
+{
+    static const char *const pairs[][2] = {
+        {"memory_embedder.proj.weight", "patch_embed.proj.weight"},
+        {"process_embedder.proj.weight", "patch_embed.proj.weight"},
+        {"memory_embedder.proj.bias", "patch_embed.proj.bias"},
+        {"process_embedder.proj.bias", "patch_embed.proj.bias"}};
+    for (size_t i = 0; m->rules->spread_patches && m->from_vit && i < 4; i++)
+        if (!strcmp(name, pairs[i][0]))
+            return named_tensors_find(&m->names, pairs[i][1]);
+    return NULL;
+}
+
+static int import_parameter(struct import *m, int i, struct error *err)
+{
+    const struct tensor *t = m->w->tensors[i];
+    struct named_tensor *from;
+    if (find_source(m, t, &from, err))
+        return -1;
+    if (!from)
+        from = spread_source(m, t->name);
+    if (from)
+        return take(m, i, from, row_of(m, t, from), err);
+    struct weights_row row = row_of(m, t, NULL);
+    row.state = WEIGHTS_MISSING;
+    row.why = init_text(&m->report->arena, t->init);
+    one_sided(m, row, why_missing(m, t));
+    return 0;
+}
+
+/* ---- all
+ * ----------------------------------------------------------------------------------------- */
+
+static int refuse_unexplained(const struct import *m, struct error *err)
+{
+    const struct weights_row *r = &m->first;
+    struct strbuf rest = STRBUF_INIT;
+    int rc;
+    if (m->unexplained > 1)
+        strbuf_addf(&rest, "; %d tensors in all", m->unexplained);
+    if (r->state == WEIGHTS_IGNORED)
+        rc = error_env(err,
+                       "%s: %s %s is not in this model%s (another depth, head or fusion? Lenient "
+                       "import leaves it out)",
+                       m->file->path, r->tensor, r->file_shape, rest.text);
+    else
+        rc = error_env(err,
+                       "%s: lacks this model's %s %s%s (another depth, head or fusion? Lenient "
+                       "import leaves it at its initial values)",
+                       m->file->path, r->parameter, r->shape, rest.text);
+    strbuf_release(&rest);
+    return rc;
+}
+
+static int run_import(struct import *m, struct error *err)
+{
+    if (named_tensors_init(&m->names, m->file, &m->report->arena, err))
+        return -1;
+    m->from_vit = named_tensors_are_vit(&m->names);
+    m->report->rows = ARENA_ARRAY(&m->report->arena, struct weights_row, m->w->n + m->names.n + 1);
+    for (int i = 0; i < m->w->n; i++)
+        if (import_parameter(m, i, err))
+            return -1;
+    for (int i = 0; i < m->names.n; i++) {
+        if (m->names.all[i].taken)
+            continue;
+        struct weights_row row = row_of(m, NULL, &m->names.all[i]);
+        row.state = WEIGHTS_IGNORED;
+        one_sided(m, row, why_ignored(m, m->names.all[i].name));
+    }
+    int taken = m->report->counts[WEIGHTS_USED] + m->report->counts[WEIGHTS_RESHAPED];
+    if (m->w->n && !taken)
+        return error_env(err, "%s: none of its %d tensors is this model's (%s for one)",
+                         m->file->path, m->names.n, m->names.n ? m->names.all[0].name : "");
+    return m->unexplained && !m->rules->lenient ? refuse_unexplained(m, err) : 0;
+}
+
+int weights_import(struct weights *w, const struct safetensors *file,
+                   const struct weights_rules *rules, struct weights_report *report,
+                   struct error *err)
+{
+    struct weights_report own = {0};
+    struct import m = {.w = w, .file = file, .rules = rules, .report = report ? report : &own};
+    int rc = run_import(&m, err);
+    weights_report_release(&own);
+    return rc;
+}
