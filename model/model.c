@@ -56,6 +56,15 @@ const struct config_key model_keys[] = {
     {0},
 };
 
+static struct tensor *head_loss(struct graph *g, const struct model_options *o,
+                                struct tensor *logits, struct tensor *target)
+{
+    double classes = (double)shape_last(logits->shape);
+    if (o->bce)
+        return op_bce(g, logits, target, o->smoothing, o->bce_mean ? 1 / classes : 1);
+    return op_cross_entropy(g, logits, target, o->smoothing);
+}
+
 /* Both classifiers are trained with equal weight (the authors' train_lt.py). */
 static void add_loss(struct builder *b, const struct model_options *o, struct model_io *io)
 {
@@ -65,13 +74,16 @@ static void add_loss(struct builder *b, const struct model_options *o, struct mo
         io->target = graph_input(g, "target", s, TENSOR_VALUE);
     else
         io->target = graph_input(g, "target", SHAPE(s.dim[0]), TENSOR_INT);
-    if (io->consistency)
+    if (io->consistency && o->bce)
+        graph_refuse(g, "model.reduce.consistency knows cross entropy only (set train.loss=ce)");
+    else if (io->consistency)
         io->loss = consistency_loss(b, o, io);
     for (int i = 0; i < io->n_logits && !io->consistency; i++) {
-        struct tensor *loss = op_cross_entropy(g, io->logits[i], io->target, o->smoothing);
+        struct tensor *loss = head_loss(g, o, io->logits[i], io->target);
         io->loss = i ? op_add(g, io->loss, loss) : loss;
     }
-    graph_output(g, "loss", io->loss);
+    if (io->loss)
+        graph_output(g, "loss", io->loss);
 }
 
 static void name_logits(struct graph *g, const struct model_io *io)

@@ -45,6 +45,7 @@ struct model_options {
     int soft_targets; /* targets are (B, K) values */
     int training;     /* stochastic depth is active */
     double smoothing;
+    int bce, bce_mean; /* binary cross entropy; averaged over classes, not summed */
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
                         * "output/process_tokens" */
 };

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "train/loss.h"
 
 #include <string.h>
 
@@ -45,6 +46,8 @@ static int compile(struct network *n, const struct config *c, const struct netwo
                                   .smoothing = o->smoothing};
     struct plan_options plan = {.loss = o->training ? "loss" : NULL, .optimizer = o->training};
     struct capability capability = backend_capability(n->device->backend);
+    if (o->training)
+        loss_options(c, &model);
     struct graph *g = model_build(c, &model, io, err);
     if (!g)
         return -1;

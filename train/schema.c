@@ -2,8 +2,9 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
+#include "train/loss.h"
 
 #include <stddef.h>
 
-const struct config_key *const train_schema[] = {model_keys, data_keys, train_keys, latency_keys,
-                                                 NULL};
+const struct config_key *const train_schema[] = {model_keys, data_keys,    train_keys,
+                                                 loss_keys,  latency_keys, NULL};
