@@ -5,15 +5,23 @@
 #include "cli/store.h"
 #include "results/listing.h"
 
-static const struct option_spec options[] = {OPTION_FORMAT, OPTION_DB, {0}};
+static const struct option_spec options[] = {
+    {.name = "images",
+     .type = OPTION_FLAG,
+     .doc = "compare two runs image by image, with McNemar's exact test"},
+    OPTION_FORMAT,
+    OPTION_DB,
+    {0}};
 
 static int run(const struct args *a, struct error *err)
 {
     struct store *s = cli_store_open(a, STORE_READ, err);
     if (s == NULL)
         return -1;
-    int rc = cli_print(a, listing_diff(s, a->operands[0], a->operands[1], err),
-                       "no difference in configuration, environment or metrics", err);
+    struct rows *rows = args_flag(a, "images")
+                            ? listing_images(s, a->operands[0], a->operands[1], err)
+                            : listing_diff(s, a->operands[0], a->operands[1], err);
+    int rc = cli_print(a, rows, "no difference in configuration, environment or metrics", err);
     store_close(s);
     return rc;
 }
@@ -26,5 +34,10 @@ const struct command command_diff = {
     .min_operands = 2,
     .max_operands = 2,
     .options = options,
+    .details = "With --images: how many evaluation images both got right, only one, and neither, "
+               "and the probability of such a split if the two were equally good. Both runs must "
+               "have been evaluated on the same images.",
+    .examples = "  vittm diff 3f2a 91bc\n"
+                "  vittm diff 3f2a-s0 91bc-s0 --images",
     .run = run,
 };

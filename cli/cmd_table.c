@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "cli/store.h"
+#include "cli/table_fit.h"
 #include "results/table.h"
 
 static const char *error_choice(int i)
@@ -44,6 +45,9 @@ static const struct option_spec options[] = {
      .value = "KIND",
      .choice = test_choice,
      .doc = "test against the baseline over common seeds"},
+    {.name = "effects",
+     .type = OPTION_FLAG,
+     .doc = "main effects and two-way interactions of a full grid instead"},
     {.name = "device", .type = OPTION_TEXT, .value = "CLASS", .doc = "only runs of this device"},
     OPTION_FORMAT,
     OPTION_OUTPUT,
@@ -56,73 +60,23 @@ static int is_machine_format(const char *format)
            strcmp(format, "jsonl") == 0;
 }
 
-/* Columns of a text (each character of ours is one wide). */
-static size_t text_width(const char *text)
+/* Effects are over all axes and have no baseline. */
+static int check_effects(const struct args *a, struct error *err)
 {
-    size_t n = 0;
-    for (; *text != 0; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
-static size_t column_width(const struct rows *r, size_t column)
-{
-    size_t widest = text_width(r->names[column]);
-    for (size_t i = 0; i < r->count; i++) {
-        const struct rows_cell *cell = rows_cell(r, i, column);
-        size_t n = cell->type == ROWS_TEXT ? text_width(cell->text) : 8;
-        widest = n > widest ? n : widest;
-    }
-    return widest;
-}
-
-/* How many columns from the left fit whole; at least two. */
-static size_t columns_that_fit(const struct rows *r, size_t width)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < r->columns; i++) {
-        used += column_width(r, i) + (i > 0 ? 2 : 0);
-        if (used > width && i >= 2)
-            return i;
-    }
-    return r->columns;
-}
-
-static struct rows *first_columns(const struct rows *r, size_t n)
-{
-    struct rows *out = rows_new(n, r->names);
-    for (size_t i = 0; i < r->count; i++) {
-        const struct rows_cell *from = rows_cell(r, i, 0);
-        struct rows_cell *to = rows_append(out);
-        for (size_t k = 0; k < n; k++) {
-            to[k] = from[k];
-            if (from[k].type == ROWS_TEXT)
-                rows_set_text(out, &to[k], from[k].text);
-            to[k].strong = from[k].strong;
-        }
-    }
-    if (r->caption != NULL)
-        out->caption = arena_strdup(&out->arena, r->caption);
-    return out;
-}
-
-/* For people: rather fewer columns than cells cut short. Takes r over. */
-static struct rows *fit_width(struct rows *r, size_t width)
-{
-    size_t n = r != NULL ? columns_that_fit(r, width) : 0;
-    if (r == NULL || n == r->columns)
-        return r;
-    fprintf(stderr, "at %zu columns without", width);
-    for (size_t i = n; i < r->columns; i++)
-        fprintf(stderr, "%s %s", i > n ? "," : "", r->names[i]);
-    fprintf(stderr, " (--format csv has all)\n");
-    struct rows *out = first_columns(r, n);
-    rows_free(r);
-    return out;
+    static const char *const others[] = {"rows", "cols", "baseline", "test"};
+    for (size_t i = 0; args_flag(a, "effects") && i < sizeof others / sizeof *others; i++)
+        if (args_text(a, others[i]) != NULL)
+            return error_set(err,
+                             "--effects averages over all axes of the grid: it does not go with "
+                             "--%s",
+                             others[i]);
+    return 0;
 }
 
 static int run(const struct args *a, struct error *err)
 {
+    if (check_effects(a, err))
+        return -1;
     int kind = table_error_find(args_text(a, "error"), err);
     struct store *s = kind < 0 ? NULL : cli_store_open(a, STORE_READ, err);
     if (s == NULL)
@@ -139,9 +93,10 @@ static int run(const struct args *a, struct error *err)
         .machine = is_machine_format(args_text(a, "format")),
     };
     struct strbuf warnings = STRBUF_INIT;
-    struct rows *table = table_build(s, &o, &warnings, err);
+    struct rows *table =
+        args_flag(a, "effects") ? table_effects(s, &o, err) : table_build(s, &o, &warnings, err);
     if (strcmp(args_text(a, "format"), "table") == 0 && args_text(a, "output") == NULL)
-        table = fit_width(table, (size_t)cli_width());
+        table = table_fit(table, (size_t)cli_width());
     int rc = cli_print_to(a, table, "the experiment has no cells", err);
     fputs(warnings.text, stderr);
     strbuf_release(&warnings);
@@ -158,8 +113,10 @@ const struct command command_table = {
     .max_operands = 1,
     .options = options,
     .details = "With --rows and --cols the table is pivoted over two configuration keys; without, "
-               "it has a row a cell with its costs.",
+               "it has a row a cell with its costs. --effects says how far each value of an axis "
+               "moves the mean, and what two axes together add to that.",
     .examples = "  vittm table quick --rows model.rw_head --cols model.fusion\n"
+                "  vittm table quick --effects\n"
                 "  vittm table quick --test paired --format latex -o table.tex",
     .run = run,
 };

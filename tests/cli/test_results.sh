@@ -81,4 +81,23 @@ check "gc keeps what belongs to an experiment" sh -c "'$vittm' ls --format csv -
 expect_text "integrity" "doctor looks at the database" v doctor
 printf 'not a database at all, but long enough to be looked at as one' > "$scratch/broken.db"
 expect_code 3 "a file that is no database" "$vittm" ls --db "$scratch/broken.db"
+# At 80 columns a table keeps the names of its cells; other columns are shortened, then left out.
+awk 'BEGIN {
+    print "experiment,cell,seed,device,state,label,val/top1,cost/params,cost/macs,latency/p50_ms,throughput/img_s,memory/peak_bytes"
+    for (i = 1; i <= 3; i++) for (s = 0; s < 3; s++)
+        printf "wide,%016d,%d,cpu,done,token_summary/add_erase_%d,%.2f,1e6,2e6,12.3,5200,52e6\n", i, s, i, 40 + i + s / 10
+}' > "$scratch/wide.csv"
+expect_code 0 "import of a wide table" v import "$scratch/wide.csv"
+COLUMNS=80 v table wide > "$scratch/wide" 2> "$scratch/err"
+check "the cells' names are whole" grep -q '^token_summary/add_erase_3  ' "$scratch/wide"
+check "lines of 80 columns" sh -c "! LC_ALL=C.UTF-8 grep -E '^.{81}' '$scratch/wide'"
+check "nothing is cut" sh -c "! grep -q '…' '$scratch/wide'"
+check "short headers before columns are left out" grep -q 'M params  M MACs' "$scratch/wide"
+expect_text "(n=3)" "pivots that fit say n" v table wide --format md
+expect_text "41.10 ± 0.10" "the figures stay" cat "$scratch/wide"
+expect_code 2 "effects of what has no axes" v table heads --effects
+expect_text "does not go with --rows" "effects are over all axes" v table heads --effects --rows model.fusion
+expect_text "kept no list of the images" "runs without bits cannot be compared by image" \
+    v diff aaaa1111-s0 bbbb2222-s0 --images
+expect_code 2 "and the exit code" v diff aaaa1111-s0 bbbb2222-s0 --images
 finish

@@ -41,6 +41,16 @@ expect_text "2 of 2 done" "the same command keeps them" run whole
 expect_text "top-1" "new cells only" run whole model.fusion=add,erase,add_erase
 check "three runs now" test "$(ask whole "SELECT count(*) FROM v_runs WHERE state = 'done'")" = 3
 weights whole > "$scratch/want"
+expect_code 0 "effects of its grid" \
+    sh -c "'$vittm' table tiny --effects --format csv --db '$scratch/whole/vittm.db' > '$scratch/effects'"
+check "one a value of the axis, which sum to nothing" \
+    awk -F, 'NR > 1 { n++; sum += $5 } END { exit !(n == 3 && sum < 1e-9 && sum > -1e-9) }' "$scratch/effects"
+ask whole "SELECT run FROM v_runs ORDER BY run LIMIT 2" | tr '\n' ' ' > "$scratch/pair"
+# shellcheck disable=SC2046  # two runs, two arguments
+check "two runs on the same images" sh -c "'$vittm' diff $(cat "$scratch/pair") --images --format csv \
+    --db '$scratch/whole/vittm.db' > '$scratch/images'"
+check "every image counts once, and p is a probability" awk -F, \
+    'NR == 2 { exit !($1 == 128 && $2 + $3 + $4 + $5 == 128 && $6 >= 0 && $6 <= 1) }' "$scratch/images"
 
 # The runner is killed at ten moments, then left alone; what survives goes on.
 i=0
