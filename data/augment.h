@@ -1,0 +1,48 @@
+/* Operations on float images (C,H,W) in [0, 1], in place, before normalisation: RandAugment (Cubuk
+ * et al., 2020) with the arithmetic of float tensors, and 3-augment (DeiT III, Touvron et al.,
+ * ECCV 2022). What is random comes from the caller's generator. */
+#ifndef DATA_AUGMENT_H
+#define DATA_AUGMENT_H
+
+#include "base/config.h"
+
+struct rng;
+
+#define AUGMENT_BINS 31 /* magnitudes are bins 0 .. 30 */
+
+/* x is contiguous; scratch holds height * width floats. channels is 3 or 1 (gray). */
+struct augment_image {
+    float *x, *scratch;
+    int channels, height, width;
+};
+
+struct augmentation {
+    struct config_choice choice;
+    int is_signed; /* half of the draws negate the magnitude */
+    /* The magnitude of a bin for an image of this size; NULL: it has none. */
+    double (*magnitude)(int bin, int height, int width);
+    void (*apply)(struct augment_image *im, double magnitude);
+};
+
+#define AUGMENTATION(name) extern const struct augmentation augmentation_##name;
+#include "data/augmentations.def"
+#undef AUGMENTATION
+extern const struct augmentation augmentation_Invert; /* no part of RandAugment */
+
+/* The i-th of the list, NULL past the last; by name (Invert too), or NULL. */
+const struct augmentation *augmentation_at(int i);
+const struct augmentation *augmentation_named(const char *name);
+
+/* RandAugment: `ops` operations drawn with replacement, all of one bin. */
+void augment_rand(struct augment_image *im, int ops, int bin, struct rng *r);
+
+/* 3-augment: blur, solarize or gray, then brightness, contrast, saturation and hue in any order. */
+void augment_three(struct augment_image *im, struct rng *r);
+
+/* Its parts. Gaussian blur of 7 x 7 with reflected borders (both sides at least 4); delta is a part
+ * of the colour circle. The last two leave gray images alone. */
+void augment_blur(struct augment_image *im, double sigma);
+void augment_grayscale(struct augment_image *im);
+void augment_hue(struct augment_image *im, double delta);
+
+#endif
