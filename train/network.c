@@ -43,7 +43,8 @@ static int compile(struct network *n, const struct config *c, const struct netwo
     struct model_options model = {.batch = o->batch,
                                   .with_loss = o->training,
                                   .training = o->training,
-                                  .smoothing = o->smoothing};
+                                  .smoothing = o->smoothing,
+                                  .soft_targets = o->soft_targets};
     struct plan_options plan = {.loss = o->training ? "loss" : NULL, .optimizer = o->training};
     struct capability capability = backend_capability(n->device->backend);
     if (o->training)

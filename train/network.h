@@ -15,6 +15,7 @@ struct network_options {
     int64_t batch;
     int training; /* loss, gradients, optimiser and stochastic depth; else the forward pass alone */
     double smoothing; /* of labels, in training */
+    int soft_targets; /* targets are (B,K) values, which are not smoothed */
 };
 
 /* Owned by the caller; network_close releases it. Tensors belong to the plan; those of training are
@@ -25,7 +26,7 @@ struct network {
     struct program *program;
     int64_t batch;
     const struct tensor *image;                   /* (B,channels,S,S) */
-    const struct tensor *target, *hyper;          /* (B) labels, (8) */
+    const struct tensor *target, *hyper;          /* (B) labels or (B,K), (8) */
     const struct tensor *loss, *norm_square;      /* (), () */
     const struct tensor *m, *v;                   /* moments, flat */
     const struct tensor *logits[MODEL_HEADS_MAX]; /* (B,K) */

@@ -50,13 +50,15 @@ static int open_networks(struct trainer *t, struct error *err)
     const struct config *c = t->options.config;
     struct network_options train = {.batch = config_int(c, "train.batch"),
                                     .training = 1,
-                                    .smoothing = config_float(c, "train.label_smoothing")};
+                                    .smoothing = config_float(c, "train.label_smoothing"),
+                                    .soft_targets = mixer_has_targets(&t->mixer)};
     struct network_options eval = {.batch = config_int(c, "train.eval_batch")};
     if (eval.batch > dataset_count(t->val_set))
         eval.batch = dataset_count(t->val_set);
     if (network_open(&t->net, c, t->options.device, &train, err) ||
         network_open(&t->eval_net, c, t->options.device, &eval, err))
         return -1;
+    mixer_open(&t->mixer, &t->net);
     network_init(&t->net, t->options.seed);
     weights_init(&t->weights, &t->net);
     if (t->keeps_best)
@@ -89,7 +91,7 @@ int trainer_open(struct trainer *t, const struct trainer_options *o, struct erro
                          .last_loss = NAN,
                          .at.best_top1 = NAN};
     if (!train_check(c, err) && !open_data(t, err) && !lr_plan_init(&t->lr, c, t->batches, err) &&
-        !open_networks(t, err) && !open_folder(t, err))
+        !mixer_init(&t->mixer, c, err) && !open_networks(t, err) && !open_folder(t, err))
         return 0;
     trainer_close(t);
     return -1;
@@ -101,6 +103,7 @@ void trainer_close(struct trainer *t)
     journal_close(&t->journal);
     weights_release(&t->best);
     weights_release(&t->weights);
+    mixer_close(&t->mixer);
     network_close(&t->eval_net);
     network_close(&t->net);
     dataset_close(t->val_set);
@@ -202,8 +205,7 @@ static int train_step(struct trainer *t, const struct batch *b, float *logits, s
     float hyper[HYPER_COUNT] = {0};
     ASSERT(b->epoch == t->at.epoch && b->number == t->at.batch);
     t->optimizer->hyper(t->options.config, lr_plan_rate(&t->lr, t->at.step), t->at.step, hyper);
-    network_write(&t->net, t->net.image, b->images);
-    network_write(&t->net, t->net.target, b->labels);
+    mixer_write(&t->mixer, &t->net, b, t->options.seed);
     network_write(&t->net, t->net.hyper, hyper);
     network_run(&t->net, t->options.seed, (uint64_t)t->at.step);
     if (take_loss(t, err))

@@ -13,6 +13,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
+#include "train/mixer.h"
 #include "train/schedule.h"
 
 struct dataset;
@@ -33,6 +34,7 @@ struct trainer {
     struct trainer_options options;
     struct dataset *train_set, *val_set;
     struct network net, eval_net;
+    struct mixer mixer;
     struct lr_plan lr;
     const struct optimizer *optimizer;
     struct weights weights, best; /* best only with train.select: best */

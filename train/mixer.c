@@ -1,0 +1,56 @@
+#include "train/mixer.h"
+
+#include "base/memory.h"
+#include "data/loader.h"
+#include "train/network.h"
+
+#include <stdlib.h>
+
+int mixer_init(struct mixer *m, const struct config *c, struct error *err)
+{
+    *m = (struct mixer){0};
+    return mix_init(&m->mix, c, err);
+}
+
+int mixer_has_targets(const struct mixer *m)
+{
+    return mix_has_targets(&m->mix);
+}
+
+void mixer_open(struct mixer *m, const struct network *n)
+{
+    if (!mix_is_on(&m->mix))
+        return;
+    mix_plan_init(&m->plan, (int)n->batch);
+    m->images = mem_alloc(sizeof *m->images * (size_t)shape_count(n->image->shape));
+    if (mixer_has_targets(m))
+        m->targets = mem_alloc(sizeof *m->targets * (size_t)(n->batch * n->classes));
+}
+
+void mixer_close(struct mixer *m)
+{
+    if (m->images)
+        mix_plan_release(&m->plan);
+    free(m->images);
+    free(m->targets);
+    *m = (struct mixer){0};
+}
+
+void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed)
+{
+    const int64_t *dim = n->image->shape.dim;
+    const float *images = b->images;
+    if (m->images) {
+        mix_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, (int)dim[2],
+                 (int)dim[3], &m->plan);
+        mix_apply(&m->plan, b->count, (int)dim[1], (int)dim[2], (int)dim[3], b->images, m->images);
+        images = m->images;
+    }
+    network_write(n, n->image, images);
+    if (m->targets) {
+        mix_targets(&m->plan, b->labels, b->count, n->classes, m->targets);
+        network_write(n, n->target, m->targets);
+    } else {
+        network_write(n, n->target, b->labels);
+    }
+}
