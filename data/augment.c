@@ -190,9 +190,13 @@ static void equalize(struct augment_image *im, double m)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
+/* As float32 tables are made: from both ends towards the middle. */
 static double linear(double from, double to, int bin)
 {
-    return (float)(from + (to - from) * bin / (AUGMENT_BINS - 1));
+    float a = (float)from, b = (float)to, step = (b - a) / (AUGMENT_BINS - 1);
+    if (bin < AUGMENT_BINS / 2)
+        return fmaf(step, (float)bin, a);
+    return fmaf(-step, (float)(AUGMENT_BINS - 1 - bin), b);
 }
 
 static double shear_of(int bin, int height, int width)
