@@ -215,6 +215,57 @@ void report_latency(struct report *r)
 
 /* ---- published ---- */
 
+/* Does the paper's row say of the key what the cell has? Numbers as numbers: 0.5 is .5. */
+static int same_level(const struct rows *p, size_t row, const struct plot_factor *f, int level)
+{
+    double published = number_of(p, row, f->key);
+    if (level < 0)
+        return 0;
+    if (isfinite(published))
+        return strtod(f->levels[level], NULL) == published;
+    return strcmp(text_of(p, row, f->key), f->levels[level]) == 0;
+}
+
+static int same_design(const struct report *r, const struct plot_cell *c, size_t row)
+{
+    int keys = 0;
+    if (strcmp(c->label, text_of(r->data->source.published, row, "row")) == 0)
+        return 1;
+    for (int i = 0; i < r->data->n_factors; i++) {
+        const struct plot_factor *f = &r->data->factors[i];
+        if (strchr(f->key, '.') == NULL)
+            continue;
+        if (!same_level(r->data->source.published, row, f, c->levels[i]))
+            return 0;
+        keys++;
+    }
+    return keys > 0;
+}
+
+/* What was measured here for the paper's row: of the only cell that is called like it, or that has
+ * its value of every key that varies. n is 0 where there is none. */
+static struct plot_stat measured(const struct report *r, size_t row)
+{
+    const struct plot_cell *found = NULL;
+    for (size_t i = 0; i < r->data->n_cells; i++)
+        if (same_design(r, &r->data->cells[i], row)) {
+            if (found != NULL)
+                return (struct plot_stat){.n = 0};
+            found = &r->data->cells[i];
+        }
+    if (found == NULL)
+        return (struct plot_stat){.n = 0};
+    return data_stat(r->data, found, text_of(r->data->source.published, row, "metric"));
+}
+
+static size_t count_measured(const struct report *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->data->source.published->count; i++)
+        n += measured(r, i).n > 0;
+    return n;
+}
+
 void report_published(struct report *r)
 {
     const struct rows *p = r->data->source.published;
@@ -225,11 +276,19 @@ void report_published(struct report *r)
     html_textf(r->out, "%zu numbers that the papers printed, for comparison: not measured here",
                p->count);
     strbuf_adds(r->out, "</summary>\n");
-    html_table(r->out, NULL, "sortable");
+    size_t beside = count_measured(r);
+    html_table(r->out,
+               beside > 0
+                   ? "Measured here: the mean over seeds of the cell of the same design, with "
+                     "this experiment's data, size and recipe, not the paper's."
+                   : NULL,
+               "sortable");
     static const char *const columns[] = {"source", "table", "row", "metric"};
     for (size_t i = 0; i < 4; i++)
         html_head(r->out, HTML_WORD, columns[i]);
-    html_head(r->out, HTML_NUMBER, "value");
+    html_head(r->out, HTML_NUMBER, beside > 0 ? "published" : "value");
+    if (beside > 0)
+        html_head(r->out, HTML_NUMBER, "measured here");
     html_head(r->out, HTML_WORD, "convention");
     html_head(r->out, HTML_WORD, "note");
     html_body(r->out);
@@ -238,6 +297,9 @@ void report_published(struct report *r)
         for (size_t k = 0; k < 4; k++)
             html_cell(r->out, HTML_WORD, text_of(p, i, columns[k]));
         number_cell(r->out, number_of(p, i, "value"), -1);
+        struct plot_stat here = measured(r, i);
+        if (beside > 0)
+            number_cell(r->out, here.n > 0 ? here.mean : NAN, -1);
         html_cell(r->out, HTML_WORD, text_of(p, i, "convention"));
         html_cell(r->out, HTML_WORD, text_of(p, i, "note"));
         html_row_end(r->out);

@@ -177,6 +177,38 @@ static void test_plain(void **state)
     strbuf_release(&page);
 }
 
+/* Published and measured stand side by side where the design is the same, and nowhere else. */
+static void test_published_beside_measured(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"source", "table",         "row",         "metric",
+                                        "value",  "model.rw_head", "model.fusion"};
+    static const char *const heads[] = {"linear", "dyna"};
+    struct synthetic s = SYNTHETIC_INIT;
+    struct report_options o = {0};
+    struct strbuf page = STRBUF_INIT;
+    for (int i = 0; i < 2; i++) {
+        struct plot_data d;
+        struct error err = {0};
+        struct plot_source source = synthetic_source(&s, 0);
+        source.published = rows_new(7, names);
+        struct rows_cell *c = rows_append(source.published);
+        rows_set_text(source.published, &c[2], "Linear / Add");
+        rows_set_text(source.published, &c[3], "cost/macs");
+        rows_set_real(&c[4], 2.62e9);
+        rows_set_text(source.published, &c[5], heads[i]);
+        rows_set_text(source.published, &c[6], "add");
+        strbuf_clear(&page);
+        if (data_arrange(&d, source, &err) != 0 || report_page(&d, &o, &page, &err) != 0)
+            fail_msg("%s", err.msg);
+        assert_int_equal(count(page.text, "measured here</th>"), i == 0);
+        assert_int_equal(count(page.text, ">2620000000<"), 1);
+        check_tags(page.text);
+        data_release(&d);
+    }
+    strbuf_release(&page);
+}
+
 static void test_warnings(void **state)
 {
     (void)state;
@@ -332,11 +364,11 @@ static void test_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),           cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_hostile),         cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_policy),          cmocka_unit_test(test_figures_inside),
-        cmocka_unit_test(test_without_gnuplot), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_plain),          cmocka_unit_test(test_published_beside_measured),
+        cmocka_unit_test(test_warnings),       cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_escape),         cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_figures_inside), cmocka_unit_test(test_without_gnuplot),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
