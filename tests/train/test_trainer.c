@@ -280,6 +280,32 @@ static void test_resume(void **state)
     config_free(c);
 }
 
+/* Mixing and erasing draw by seed, epoch and batch: an interrupted run ends with the same bits. */
+static void test_mixing(void **state)
+{
+    (void)state;
+    struct config *c = configure((const char *const[][2]){{"data.mix.mixup_alpha", "0.8"},
+                                                          {"data.mix.cutmix_alpha", "0.8"},
+                                                          {"data.erase.probability", "0.5"},
+                                                          {"train.loss", "bce"},
+                                                          {NULL, NULL}});
+    struct device d = one_thread();
+    char *whole = make_run("mixed"), *parts = make_run("mixed-resumed"), *plain = make_run("plain");
+    struct outcome a = run_in(whole, c, &d, 0), b = run_in(parts, c, &d, 4);
+    config_free(c);
+    c = configure((const char *const[][2]){{"train.loss", "bce"}, {NULL, NULL}});
+    struct outcome without = run_in(plain, c, &d, 0);
+    assert_string_equal(a.weights, b.weights);
+    assert_string_not_equal(a.weights, without.weights);
+    remove_run(whole);
+    remove_run(parts);
+    remove_run(plain);
+    free(whole);
+    free(parts);
+    free(plain);
+    config_free(c);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -584,6 +610,7 @@ int main(void)
                                        cmocka_unit_test(test_learns),
                                        cmocka_unit_test(test_events),
                                        cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_mixing),
                                        cmocka_unit_test(test_threads),
                                        cmocka_unit_test(test_damage),
                                        cmocka_unit_test(test_foreign_checkpoint),
