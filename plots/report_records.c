@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "plots/html.h"
 #include "results/rows.h"
 #include "results/stats.h"
@@ -218,11 +219,11 @@ void report_latency(struct report *r)
 /* Does the paper's row say of the key what the cell has? Numbers as numbers: 0.5 is .5. */
 static int same_level(const struct rows *p, size_t row, const struct plot_factor *f, int level)
 {
-    double published = number_of(p, row, f->key);
+    double published = number_of(p, row, f->key), here;
     if (level < 0)
         return 0;
     if (isfinite(published))
-        return strtod(f->levels[level], NULL) == published;
+        return number_float(f->levels[level], &here) == 0 && here == published;
     return strcmp(text_of(p, row, f->key), f->levels[level]) == 0;
 }
 
