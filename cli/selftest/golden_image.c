@@ -256,6 +256,57 @@ static int check_rrc_tensor(struct image_case *g)
     return rc;
 }
 
+/* ---- the evaluation path --------------------------------------------------------------------- */
+
+#define NORM_FIRST_ROW 100 /* of the crop: where the stored rows begin */
+
+static int compare_eval(struct image_case *g, const struct preprocess *p, const float *x, int size)
+{
+    const struct safetensors_tensor *rows = tensor(g, "norm_rows");
+    int n = size * size;
+    if (!rows || rows->rank != 3 || rows->dim[1] > size - NORM_FIRST_ROW)
+        return error_set(g->err, "has no norm_rows of that size");
+    int some = (int)rows->dim[1] * size;
+    float *part = mem_alloc(sizeof *part * 3 * (size_t)some);
+    unsigned char *crop = mem_alloc(3 * (size_t)n);
+    for (int c = 0; c < 3; c++) {
+        memcpy(part + c * some, x + c * n + NORM_FIRST_ROW * size, sizeof *part * (size_t)some);
+        for (int i = 0; i < n; i++)
+            crop[3 * i + c] =
+                (unsigned char)lrintf((x[c * n + i] * p->deviation[c] + p->mean[c]) * 255);
+    }
+    int rc = compare_floats(g, "norm_rows", part, 3 * some, (struct allowance){.tolerance = 1e-6});
+    if (!rc)
+        rc = compare_bytes(g, "crop_u8", crop, 3 * n);
+    free(part);
+    free(crop);
+    return rc;
+}
+
+static int check_eval(struct image_case *g)
+{
+    const struct safetensors_tensor *image = tensor(g, "image");
+    struct preprocess p = {0};
+    struct preprocess_scratch scratch = {0};
+    int size = (int)number(g->json, "crop");
+    if (!image)
+        return -1;
+    for (size_t c = 0; c < 3; c++) {
+        p.mean[c] = (float)json_number_value(json_array_get(json_object_get(g->json, "mean"), c));
+        p.deviation[c] =
+            (float)json_number_value(json_array_get(json_object_get(g->json, "std"), c));
+    }
+    p.eval_crop_ratio = size / number(g->json, "resize");
+    preprocess_levels(&p);
+    float *x = mem_alloc(sizeof *x * 3 * (size_t)(size * size));
+    struct image_view v = stored_view(image);
+    preprocess_sample(&p, &v, NULL, size, 3, NULL, &scratch, x, NULL);
+    int rc = compare_eval(g, &p, x, size);
+    preprocess_scratch_release(&scratch);
+    free(x);
+    return rc;
+}
+
 /* ---- drawn rectangles ------------------------------------------------------------------------ */
 
 typedef int try_size(int height, int width, double share, double aspect, int *h, int *w);
@@ -519,6 +570,7 @@ static int check_three(struct image_case *g)
 RUN(codec)
 RUN(pil_resize)
 RUN(geometry)
+RUN(eval)
 RUN(rrc_tensor)
 RUN(rrc_params)
 RUN(erase_params)
@@ -546,6 +598,7 @@ const struct golden_kind golden_image_kinds[] = {
     {"pil_resize", run_pil_resize},
     {"pil_resize_gray", run_pil_resize},
     {"resize_crop_geometry", run_geometry},
+    {"eval_pipeline", run_eval},
     {"rrc_tensor", run_rrc_tensor},
     {"rrc_params", run_rrc_params},
     {"erase_params", run_erase_params},
