@@ -177,27 +177,29 @@ static void begin(struct builder *b, struct reduction *r)
 /* ---- attention in the open ------------------------------------------------------------------- */
 
 /* x (B,N,C) times rows start .. start+rows-1 of the packed qkv projection. */
-static struct tensor *project(struct builder *b, struct tensor *x, int64_t start, int64_t rows)
+static struct tensor *project(struct builder *b, struct tensor *x, int64_t start, int64_t rows,
+                              const struct block_options *o)
 {
     int64_t dim = shape_last(x->shape);
     const char *old = nn_push(b, "qkv");
     struct tensor *w = nn_param(b, "weight", SHAPE(3 * dim, dim), nn_normal_002);
-    struct tensor *bias = nn_param(b, "bias", SHAPE(3 * dim), nn_zero);
+    struct tensor *bias = NULL;
+    if (!o->no_qkv_bias)
+        bias = op_slice(b->g, nn_param(b, "bias", SHAPE(3 * dim), nn_zero), 0, start, rows);
     nn_pop(b, old);
-    return op_linear(b->g, x, op_slice(b->g, w, 0, start, rows),
-                     op_slice(b->g, bias, 0, start, rows));
+    return op_linear(b->g, x, op_slice(b->g, w, 0, start, rows), bias);
 }
 
 /* Attention (B,H,N,N) of normalised tokens y (B,N,C), with proportional attention. */
 static struct tensor *attention(struct builder *b, const struct reduction *r, struct tensor *y,
-                                int heads)
+                                const struct block_options *o)
 {
     struct graph *g = b->g;
     int64_t tokens = y->shape.dim[1], dim = shape_last(y->shape);
-    struct tensor *qk = project(b, y, 0, 2 * dim); /* (B,N,2C) */
+    struct tensor *qk = project(b, y, 0, 2 * dim, o); /* (B,N,2C) */
     struct tensor *q = op_slice(g, qk, 2, 0, dim), *k = op_slice(g, qk, 2, dim, dim);
     struct tensor *scores =
-        op_matmul(g, q, k, (struct matmul_attr){heads, 0, 1, 4, 1 / sqrt((double)dim / heads)});
+        op_matmul(g, q, k, (struct matmul_attr){o->heads, 0, 1, 4, nn_qk_scale(dim, o)});
     struct tensor *bias = reduction_bias(b, r);
     if (bias)
         scores = op_add(g, scores, op_reshape(g, bias, SHAPE(b->batch, 1, 1, tokens)));
@@ -205,11 +207,12 @@ static struct tensor *attention(struct builder *b, const struct reduction *r, st
 }
 
 /* attention (B,H,N,N) times the values of normalised y (B,N,C), projected. */
-static struct tensor *attend(struct builder *b, struct tensor *attn, struct tensor *y)
+static struct tensor *attend(struct builder *b, struct tensor *attn, struct tensor *y,
+                             const struct block_options *o)
 {
     int64_t dim = shape_last(y->shape);
     int heads = (int)attn->shape.dim[1];
-    struct tensor *v = project(b, y, 2 * dim, dim); /* (B,N,C) */
+    struct tensor *v = project(b, y, 2 * dim, dim, o); /* (B,N,C) */
     y = op_matmul(b->g, attn, v, (struct matmul_attr){heads, 0, 0, 3, 1});
     return nn_linear(b, "proj", y, dim);
 }
@@ -301,7 +304,7 @@ static struct tensor *fuse_ahead(struct builder *b, struct reduction *r, struct 
     int anew = config_int(b->c, "model.reduce.one_step_ahead") == 2;
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps_of(o));
     const char *old = nn_push(b, "attn");
-    struct tensor *attn = attention(b, r, y, o->heads);
+    struct tensor *attn = attention(b, r, y, o);
     nn_pop(b, old);
     mctf_fuse(b, r, n, &x, &attn);
     y = nn_layer_norm(b, "norm1", x, eps_of(o));
@@ -309,7 +312,7 @@ static struct tensor *fuse_ahead(struct builder *b, struct reduction *r, struct 
         y = reduction_attention(b, r, y, o, NULL);
     } else {
         old = nn_push(b, "attn");
-        y = attend(b, attn, y);
+        y = attend(b, attn, y, o);
         nn_pop(b, old);
     }
     return nn_residual(b, "ls1", "drop_path1", x, y, o);
@@ -321,8 +324,8 @@ static struct tensor *fuse_behind(struct builder *b, struct reduction *r, struct
 {
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps_of(o));
     const char *old = nn_push(b, "attn");
-    struct tensor *attn = attention(b, r, y, o->heads);
-    y = attend(b, attn, y);
+    struct tensor *attn = attention(b, r, y, o);
+    y = attend(b, attn, y, o);
     nn_pop(b, old);
     x = nn_residual(b, "ls1", "drop_path1", x, y, o);
     x = reduction_mlp(b, x, o);

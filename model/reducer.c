@@ -1,7 +1,8 @@
 /* The registry of token reductions and what its members share. */
 #include "model/reducer.h"
 
-#include <math.h>
+#include "model/consistency.h"
+
 #include <stdio.h>
 
 #define REDUCER(name) extern const struct reducer reducer_##name;
@@ -101,6 +102,23 @@ struct tensor *reduction_finish(struct builder *b, struct reduction *r, struct t
     return config_bool(b->c, "model.reduce.unmerge") ? reduction_unmerge(b, r, x) : x;
 }
 
+struct tensor *reduction_tower(struct builder *b, struct tensor *x, struct block_options o,
+                               int class_token)
+{
+    int64_t depth = config_int(b->c, "model.depth");
+    struct reduction r;
+    if (consistency_asked(b))
+        graph_refuse(b->g, "model.reduce.consistency trains models of family vit only");
+    reduction_init(&r, b, x, depth, class_token);
+    for (int64_t i = 0; i < depth; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        o.drop_path = nn_drop_rate(config_float(b->c, "model.drop_path"), i, depth);
+        x = reduction_block(b, &r, i, name, x, &o);
+    }
+    return reduction_finish(b, &r, x);
+}
+
 struct tensor *reduction_ones(struct builder *b, int64_t tokens)
 {
     return constant(b, "reduce/ones", SHAPE(b->batch, tokens), one);
@@ -128,8 +146,8 @@ struct tensor *reduction_attention(struct builder *b, const struct reduction *r,
                                    .packed = 1,
                                    .has_bias = in[1] != NULL,
                                    .explicit_products = 1,
-                                   .scale = 1 / sqrt((double)dim / o->heads)};
-        in[0] = nn_linear(b, "qkv", x, 3 * dim); /* (B,N,3C) */
+                                   .scale = nn_qk_scale(dim, o)};
+        in[0] = nn_qkv(b, x, o); /* (B,N,3C) */
         x = graph_apply(b->g, &op_attention_row, in[1] ? 2 : 1, in, &a)->out[0];
         x = nn_linear(b, "proj", x, dim); /* (B,N,C) */
     }

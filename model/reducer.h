@@ -78,6 +78,10 @@ struct tensor *reduction_merge(struct builder *b, struct reduction *r, int64_t l
  * configuration asks for it. */
 struct tensor *reduction_finish(struct builder *b, struct reduction *r, struct tensor *x);
 
+/* All of this for a plain stack: "blocks.0" to the configured depth, drop path rising. */
+struct tensor *reduction_tower(struct builder *b, struct tensor *x, struct block_options o,
+                               int class_token);
+
 /* ---- for methods ----------------------------------------------------------------------------- */
 
 /* (B,N) ones. */

@@ -3,6 +3,17 @@
 
 #include <math.h>
 
+struct tensor *nn_qkv(struct builder *b, struct tensor *x, const struct block_options *o)
+{
+    int64_t out = 3 * shape_last(x->shape);
+    return o->no_qkv_bias ? nn_linear_plain(b, "qkv", x, out) : nn_linear(b, "qkv", x, out);
+}
+
+double nn_qk_scale(int64_t dim, const struct block_options *o)
+{
+    return o->qk_scale > 0 ? o->qk_scale : 1 / sqrt((double)dim / o->heads);
+}
+
 struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x,
                                  const struct block_options *o)
 {
@@ -13,8 +24,8 @@ struct tensor *nn_self_attention(struct builder *b, const char *name, struct ten
         struct attention_attr a = {.heads = o->heads,
                                    .packed = 1,
                                    .explicit_products = o->explicit_products,
-                                   .scale = 1 / sqrt((double)dim / o->heads)};
-        struct tensor *qkv = nn_linear(b, "qkv", x, 3 * dim); /* (B,N,3C): q, k, v, each by head */
+                                   .scale = nn_qk_scale(dim, o)};
+        struct tensor *qkv = nn_qkv(b, x, o); /* (B,N,3C): q, k, v, each by head */
         y = graph_apply(b->g, &op_attention_row, 1, &qkv, &a)->out[0];
         y = nn_linear(b, "proj", y, dim); /* (B,N,C) */
     }
@@ -36,6 +47,8 @@ struct tensor *nn_residual(struct builder *b, const char *scale_name, const char
         branch = op_mul(b->g, branch, nn_param(b, "gamma", SHAPE(shape_last(x->shape)), init));
         nn_pop(b, old);
     }
+    if (o->branch_divisor > 0)
+        branch = op_affine(b->g, branch, 1 / o->branch_divisor, 0);
     if (b->training && o->drop_path > 0) {
         const char *path =
             arena_printf(&b->g->arena, "%s.%s%s", b->g->scope, drop_name, b->pass ? b->pass : "");

@@ -30,6 +30,14 @@ struct tensor *nn_linear(struct builder *b, const char *name, struct tensor *x, 
     return nn_linear_init(b, name, x, out, nn_normal_002);
 }
 
+struct tensor *nn_linear_plain(struct builder *b, const char *name, struct tensor *x, int64_t out)
+{
+    const char *old = nn_push(b, "%s", name);
+    struct tensor *w = nn_param(b, "weight", SHAPE(out, shape_last(x->shape)), nn_normal_002);
+    nn_pop(b, old);
+    return op_linear(b->g, x, w, NULL);
+}
+
 void nn_unused_linear(struct builder *b, const char *name, int64_t in, int64_t out)
 {
     const char *old = nn_push(b, "%s", name);

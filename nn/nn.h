@@ -46,7 +46,10 @@ struct tensor *nn_linear(struct builder *b, const char *name, struct tensor *x, 
 struct tensor *nn_linear_init(struct builder *b, const char *name, struct tensor *x, int64_t out,
                               struct init weight);
 
-/* The same with torch's default: weight and bias uniform in +-1 / sqrt(in). */
+/* Without bias. */
+struct tensor *nn_linear_plain(struct builder *b, const char *name, struct tensor *x, int64_t out);
+
+/* The same as nn_linear with torch's default: weight and bias uniform in +-1 / sqrt(in). */
 struct tensor *nn_linear_torch(struct builder *b, const char *name, struct tensor *x, int64_t out);
 
 struct tensor *nn_layer_norm(struct builder *b, const char *name, struct tensor *x, double eps);
@@ -65,11 +68,19 @@ struct block_options {
     double mlp_ratio, drop_path, layer_scale;
     double eps;            /* of the norms; 0: NN_EPS_TIMM */
     int explicit_products; /* fvcore sees the attention products (op_attention) */
+    int no_qkv_bias;       /* LV-ViT, T2T-ViT */
+    double qk_scale;       /* of the scores; 0: 1 / sqrt(C / heads) */
+    double branch_divisor; /* of both branches (LV-ViT's skip_lam); 0: 1 */
 };
 struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
                         const struct block_options *o);
 
-/* x + drop_path(gain * branch), with o's rates; the gain is the parameter scale_name.gamma. */
+/* The packed projection "qkv" (…, C) -> (…, 3C), and the scale of scores of width C. */
+struct tensor *nn_qkv(struct builder *b, struct tensor *x, const struct block_options *o);
+double nn_qk_scale(int64_t dim, const struct block_options *o);
+
+/* x + drop_path(gain * branch / divisor), with o's rates; the gain is the parameter
+ * scale_name.gamma. */
 struct tensor *nn_residual(struct builder *b, const char *scale_name, const char *drop_name,
                            struct tensor *x, struct tensor *branch, const struct block_options *o);
 

@@ -183,6 +183,11 @@ static struct tensor *i_depthwise(struct graph *g)
     return op_depthwise(g, leaf(g, "x", SHAPE(2, 5, 3)), leaf(g, "w", SHAPE(3, 1, 7)),
                         leaf(g, "b", SHAPE(3)));
 }
+static struct tensor *i_scale_shift(struct graph *g)
+{
+    return op_scale_shift(g, leaf(g, "x", SHAPE(2, 5, 3)), leaf(g, "gain", SHAPE(3)),
+                          leaf(g, "offset", SHAPE(3)));
+}
 static struct tensor *i_softmax(struct graph *g)
 {
     return op_softmax(g, leaf(g, "x", SHAPE(2, 3, 5)), -1);
@@ -326,6 +331,7 @@ static const struct instance instances[] = {
     {"matmul", i_matmul_read},
     {"matmul", i_matmul_flat},
     {"depthwise", i_depthwise},
+    {"scale_shift", i_scale_shift},
     {"softmax", i_softmax},
     {"softmax", i_softmax_tokens},
     {"layer_norm", i_layer_norm},

@@ -29,6 +29,14 @@ static const struct setting settings[] = {
     {"mctf", {{"model.reduce.consistency", "true"}, {"model.reduce.teacher_r", "1"}}, 1, NULL},
 };
 
+/* Other hosts, whose blocks have no bias on q, k, v, another scale or divided branches. */
+static const struct setting hosts[] = {
+    {"mctf", {{"model.reduce.pooling", "size"}}, 0, "lvvit"},
+    {"tome", {{"model.reduce.r", "2"}}, 0, "lvvit"},
+    {"mctf", {{"model.reduce.pooling", "mean"}, {"model.image_size", "32"}}, 0, "t2tvit"},
+    {"tome", {{"model.reduce.r", "1"}, {"model.image_size", "32"}}, 0, "t2tvit"},
+};
+
 /* Streams of a ViTTM: 16 memory and 4 process tokens. */
 static const struct setting streams[] = {
     {"tome", {{"model.reduce.r", "1"}, {"model.fusion", "add"}}, 0, "vittm"},
@@ -66,6 +74,7 @@ static const struct {
     {{"tome", {{"model.fusion", "add_erase"}}, 0, "vittm"}, "model.fusion"},
     {{"mctf", {{"model.reduce.stream", "memory"}}, 0, "vittm"}, "model.reduce.stream"},
     {{"mctf", {{"model.reduce.consistency", "true"}}, 0, "vittm"}, "model.reduce.consistency"},
+    {{"mctf", {{"model.reduce.consistency", "true"}}, 0, "lvvit"}, "model.reduce.consistency"},
     {{"tome", {{"model.reduce.stream", "memory"}, {"model.memory_block", "conv"}}, 0, "vittm"},
      "model.memory_block"},
 };
@@ -129,6 +138,8 @@ void selftest_reducers(struct selftest *t)
     }
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         check_setting(t, &settings[i]);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        check_setting(t, &hosts[i]);
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         check_setting(t, &streams[i]);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)

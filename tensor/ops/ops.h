@@ -154,6 +154,11 @@ struct matmul_size op_matmul_size(const struct node *n);
  * -> (B,N,C). depthwise_grad (x, w, dy) -> dx, dw, db. */
 struct tensor *op_depthwise(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
 
+/* gain * x + offset along the last axis: x (…, C), gain (C), offset (C). Batch norm in inference,
+ * its statistics folded in, which is what fvcore takes it for: 2 an element. */
+struct tensor *op_scale_shift(struct graph *g, struct tensor *x, struct tensor *gain,
+                              struct tensor *offset);
+
 /* ---- fused ----------------------------------------------------------------------------------- */
 
 /* Softmax over one axis (negative counts from the end). softmax_grad (y, dy): y * (dy - sum(dy *

@@ -392,6 +392,13 @@ static void REF(matmul)(const struct node *n, REF_REAL *const *in, REF_REAL *con
                 }
 }
 
+static void REF(scale_shift)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    int64_t width = shape_last(n->in[0]->shape);
+    for (int64_t i = 0; i < shape_count(n->in[0]->shape); i++)
+        out[0][i] = in[0][i] * in[1][i % width] + in[2][i % width];
+}
+
 static void REF(depthwise)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     const int64_t *d = n->in[0]->shape.dim, taps = n->in[1]->shape.dim[2];
@@ -1031,6 +1038,7 @@ static const struct REF(row) REF(rows)[] = {
     {"linear", REF(linear)},
     {"matmul", REF(matmul)},
     {"depthwise", REF(depthwise)},
+    {"scale_shift", REF(scale_shift)},
     {"depthwise_grad", REF(depthwise_grad)},
     {"softmax", REF(softmax)},
     {"softmax_grad", REF(softmax_grad)},

@@ -318,6 +318,12 @@ static void build_matmul_stack(struct graph *g, struct rng *r)
     op_matmul(g, a, b, (struct matmul_attr){(int)heads, ta, tb, (int)any(r, 3, 4), 0.7});
 }
 
+static void build_scale_shift(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r), channels = SHAPE(s.dim[s.rank - 1]);
+    op_scale_shift(g, leaf(g, "x", s), leaf(g, "gain", channels), leaf(g, "offset", channels));
+}
+
 static void build_depthwise(struct graph *g, struct rng *r)
 {
     int64_t channels = any(r, 1, 100);
@@ -575,6 +581,7 @@ static const struct recipe recipes[] = {
     {"matmul", build_matmul_flat, NULL},
     {"matmul", build_matmul_stack, NULL},
     {"depthwise", build_depthwise, NULL},
+    {"scale_shift", build_scale_shift, NULL},
     {"depthwise_grad", build_depthwise_grad, NULL},
     {"softmax", build_softmax, wide},
     {"softmax_grad", build_softmax_grad, wide},

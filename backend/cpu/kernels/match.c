@@ -49,13 +49,12 @@ struct kernel_memory KERNEL(match_memory)(const struct node *n)
 
 /* ---- common ---------------------------------------------------------------------------------- */
 
-/* 1 / length of a row. */
-static real inverse_length(const real *row, int64_t n)
+static real length_of(const real *row, int64_t n)
 {
     real sum = 0;
     for (int64_t i = 0; i < n; i++)
         sum += row[i] * row[i];
-    return 1 / (real)sqrt((double)sum);
+    return (real)sqrt((double)sum);
 }
 
 /* Cosines of all pairs (A, B): products of the tokens as they are, divided by the lengths. */
@@ -64,14 +63,14 @@ static void cosines(real *scores, const real *x, const struct match_size *s,
 {
     int64_t width = s->channels;
     for (int64_t t = 0; t < s->tokens; t++)
-        w->factor[t] = inverse_length(x + t * width, width);
+        w->factor[t] = length_of(x + t * width, width);
     KERNEL(transpose)(w->columns, s->b, s->b, x + width, 2 * width, s->b, width);
     KERNEL(mm)
     (scores, s->b, (struct strided){x, 2 * width, 1}, w->columns, s->b, s->a, s->b, width,
      FROM_ZERO);
     for (int64_t i = 0; i < s->a; i++)
         for (int64_t j = 0; j < s->b; j++)
-            scores[i * s->b + j] *= w->factor[2 * i] * w->factor[2 * j + 1];
+            scores[i * s->b + j] /= w->factor[2 * i] * w->factor[2 * j + 1];
 }
 
 /* Falling scores, the lower index first among equals. */
