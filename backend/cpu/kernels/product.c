@@ -157,7 +157,8 @@ static struct grid grid_of(int64_t m, int64_t n, int threads)
         return grid(m, n, BLOCK_ROWS,
                     down * ceil_div(n, BLAS_COLS) < ENOUGH ? BLAS_COLS_LEAST : BLAS_COLS);
     int64_t pieces = threads > 1 ? ceil_div(BLOCKS_A_THREAD * threads, down) : 1;
-    return grid(m, n, BLOCK_ROWS, ceil_div(ceil_div(n, pieces), STRIP) * STRIP);
+    int64_t rows = ceil_div(ceil_div(m, down), 8) * 8; /* as even as can be */
+    return grid(m, n, rows, ceil_div(ceil_div(n, pieces), STRIP) * STRIP);
 }
 
 void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
