@@ -388,8 +388,9 @@ static int run_import(struct import *m, struct error *err)
     }
     int taken = m->report->counts[WEIGHTS_USED] + m->report->counts[WEIGHTS_RESHAPED];
     if (m->w->n && !taken)
-        return error_env(err, "%s: none of its %d tensors is this model's (%s for one)",
-                         m->file->path, m->names.n, m->names.n ? m->names.all[0].name : "");
+        return error_env(err, "%s: lacks every tensor of this model (has %d of its own%s%s)",
+                         m->file->path, m->names.n, m->names.n ? ", one is " : "",
+                         m->names.n ? m->names.all[0].name : "");
     return m->unexplained && !m->rules->lenient ? refuse_unexplained(m, err) : 0;
 }
 
