@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 #include "base/clock.h"
@@ -263,8 +264,16 @@ static void measure(const struct subject *s, int threads)
     plan_free(l.plan);
 }
 
+/* Threads that wait for work sleep, as in the program itself. OpenMP reads this before main. */
+static void wait_asleep(char **argv)
+{
+    if (!getenv("OMP_WAIT_POLICY") && !setenv("OMP_WAIT_POLICY", "passive", 1))
+        execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    wait_asleep(argv);
     int threads = 1;
     const char *only = "";
     for (int i = 1; i + 1 < argc; i += 2)
