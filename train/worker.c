@@ -1,5 +1,6 @@
 #include "train/worker.h"
 
+#include "base/number.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -44,7 +45,8 @@ static void install_handlers(void)
 static int is_orphan(void)
 {
     const char *runner = getenv("VITTM_RUNNER");
-    return runner && atol(runner) != (long)getppid();
+    int64_t pid;
+    return runner && (number_int(runner, &pid) || pid != getppid());
 }
 
 /* What the steps of a run share. */

@@ -1,5 +1,6 @@
 /* Golden files about images: decoding, resampling, crops, augmentation and mixing, each through the
  * code that the input pipeline uses. */
+#include "base/number.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -526,12 +527,19 @@ static void jitter(struct augment_image *im, const json_t *o, char part)
         augment_hue(im, number(o, "hue"));
 }
 
+/* The number at the end of an operation's name. */
+static double number_in(const char *text)
+{
+    double value;
+    return number_float(text, &value) ? NAN : value;
+}
+
 static void three_part(struct augment_image *im, const json_t *o, const char *name)
 {
     if (!strncmp(name, "blur_", 5))
-        augment_blur(im, atof(name + 5));
+        augment_blur(im, number_in(name + 5));
     else if (!strncmp(name, "solarize_", 9))
-        augmentation_Solarize.apply(im, atof(name + 9));
+        augmentation_Solarize.apply(im, number_in(name + 9));
     else if (!strcmp(name, "grayscale"))
         augment_grayscale(im);
     else if (!strcmp(name, "hue"))
