@@ -93,7 +93,7 @@ static void build_concat(struct graph *g, struct rng *r)
     struct shape s = any_shape(r);
     int axis = (int)rng_below(r, s.rank), n = (int)any(r, 2, 4);
     struct tensor *x[4];
-    char name[8];
+    char name[16];
     for (int i = 0; i < n; i++) {
         s.dim[axis] = any(r, 1, 30);
         snprintf(name, sizeof name, "x%d", i);

@@ -65,7 +65,7 @@ static inline float math_half_power(float q)
 static inline float math_logf(float x)
 {
     const float least = 1.17549435e-38f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-    float scaled = x < least ? x * 8388608.0f : x;
+    float scaled = fabsf(x < least ? x * 8388608.0f : x);
     int32_t bits;
     memcpy(&bits, &scaled, sizeof bits);
     int32_t power = (bits - 0x3f3504f3) >> 23;
