@@ -1,6 +1,6 @@
-/* The registry of families, the keys that all of them read, and the loss on top. */
+/* The registry of families, and the keys that all of them read. */
 #include "model/model.h"
-#include "model/consistency.h"
+#include "model/objective.h"
 #include "nn/nn.h"
 
 #define MODEL(name) extern const struct model model_##name;
@@ -29,6 +29,11 @@ const struct config_key model_keys[] = {
      .fallback = "vittm",
      .choice = model_choice,
      .doc = "architecture"},
+    {.name = "train.objective",
+     .type = CONFIG_CHOICE,
+     .fallback = "classify",
+     .choice = objective_choice,
+     .doc = "what the model is trained for"},
     {.name = "model.image_size",
      .type = CONFIG_INT,
      .fallback = "224",
@@ -56,46 +61,12 @@ const struct config_key model_keys[] = {
     {0},
 };
 
-static struct tensor *head_loss(struct graph *g, const struct model_options *o,
-                                struct tensor *logits, struct tensor *target)
-{
-    double classes = (double)shape_last(logits->shape);
-    if (o->bce)
-        return op_bce(g, logits, target, o->smoothing, o->bce_mean ? 1 / classes : 1);
-    return op_cross_entropy(g, logits, target, o->smoothing);
-}
-
-/* Both classifiers are trained with equal weight (the authors' train_lt.py). */
-static void add_loss(struct builder *b, const struct model_options *o, struct model_io *io)
-{
-    struct graph *g = b->g;
-    struct shape s = io->logits[0]->shape;
-    if (o->soft_targets)
-        io->target = graph_input(g, "target", s, TENSOR_VALUE);
-    else
-        io->target = graph_input(g, "target", SHAPE(s.dim[0]), TENSOR_INT);
-    if (io->consistency && o->bce)
-        graph_refuse(g, "model.reduce.consistency knows cross entropy only (set train.loss=ce)");
-    else if (io->consistency)
-        io->loss = consistency_loss(b, o, io);
-    for (int i = 0; i < io->n_logits && !io->consistency; i++) {
-        struct tensor *loss = head_loss(g, o, io->logits[i], io->target);
-        io->loss = i ? op_add(g, io->loss, loss) : loss;
-    }
-    if (io->loss)
-        graph_output(g, "loss", io->loss);
-}
-
-static void name_logits(struct graph *g, const struct model_io *io)
-{
-    for (int i = 0; i < io->n_logits; i++)
-        graph_output(g, arena_printf(&g->arena, "output/%s", io->logits_names[i]), io->logits[i]);
-}
-
 struct graph *model_build(const struct config *c, const struct model_options *o,
                           struct model_io *io, struct error *err)
 {
     const struct model *m = (const struct model *)config_choice(c, "model.family");
+    const struct objective *objective =
+        (const struct objective *)config_choice(c, "train.objective");
     struct graph *g = graph_new();
     struct builder b = {.g = g,
                         .c = c,
@@ -106,12 +77,7 @@ struct graph *model_build(const struct config *c, const struct model_options *o,
     *io = (struct model_io){0};
     io->image = graph_input(
         g, "input", SHAPE(o->batch, config_int(c, "model.channels"), side, side), TENSOR_VALUE);
-    m->build(&b, io);
-    if (!graph_failed(g, NULL)) {
-        name_logits(g, io);
-        if (o->with_loss)
-            add_loss(&b, o, io);
-    }
+    objective->build(&b, m, o, io);
     if (graph_failed(g, err)) {
         graph_free(g);
         return NULL;

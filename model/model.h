@@ -8,6 +8,7 @@
 struct builder;
 struct consistency;
 struct error;
+struct mae;
 
 #define MODEL_HEADS_MAX 2
 
@@ -23,6 +24,8 @@ struct model_io {
     int n_logits;
     struct tensor *loss; /* output "loss", the sum over heads; NULL without a loss */
     const struct consistency *consistency; /* a second pass adds to the loss; NULL: none */
+    const struct mae
+        *mae; /* masks and errors of train.objective mae, which has no logits; or NULL */
 };
 
 /* One family. build makes the forward pass from b's graph and configuration and fills io's image
@@ -36,7 +39,7 @@ struct model {
 const struct model *model_at(int i); /* NULL past the last */
 const struct config_choice *model_choice(int i);
 
-/* Root table of the schema: model.family and the keys that every family reads. */
+/* Root table of the schema: model.family, train.objective and the keys that all of them read. */
 extern const struct config_key model_keys[];
 
 struct model_options {

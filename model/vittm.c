@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "model/process_init.h"
 #include "model/reducer.h"
+#include "model/vittm.h"
 #include "nn/nn.h"
 
 #include <stdio.h>
@@ -227,7 +228,22 @@ static int compatible(struct builder *b, const struct parts *p)
     return 1;
 }
 
-static void build(struct builder *b, struct model_io *io)
+/* Sizes that follow from token counts, and merges, cannot be where tokens are left out. */
+static int can_leave_out(struct builder *b, const struct parts *p)
+{
+    const char *why = "depends on the number of tokens, which is another where some are left out";
+    if (p->head->fixed_tokens)
+        graph_refuse(b->g, "model.rw_head %s %s", p->head->choice.name, why);
+    else if (p->fusion->fixed_tokens)
+        graph_refuse(b->g, "model.fusion %s %s", p->fusion->choice.name, why);
+    else if (((const struct reducer *)config_choice(b->c, "model.reduce.method"))->block)
+        graph_refuse(b->g, "model.reduce.method %s merges tokens whose places must stay known",
+                     config_string(b->c, "model.reduce.method"));
+    return !graph_failed(b->g, NULL);
+}
+
+int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_keep *keep,
+                 struct vittm_tokens *out)
 {
     const struct config *c = b->c;
     struct parts p = {
@@ -240,25 +256,29 @@ static void build(struct builder *b, struct model_io *io)
     int64_t dim = config_int(c, "model.dim"), depth = config_int(c, "model.depth");
     int64_t memory_dim =
         config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
-    int64_t patch = config_int(c, "model.memory_patch"), side = io->image->shape.dim[2];
+    int64_t patch = config_int(c, "model.memory_patch"), side = image->shape.dim[2];
     int64_t table = config_int(c, "model.table_image_size");
-    if (!compatible(b, &p) || !nn_check_patch(b, "model.memory_patch", patch, side))
-        return;
+    if (!compatible(b, &p) || (keep && !can_leave_out(b, &p)) ||
+        !nn_check_patch(b, "model.memory_patch", patch, side))
+        return -1;
 
-    struct tensor *memory = nn_patch_embed(b, "memory_embedder", io->image, patch, memory_dim,
-                                           PATCH_TORCH); /* (B,T,C) */
-    struct tensor *process = p.process_init->build(b, io->image, memory, side / patch, dim);
+    struct tensor *memory =
+        nn_patch_embed(b, "memory_embedder", image, patch, memory_dim, PATCH_TORCH); /* (B,T,C) */
+    struct tensor *process = p.process_init->build(b, image, memory, side / patch, dim);
     if (graph_failed(b->g, NULL))
-        return;
-    declare_inherited(b, table ? table : side, io->image->shape.dim[1],
-                      memory_dim == dim ? patch : 0, dim);
+        return -1;
+    declare_inherited(b, table ? table : side, image->shape.dim[1], memory_dim == dim ? patch : 0,
+                      dim);
     struct pos_grid memory_grid = {0, side / patch, table / patch}, process_grid = {0};
     if (p.process_init->grid && table)
         process_grid =
             (struct pos_grid){0, p.process_init->grid(c, side), p.process_init->grid(c, table)};
     memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, memory_grid);
     process = nn_pos_embed_grid(b, "process_pos_embed", process, process_grid); /* (B,K,C) */
-
+    if (keep) {
+        memory = op_gather_rows(b->g, memory, keep->memory, 1);
+        process = op_gather_rows(b->g, process, keep->process, 1);
+    }
     begin_merges(b, &p, memory, process, depth);
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio")};
@@ -269,12 +289,21 @@ static void build(struct builder *b, struct model_io *io)
     memory = reduction_finish(b, &p.memory_merges, memory);
     process = reduction_finish(b, &p.process_merges, process);
     process = nn_layer_norm(b, "process_norm", process, NN_EPS_TIMM);
+    *out = (struct vittm_tokens){memory, process};
+    return graph_failed(b->g, NULL);
+}
+
+static void build(struct builder *b, struct model_io *io)
+{
+    struct vittm_tokens tokens;
+    if (vittm_encode(b, io->image, NULL, &tokens))
+        return;
     if (b->token_outputs) {
-        graph_output(b->g, "output/memory_tokens", memory);
-        graph_output(b->g, "output/process_tokens", process);
+        graph_output(b->g, "output/memory_tokens", tokens.memory);
+        graph_output(b->g, "output/process_tokens", tokens.process);
     }
-    io->logits[0] = classify(b, "fc_norm", "head", memory);
-    io->logits[1] = classify(b, "fc_norm_process", "process_head", process);
+    io->logits[0] = classify(b, "fc_norm", "head", tokens.memory);
+    io->logits[1] = classify(b, "fc_norm_process", "process_head", tokens.process);
     io->logits_names[0] = "memory_logits";
     io->logits_names[1] = "process_logits";
     io->n_logits = 2;

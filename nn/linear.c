@@ -27,7 +27,9 @@ struct tensor *nn_linear_torch(struct builder *b, const char *name, struct tenso
 
 struct tensor *nn_linear(struct builder *b, const char *name, struct tensor *x, int64_t out)
 {
-    return nn_linear_init(b, name, x, out, nn_normal_002);
+    double fans = (double)(shape_last(x->shape) + out);
+    struct init init = b->xavier ? (struct init){INIT_UNIFORM, sqrt(6 / fans)} : nn_normal_002;
+    return nn_linear_init(b, name, x, out, init);
 }
 
 struct tensor *nn_linear_plain(struct builder *b, const char *name, struct tensor *x, int64_t out)

@@ -19,6 +19,7 @@ struct builder {
     int token_outputs; /* name the final tokens as results */
     const char *pass;  /* "" or NULL, or which further pass through shared weights this is: its
                         * random draws are its own */
+    int xavier;        /* nn_linear's weights start uniform in +-sqrt(6 / (in + out)) */
 };
 
 /* LayerNorm's epsilon: 1e-6 in blocks, stream and final norms (timm), 1e-5 inside read-write heads

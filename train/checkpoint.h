@@ -35,7 +35,7 @@ struct run_position {
     int64_t step;  /* optimiser steps in all */
     struct epoch_sums sums;
     struct metrics last; /* of the last complete epoch */
-    double best_top1;    /* NAN before the first evaluation */
+    double best_top1; /* NAN before the first evaluation; -val/loss where nothing is classified */
     int64_t best_epoch;
 };
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "train/masker.h"
 #include "train/metrics.h"
 #include "train/network.h"
 
@@ -49,11 +50,29 @@ void score_add(struct score *s, const float *logits, const int32_t *labels, int 
     s->images += count;
 }
 
+/* Errors of masked autoencoding, one an image. */
+static void add_errors(struct evaluation *e, struct network *n, const struct batch *b)
+{
+    float *errors = mem_alloc(sizeof *errors * (size_t)n->batch);
+    for (int s = 0; s < MAE_STREAMS; s++) {
+        network_read(n, n->errors[s], errors);
+        for (int i = 0; i < b->count; i++)
+            e->scores[s].loss += (double)errors[i];
+        e->scores[s].images += b->count;
+    }
+    free(errors);
+}
+
 static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
                       unsigned char *right)
 {
     network_write(n, n->image, b->images);
+    masker_write(n, b, 0, 0);
     network_run(n, 0, 0);
+    if (n->mae) {
+        add_errors(e, n, b);
+        return;
+    }
     for (int h = 0; h < n->n_logits; h++) {
         network_read(n, n->logits[h], logits);
         score_add(&e->scores[h], logits, b->labels, b->count, n->classes, h ? NULL : right);
@@ -73,13 +92,15 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
                                      .threads = o->loader_threads};
     double start = clock_now();
     int rc = 0;
-    *e = (struct evaluation){.images = dataset_count(d), .n_scores = n->n_logits};
+    *e = (struct evaluation){.images = dataset_count(d),
+                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
     if (loader_open(&l, d, &options, err))
         return -1;
-    float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes));
+    float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes) + 1);
     unsigned char *right = mem_alloc((size_t)n->batch);
     struct error failure = {0};
-    e->correct = mem_zalloc((size_t)(e->images + 7) / 8 + 1, 1);
+    if (!n->mae)
+        e->correct = mem_zalloc((size_t)(e->images + 7) / 8 + 1, 1);
     for (const struct batch *b; !rc && (b = loader_next(l, &failure));) {
         add_batch(e, n, b, logits, right);
         if (o->stop && *o->stop)
@@ -119,8 +140,10 @@ void evaluation_metrics(const struct evaluation *e, const struct network *n, str
         const struct score *s = &e->scores[h];
         const char *head = h ? n->heads[h] : "";
         double images = (double)s->images;
-        set(m, head, "top1", 100 * (double)s->top1 / images);
-        set(m, head, "top5", 100 * (double)s->top5 / images);
+        if (!n->mae) {
+            set(m, head, "top1", 100 * (double)s->top1 / images);
+            set(m, head, "top5", 100 * (double)s->top5 / images);
+        }
         loss += s->loss / images;
     }
     metrics_set(m, "val/loss", loss);

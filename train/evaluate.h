@@ -33,7 +33,7 @@ struct evaluation {
     struct score scores[MODEL_HEADS_MAX];
     int n_scores;
     /* One bit an image, in data-set order, least significant first: whether the first classifier's
-     * top-1 is right. The caller frees it. */
+     * top-1 is right; NULL where there is none. */
     unsigned char *correct;
     int64_t images;
     double wall_s;
@@ -50,7 +50,8 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
              const struct evaluate_options *o, struct error *err);
 void evaluation_release(struct evaluation *e);
 
-/* val/top1, val/top5 of the first classifier; val/NAME_top1, val/NAME_top5 of the second; val/loss,
+/* Of masked autoencoding val/loss, val/memory_loss and val/process_loss alone. Else
+ * val/top1, val/top5 of the first classifier; val/NAME_top1, val/NAME_top5 of the second; val/loss,
  * their sum, and each one's own where there are two. */
 void evaluation_metrics(const struct evaluation *e, const struct network *n, struct metrics *m);
 

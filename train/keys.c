@@ -18,7 +18,10 @@ static const struct config_choice *nonfinite_choice(int i)
 
 static const struct config_choice select_choices[] = {
     {"final", "the weights after the last epoch", NULL},
-    {"best", "the weights of the epoch with the highest val/top1 (the earliest of equals)", NULL}};
+    {"best",
+     "the weights of the epoch with the highest val/top1 (the earliest of equals); with "
+     "train.objective mae the lowest val/loss",
+     NULL}};
 
 static const struct config_choice *select_choice(int i)
 {

@@ -36,9 +36,10 @@ static void write_training_inputs(struct network *n, const struct config *c)
     float hyper[HYPER_COUNT] = {0};
     int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)n->batch);
     for (int64_t i = 0; i < n->batch; i++)
-        labels[i] = (int32_t)(i % n->classes);
+        labels[i] = n->classes ? (int32_t)(i % n->classes) : 0;
     optimizer->hyper(c, 0, 0, hyper);
-    network_write(n, n->target, labels);
+    if (n->target)
+        network_write(n, n->target, labels);
     network_write(n, n->hyper, hyper);
     free(labels);
 }

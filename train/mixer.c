@@ -23,7 +23,7 @@ void mixer_open(struct mixer *m, const struct network *n)
         return;
     mix_plan_init(&m->plan, (int)n->batch);
     m->images = mem_alloc(sizeof *m->images * (size_t)shape_count(n->image->shape));
-    if (mixer_has_targets(m))
+    if (mixer_has_targets(m) && n->target)
         m->targets = mem_alloc(sizeof *m->targets * (size_t)(n->batch * n->classes));
 }
 
@@ -47,6 +47,8 @@ void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint
         images = m->images;
     }
     network_write(n, n->image, images);
+    if (!n->target)
+        return;
     if (m->targets) {
         mix_targets(&m->plan, b->labels, b->count, n->classes, m->targets);
         network_write(n, n->target, m->targets);

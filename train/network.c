@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "train/masker.h"
 #include "train/loss.h"
 
 #include <string.h>
@@ -34,7 +35,15 @@ static void find_tensors(struct network *n, const struct model_io *io)
             BUG("the compiled model lost its result %s", name.text);
         strbuf_release(&name);
     }
-    n->classes = (int)shape_last(n->logits[0]->shape);
+    if (io->n_logits)
+        n->classes = (int)shape_last(n->logits[0]->shape);
+    n->mae = io->mae;
+    for (int i = 0; io->mae && i < MAE_STREAMS; i++) {
+        n->kept[i] = graph_find(g, io->mae->streams[i].kept);
+        n->hidden[i] = graph_find(g, io->mae->streams[i].hidden);
+        n->heads[i] = io->mae->streams[i].name;
+        n->errors[i] = graph_output_find(g, io->mae->streams[i].error);
+    }
 }
 
 static int compile(struct network *n, const struct config *c, const struct network_options *o,
@@ -65,8 +74,10 @@ int network_open(struct network *n, const struct config *c, const struct device 
         return -1;
     find_tensors(n, &io);
     n->program = device->backend->load(n->plan, &device->options, err);
-    if (n->program)
+    if (n->program) {
+        masker_prepare(n);
         return 0;
+    }
     network_close(n);
     return -1;
 }

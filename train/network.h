@@ -4,6 +4,7 @@
 #define TRAIN_NETWORK_H
 
 #include "backend/backend.h"
+#include "model/mae.h"
 #include "model/model.h"
 #include "train/device.h"
 
@@ -30,9 +31,13 @@ struct network {
     const struct tensor *loss, *norm_square;      /* (), () */
     const struct tensor *m, *v;                   /* moments, flat */
     const struct tensor *logits[MODEL_HEADS_MAX]; /* (B,K) */
-    const char *heads[MODEL_HEADS_MAX];           /* "logits"; "memory", "process" */
+    const char *heads[MODEL_HEADS_MAX];           /* "logits"; "memory", "process" (mae too) */
     int n_logits;
     int classes;
+    /* Of train.objective mae, which has no logits and no target; NULL else. */
+    const struct mae *mae;
+    const struct tensor *kept[MAE_STREAMS], *hidden[MAE_STREAMS]; /* (B,n) masks */
+    const struct tensor *errors[MAE_STREAMS];                     /* (B) */
 };
 
 /* Parameters are uninitialised: network_init, or weights_put. */

@@ -7,7 +7,9 @@
 #include "base/strbuf.h"
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "model/objective.h"
 #include "train/keys.h"
+#include "train/masker.h"
 #include "train/optimizer.h"
 #include "train/weights_file.h"
 #include "train/weights_start.h"
@@ -23,7 +25,9 @@
 int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err)
 {
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
-    if (classes != dataset_classes(d))
+    const struct objective *objective =
+        (const struct objective *)config_choice(c, "train.objective");
+    if (!objective->unlabelled && classes != dataset_classes(d))
         return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
                             dataset_name(d), dataset_classes(d), dataset_classes(d));
     if (channels != 3 && channels != d->channels)
@@ -169,6 +173,8 @@ static int save(struct trainer *t, struct error *err)
 
 static void count_hits(struct trainer *t, const struct batch *b, float *logits)
 {
+    if (!t->net.n_logits)
+        return;
     network_read(&t->net, t->net.logits[0], logits);
     for (int i = 0; i < b->count; i++)
         t->at.sums.top1 +=
@@ -206,6 +212,7 @@ static int train_step(struct trainer *t, const struct batch *b, float *logits, s
     ASSERT(b->epoch == t->at.epoch && b->number == t->at.batch);
     t->optimizer->hyper(t->options.config, lr_plan_rate(&t->lr, t->at.step), t->at.step, hyper);
     mixer_write(&t->mixer, &t->net, b, t->options.seed);
+    masker_write(&t->net, b, t->options.seed, (uint64_t)b->epoch);
     network_write(&t->net, t->net.hyper, hyper);
     network_run(&t->net, t->options.seed, (uint64_t)t->at.step);
     if (take_loss(t, err))
@@ -230,7 +237,7 @@ static void clock_step(struct trainer *t, double seconds)
 /* The rest of the current epoch: 0, 1 where told to stop, -1. */
 static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
 {
-    float *logits = mem_alloc(sizeof(float) * (size_t)(t->net.batch * t->net.classes));
+    float *logits = mem_alloc(sizeof(float) * (size_t)(t->net.batch * t->net.classes) + 1);
     struct error failure = {0};
     int rc = told_to_stop(t) ? 1 : 0;
     double start = clock_now();
@@ -259,7 +266,8 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
     const struct epoch_sums *s = &t->at.sums;
     double finite = (double)(s->steps - s->nonfinite);
     metrics_set(m, "train/loss", s->loss / finite);
-    metrics_set(m, "train/top1", 100 * (double)s->top1 / (double)s->images);
+    if (t->net.n_logits)
+        metrics_set(m, "train/top1", 100 * (double)s->top1 / (double)s->images);
     metrics_set(m, "train/grad_norm", s->norm / finite);
     metrics_set(m, "train/lr", lr_plan_rate(&t->lr, t->at.step - 1));
     if (s->nonfinite)
@@ -282,12 +290,13 @@ static int run_evaluation(struct trainer *t, struct metrics *m, struct error *er
     return 0;
 }
 
+/* The higher the better: val/top1, or -val/loss where nothing is classified. */
 static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    double top1 = metrics_get(m, "val/top1");
-    if (t->at.best_epoch && !(top1 > t->at.best_top1))
+    double merit = t->net.n_logits ? metrics_get(m, "val/top1") : -metrics_get(m, "val/loss");
+    if (t->at.best_epoch && !(merit > t->at.best_top1))
         return;
-    t->at.best_top1 = top1;
+    t->at.best_top1 = merit;
     t->at.best_epoch = epoch;
     if (t->keeps_best)
         weights_copy(&t->best, &t->weights);
@@ -382,13 +391,16 @@ int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
         weights_copy(&t->weights, &t->best);
     else
         weights_get(&t->weights, &t->net);
-    if (!t->evaluation.correct || (t->keeps_best && t->at.best_epoch != t->epochs)) {
+    if (!t->evaluation.images || (t->keeps_best && t->at.best_epoch != t->epochs)) {
         weights_put(&t->weights, &t->eval_net);
         int rc = run_evaluation(t, m, err);
         if (rc)
             return rc;
     }
-    metrics_set(m, "val/best_top1", t->at.best_top1);
+    if (t->net.n_logits)
+        metrics_set(m, "val/best_top1", t->at.best_top1);
+    else
+        metrics_set(m, "val/best_loss", -t->at.best_top1);
     metrics_set(m, "val/best_epoch", (double)t->at.best_epoch);
     return 0;
 }
@@ -409,12 +421,19 @@ static int save_weights(const struct trainer *t, char digest[65], struct error *
     return rc;
 }
 
+static int save_correct(const struct trainer *t, struct error *err)
+{
+    const struct evaluation *e = &t->evaluation;
+    struct strbuf path = STRBUF_INIT;
+    if (!e->correct)
+        return 0;
+    strbuf_addf(&path, "%s/correct.bits", t->options.folder);
+    int rc = file_write(path.text, e->correct, (size_t)(e->images + 7) / 8, err);
+    strbuf_release(&path);
+    return rc;
+}
+
 int trainer_save(struct trainer *t, char digest[65], struct error *err)
 {
-    struct strbuf path = STRBUF_INIT;
-    strbuf_addf(&path, "%s/correct.bits", t->options.folder);
-    int rc =
-        file_write(path.text, t->evaluation.correct, (size_t)(t->evaluation.images + 7) / 8, err);
-    strbuf_release(&path);
-    return rc ? rc : save_weights(t, digest, err);
+    return save_correct(t, err) ? -1 : save_weights(t, digest, err);
 }

@@ -216,8 +216,9 @@ static const char *why_ignored(const struct import *m, const char *name)
         return "the final norm of a model that pools after it; this one has fc_norm";
     if (name_is_in(name, "fc_norm") && !model_has(m, "fc_norm") && model_has(m, "norm"))
         return "the norm of a model that pools before it; this one has norm";
-    if (model_has(m, "mask_token") && (weights_is_head(name) || name_is_in(name, "fc_norm") ||
-                                       name_is_in(name, "fc_norm_process")))
+    if (model_has(m, "mask_token") &&
+        (weights_is_head(name) || name_is_in(name, "norm") || name_is_in(name, "fc_norm") ||
+         name_is_in(name, "fc_norm_process")))
         return "a masked autoencoder has no classifier";
     if (is_decoder(name) && !model_has(m, "mask_token"))
         return "the decoder of a masked autoencoder";

@@ -12,8 +12,10 @@
 #include "cli/selftest/selftest.h"
 #include "fusion/fusion.h"
 #include "heads/head.h"
+#include "model/mae.h"
 #include "model/memory_block.h"
 #include "model/model.h"
+#include "model/objective.h"
 #include "model/process_init.h"
 
 #include <math.h>
@@ -46,6 +48,11 @@ static const char *const small[][2] = {
     {"model.branch_heads", "[2, 3]"},
     {"model.branch_mlp_ratio", "[2, 2]"},
     {"model.branch_depth", "[1, 2, 0, 1, 1, 0]"},
+    {"train.mae.hidden", "0.5"},
+    {"train.mae.dim", "6"},
+    {"train.mae.depth", "1"},
+    {"train.mae.heads", "2"},
+    {"train.mae.mlp_ratio", "2"},
 };
 
 /* Sets a key where it is declared at all. */
@@ -89,9 +96,34 @@ static void fill(const struct probe *p, const struct tensor *t, const char *purp
 static void fill_all(const struct probe *p)
 {
     fill(p, graph_find(p->plan->graph, "input"), "image", 1);
-    fill(p, graph_find(p->plan->graph, "target"), "target", 1);
+    if (graph_find(p->plan->graph, "target"))
+        fill(p, graph_find(p->plan->graph, "target"), "target", 1);
     for (int i = 0; i < p->plan->n_params; i++)
         fill(p, p->plan->params[i], p->plan->params[i]->name, 0.3);
+}
+
+/* The masks of images 0, 1, … */
+static void fill_masks(const struct probe *p, const struct mae *mae, int64_t batch)
+{
+    const struct graph *g = p->plan->graph;
+    int32_t *kept[MAE_STREAMS], *hidden[MAE_STREAMS], *k[MAE_STREAMS], *h[MAE_STREAMS];
+    for (int s = 0; s < MAE_STREAMS; s++) {
+        kept[s] = mem_alloc(sizeof(int32_t) * (size_t)(batch * mae->streams[s].n_kept));
+        hidden[s] = mem_alloc(sizeof(int32_t) * (size_t)(batch * mae->streams[s].n_hidden));
+    }
+    for (int64_t i = 0; i < batch; i++) {
+        for (int s = 0; s < MAE_STREAMS; s++) {
+            k[s] = kept[s] + i * mae->streams[s].n_kept;
+            h[s] = hidden[s] + i * mae->streams[s].n_hidden;
+        }
+        mae_draw(mae, 1, 0, (uint64_t)i, k, h);
+    }
+    for (int s = 0; s < MAE_STREAMS; s++) {
+        p->backend->write(p->program, graph_find(g, mae->streams[s].kept), kept[s]);
+        p->backend->write(p->program, graph_find(g, mae->streams[s].hidden), hidden[s]);
+        free(kept[s]);
+        free(hidden[s]);
+    }
 }
 
 static int open_model(struct probe *p, const struct backend *b, const struct config *c,
@@ -102,6 +134,8 @@ static int open_model(struct probe *p, const struct backend *b, const struct con
     if (!g || probe_open(p, b, g, "loss", o, 3, err))
         return -1;
     fill_all(p);
+    if (io.mae)
+        fill_masks(p, io.mae, io.image->shape.dim[0]);
     probe_run(p, 3, 1);
     return 0;
 }
@@ -239,6 +273,7 @@ static const struct variation {
     {"vit", "model.table_image_size", "20"}, {"vittm", "model.table_image_size", "18"},
     {"vittm", "model.rw_every", "2"},        {"vittm", "model.memory_dim", "8"},
     {"revvit", "model.variant", "minrev"},   {"revvit", "model.reversible", "false"},
+    {"vittm", "train.mae.masks", "matched"}, {"vittm", "train.mae.normalize", "true"},
 };
 
 static void check_variation(struct selftest *t, const struct variation *v)
@@ -246,11 +281,42 @@ static void check_variation(struct selftest *t, const struct variation *v)
     char name[128];
     snprintf(name, sizeof name, "%s %s %s", v->family, v->key, v->value);
     struct config *c = small_config(v->family);
+    if (!strncmp(v->key, "train.mae.", strlen("train.mae.")))
+        set(c, "train.objective", "mae");
     set(c, v->key, v->value);
     if (!strcmp(v->key, "model.class_token")) /* nothing to take as the token */
         set(c, "model.pool", "avg");
     check(t, name, c);
     config_free(c);
+}
+
+/* What a model may be trained for besides classes: with every family, and with every head and
+ * fusion of a ViTTM. */
+static void check_objective(struct selftest *t, const struct objective *o, const char *family,
+                            const char *head, const char *fusion)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s %s %s %s", o->choice.name, family, head, fusion);
+    struct config *c = small_config(family);
+    set(c, "train.objective", o->choice.name);
+    if (*head) {
+        set(c, "model.rw_head", head);
+        set(c, "model.fusion", fusion);
+    }
+    check(t, name, c);
+    config_free(c);
+}
+
+static void check_objectives(struct selftest *t)
+{
+    for (int i = 1; objective_at(i); i++) { /* the first one is that of all other checks */
+        for (int m = 0; model_at(m); m++)
+            check_objective(t, objective_at(i), model_at(m)->choice.name, "", "");
+        for (int h = 0; head_at(h); h++)
+            for (int f = 0; fusion_at(f); f++)
+                check_objective(t, objective_at(i), "vittm", head_at(h)->choice.name,
+                                fusion_at(f)->choice.name);
+    }
 }
 
 /* A reversible network needs no more memory for activations when it is deeper. */
@@ -317,6 +383,7 @@ void selftest_models(struct selftest *t)
     for (size_t i = 0; i < sizeof variations / sizeof *variations; i++)
         check_variation(t, &variations[i]);
     check_reversible_memory(t);
+    check_objectives(t);
     for (int h = 0; head_at(h); h++)
         for (int f = 0; fusion_at(f); f++)
             for (int m = 0; memory_block_at(m); m++)
