@@ -411,7 +411,8 @@ static void test_refusals(void **state)
     expect_refusal("model.process_init", "latent", NULL, NULL, "model.process_init latent");
     expect_refusal("model.fusion", "add_erase", NULL, NULL, "model.fusion add_erase");
     expect_refusal("model.reduce.method", "tome", NULL, NULL, "model.reduce.method tome");
-    expect_refusal("train.mae.heads", "3", NULL, NULL, "train.mae.dim 16: not divisible by 3 heads");
+    expect_refusal("train.mae.heads", "3", NULL, NULL,
+                   "train.mae.dim 16: not divisible by 3 heads");
 }
 
 int main(void)
