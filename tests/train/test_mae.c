@@ -164,12 +164,6 @@ static double zero(int64_t i, struct rng *r)
     return 0;
 }
 
-static double ramp(int64_t i, struct rng *r)
-{
-    (void)r;
-    return 0.01 * (double)i;
-}
-
 static void subject_open(struct subject *s, const char *key, const char *value)
 {
     struct error err = {0};
@@ -207,15 +201,56 @@ static size_t pixel(int64_t patch, int64_t side, int64_t size, int64_t row, int6
     return (size_t)(ch * 32 * 32 + y * 32 + x);
 }
 
-/* Without the decoder's weights the prediction is its bias: 0.01 times the place in the order
- * (row, column, channel). */
+static double *values_of(const struct subject *s, const char *stream, const char *name)
+{
+    char full[100];
+    snprintf(full, sizeof full, "%s_decoder.%s", stream, name);
+    const struct tensor *t = graph_find(s->net.plan->graph, *stream ? full : name);
+    assert_non_null(t);
+    double *x = mem_alloc(sizeof *x * (size_t)shape_count(t->shape));
+    network_get(&s->net, t, x);
+    return x;
+}
+
+enum { WIDTH = 16 };
+
+/* With blocks that add nothing, a hidden patch's token is its place and the mask token. */
+static void predict(const struct subject *s, const char *stream, int32_t patch, int64_t values,
+                    double *out)
+{
+    double *mask = values_of(s, "", "mask_token"), *places = values_of(s, stream, "pos_embed");
+    double *gamma = values_of(s, stream, "norm.weight"), *beta = values_of(s, stream, "norm.bias");
+    double *w = values_of(s, stream, "pred.weight"), *bias = values_of(s, stream, "pred.bias");
+    double x[WIDTH], mean = 0, square = 0;
+    for (int i = 0; i < WIDTH; i++) {
+        x[i] = mask[i] + places[patch * WIDTH + i];
+        mean += x[i] / WIDTH;
+    }
+    for (int i = 0; i < WIDTH; i++)
+        square += (x[i] - mean) * (x[i] - mean) / WIDTH;
+    for (int i = 0; i < WIDTH; i++)
+        x[i] = (x[i] - mean) / sqrt(square + 1e-5) * gamma[i] + beta[i];
+    for (int64_t k = 0; k < values; k++) {
+        out[k] = bias[k];
+        for (int i = 0; i < WIDTH; i++)
+            out[k] += w[k * WIDTH + i] * x[i];
+    }
+    free(mask);
+    free(places);
+    free(gamma);
+    free(beta);
+    free(w);
+    free(bias);
+}
+
+/* Values of a patch in the order (row, column, channel). */
 static double expected_error(const struct subject *s, int stream, int normalize)
 {
     const struct mae_stream *m = &s->net.mae->streams[stream];
     int64_t size = 32 / m->side, values = size * size * 3;
     double sum = 0;
     for (int64_t i = 0; i < m->n_hidden; i++) {
-        double mean = 0, square = 0, at[192];
+        double mean = 0, square = 0, at[192], told[192];
         for (int64_t k = 0; k < values; k++) {
             at[k] = s->image[pixel(s->masks.hidden[stream][i], m->side, size, k / (3 * size),
                                    k / 3 % size, k % 3)];
@@ -223,30 +258,32 @@ static double expected_error(const struct subject *s, int stream, int normalize)
         }
         for (int64_t k = 0; k < values; k++)
             square += (at[k] - mean) * (at[k] - mean) / (double)(values - 1);
+        predict(s, m->name, s->masks.hidden[stream][i], values, told);
         for (int64_t k = 0; k < values; k++) {
             double want = normalize ? (at[k] - mean) / sqrt(square + 1e-6) : at[k];
-            double d = 0.01 * (double)k - want;
-            sum += d * d / (double)(values * m->n_hidden);
+            sum += (told[k] - want) * (told[k] - want) / (double)(values * m->n_hidden);
         }
     }
     return sum;
 }
 
+/* The last linear layers of the decoders' blocks. */
+static int ends_a_branch(const char *name)
+{
+    return strstr(name, "_decoder.blocks.") && (strstr(name, "attn.proj") || strstr(name, "fc2"));
+}
+
 static void check_error(const char *key, const char *value, int normalize)
 {
-    static const char *const names[][2] = {
-        {"memory_decoder.pred.weight", "memory_decoder.pred.bias"},
-        {"process_decoder.pred.weight", "process_decoder.pred.bias"}};
     struct subject s;
     subject_open(&s, key, value);
-    for (int i = 0; i < MAE_STREAMS; i++) {
-        put(&s, names[i][0], zero);
-        put(&s, names[i][1], ramp);
-    }
+    for (int i = 0; i < s.net.plan->n_params; i++)
+        if (ends_a_branch(s.net.plan->params[i]->name))
+            put(&s, s.net.plan->params[i]->name, zero);
     for (int i = 0; i < MAE_STREAMS; i++) {
         double got = error_of(&s, i), want = expected_error(&s, i, normalize);
         if (!(fabs(got - want) < 1e-12 * want))
-            fail_msg("%s: error %.15g, expected %.15g", names[i][0], got, want);
+            fail_msg("%s: error %.15g, expected %.15g", s.net.heads[i], got, want);
     }
     subject_close(&s);
 }
