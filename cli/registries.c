@@ -9,6 +9,7 @@
 #include "heads/head.h"
 #include "model/memory_block.h"
 #include "model/model.h"
+#include "model/objective.h"
 #include "model/process_init.h"
 #include "model/reducer.h"
 #include "plots/figure.h"
@@ -34,6 +35,7 @@ static const struct registry registries[] = {
     {"fusions", "model.fusion", fusion_choice},
     {"process-inits", "model.process_init", process_init_choice},
     {"memory-blocks", "model.memory_block", memory_block_choice},
+    {"objectives", "train.objective", objective_choice},
     {"reducers", "model.reduce.method", reducer_choice},
     {"datasets", "data.dataset", dataset_choice},
     {"optimizers", "train.optimizer", optimizer_choice},

@@ -43,6 +43,14 @@
             "image side that the position tables are for, resampled to image_size (0: image_size)" \
     }
 
+/* nn_block's layer_scale where the key is true. */
+#define MODEL_LAYER_SCALE_INIT 1e-6
+#define MODEL_LAYER_SCALE_KEY                                                                      \
+    {                                                                                              \
+        .name = "model.layer_scale", .type = CONFIG_BOOL, .fallback = "false",                     \
+        .doc = "learned gains on both branches of a block, initially 1e-6 (DeiT III)"              \
+    }
+
 #define MODEL_NORM_EPS_KEY                                                                         \
     {                                                                                              \
         .name = "model.norm_eps", .type = CONFIG_FLOAT, .fallback = "1e-6", .min = 1e-12,          \

@@ -37,15 +37,10 @@ static const struct config_key keys[] = {
      .type = CONFIG_BOOL,
      .fallback = "false",
      .doc = "the class token has no position embedding (DeiT III)"},
-    {.name = "model.layer_scale",
-     .type = CONFIG_BOOL,
-     .fallback = "false",
-     .doc = "learned gains on both branches of a block, initially 1e-6 (DeiT III)"},
+    MODEL_LAYER_SCALE_KEY,
     MODEL_REDUCE_KEY,
     {0},
 };
-
-#define LAYER_SCALE_INIT 1e-6
 
 static struct tensor *embed(struct builder *b, struct tensor *image, int class_token)
 {
@@ -80,7 +75,7 @@ static struct tensor *encode(struct builder *b, struct tensor *x, int class_toke
                               .mlp_ratio = config_float(c, "model.mlp_ratio"),
                               .eps = config_float(c, "model.norm_eps"),
                               .layer_scale =
-                                  config_bool(c, "model.layer_scale") ? LAYER_SCALE_INIT : 0};
+                                  config_bool(c, "model.layer_scale") ? MODEL_LAYER_SCALE_INIT : 0};
     struct reduction r;
     reduction_init(&r, b, x, depth, class_token);
     r.teacher = teacher;

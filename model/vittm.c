@@ -71,6 +71,7 @@ static const struct config_key keys[] = {
      .min = 1,
      .max = 1000,
      .doc = "read and write at layers 0, k, 2k, …; between them only the process tokens move"},
+    MODEL_LAYER_SCALE_KEY,
     MODEL_REDUCE_KEY,
     {.name = "model.reduce.stream",
      .type = CONFIG_CHOICE,
@@ -281,7 +282,9 @@ int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_kee
     }
     begin_merges(b, &p, memory, process, depth);
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
-                              .mlp_ratio = config_float(c, "model.mlp_ratio")};
+                              .mlp_ratio = config_float(c, "model.mlp_ratio"),
+                              .layer_scale =
+                                  config_bool(c, "model.layer_scale") ? MODEL_LAYER_SCALE_INIT : 0};
     for (int64_t i = 0; i < depth; i++) {
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
         layer(b, &p, i, &o, &memory, &process);

@@ -358,15 +358,17 @@ static int refuse_unexplained(const struct import *m, struct error *err)
     if (m->unexplained > 1)
         strbuf_addf(&rest, "; %d tensors in all", m->unexplained);
     if (r->state == WEIGHTS_IGNORED)
-        rc = error_env(err,
-                       "%s: %s %s is not in this model%s (another depth, head or fusion? Lenient "
-                       "import leaves it out)",
-                       m->file->path, r->tensor, r->file_shape, rest.text);
+        rc = error_env(
+            err,
+            "%s: %s %s is not in this model%s (another depth, head, fusion or layer scale? Lenient "
+            "import leaves it out)",
+            m->file->path, r->tensor, r->file_shape, rest.text);
     else
-        rc = error_env(err,
-                       "%s: lacks this model's %s %s%s (another depth, head or fusion? Lenient "
-                       "import leaves it at its initial values)",
-                       m->file->path, r->parameter, r->shape, rest.text);
+        rc = error_env(
+            err,
+            "%s: lacks this model's %s %s%s (another depth, head, fusion or layer scale? Lenient "
+            "import leaves it at its initial values)",
+            m->file->path, r->parameter, r->shape, rest.text);
     strbuf_release(&rest);
     return rc;
 }

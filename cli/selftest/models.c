@@ -268,12 +268,13 @@ static void check_vittm(struct selftest *t, const struct head *h, const struct f
 static const struct variation {
     const char *family, *key, *value;
 } variations[] = {
-    {"vit", "model.class_token", "false"},   {"vit", "model.pool", "avg"},
-    {"vit", "model.layer_scale", "true"},    {"vit", "model.no_embed_class", "true"},
-    {"vit", "model.table_image_size", "20"}, {"vittm", "model.table_image_size", "18"},
-    {"vittm", "model.rw_every", "2"},        {"vittm", "model.memory_dim", "8"},
-    {"revvit", "model.variant", "minrev"},   {"revvit", "model.reversible", "false"},
-    {"vittm", "train.mae.masks", "matched"}, {"vittm", "train.mae.normalize", "true"},
+    {"vit", "model.class_token", "false"},    {"vit", "model.pool", "avg"},
+    {"vit", "model.layer_scale", "true"},     {"vit", "model.no_embed_class", "true"},
+    {"vit", "model.table_image_size", "20"},  {"vittm", "model.table_image_size", "18"},
+    {"vittm", "model.layer_scale", "true"},   {"vittm", "model.rw_every", "2"},
+    {"vittm", "model.memory_dim", "8"},       {"revvit", "model.variant", "minrev"},
+    {"revvit", "model.reversible", "false"},  {"vittm", "train.mae.masks", "matched"},
+    {"vittm", "train.mae.normalize", "true"},
 };
 
 static void check_variation(struct selftest *t, const struct variation *v)

@@ -362,6 +362,28 @@ static void test_distilled(void **state)
     draft_close(&d);
 }
 
+/* DeiT III: gains, and no position entry for the class token. */
+static void test_deit3_into_vittm(void **state)
+{
+    (void)state;
+    struct draft d;
+    struct model_under_test m;
+    struct error err = {0};
+    draft_open(&d, vit, "model.layer_scale", "true");
+    model_open(&m, vittm, NULL, NULL);
+    must_refuse(&m, &d, strict, "blocks.0.ls1.gamma (16) is not in this model");
+    model_close(&m);
+    model_open(&m, vittm, "model.layer_scale", "true");
+    must_import(&m, &d, strict);
+    assert_true(same(&m.weights, "blocks.1.ls2.gamma", &d.model.weights, "blocks.1.ls2.gamma"));
+    draft_close(&d);
+    draft_open(&d, vit, "model.no_embed_class", "true");
+    assert_int_equal(import(&m, &d, lenient, &err), 0);
+    expect_row(&m, "pos_embed", WEIGHTS_RESHAPED, "0 for the class token");
+    model_close(&m);
+    draft_close(&d);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -528,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_same_model_another_patch_and_image),
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_distilled),
+        cmocka_unit_test(test_deit3_into_vittm),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_text),
