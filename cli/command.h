@@ -91,6 +91,16 @@ struct command {
         .name = "output", .letter = 'o', .type = OPTION_TEXT, .value = "FILE",                     \
         .doc = "file to write"                                                                     \
     }
+/* --threads and --device mean the same everywhere; what 0 and which devices, each command says. */
+#define OPTION_THREADS(DOC)                                                                        \
+    {                                                                                              \
+        .name = "threads", .letter = 't', .type = OPTION_INT, .value = "N", .fallback = "0",       \
+        .min = 0, .max = 1024, .doc = DOC                                                          \
+    }
+#define OPTION_DEVICE(VALUE, DOC)                                                                  \
+    {                                                                                              \
+        .name = "device", .type = OPTION_TEXT, .value = VALUE, .fallback = "auto", .doc = DOC      \
+    }
 const char *option_format(int i); /* table, csv, json, jsonl, md, latex */
 
 /* A parsed command line. Strings belong to argv or to the option table. */

@@ -47,7 +47,7 @@ static int take_stock_of(struct schedule *q, struct run_state *r, struct arena *
         return -1;
     r->phase = first_phases[fate];
     r->retry = fate == SCHEDULE_RETRY;
-    r->recovered = fate == SCHEDULE_RECOVER; /* for now: a mark for recover_all */
+    r->recovered = fate == SCHEDULE_RECOVER; /* until recover_all has looked: a mark for it */
     r->attempts = row.attempts;
     r->top1 = NAN;
     if (fate == SCHEDULE_KEEP && row.attempts == 1)
