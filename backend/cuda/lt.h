@@ -1,0 +1,60 @@
+/* Matrix products of the cuda backend: the only door to cuBLASLt.
+ *
+ * All matrices are row-major. A product is described once, prepared while a program is loaded (the
+ * only time that may allocate, time candidates or fail for lack of an algorithm) and then executed
+ * in a stream as often as wanted: vt_lt_matmul neither allocates nor waits, so it can be captured.
+ * Sums are made in single precision whatever the operands are. The same product with the same
+ * precision on the same device gives the same bits, also in another process: the algorithm that
+ * was chosen is kept in a file (lt.c says where).
+ *
+ * lt.c has the body for cuBLASLt; the emulated build has another one with the same promises. */
+#ifndef BACKEND_CUDA_LT_H
+#define BACKEND_CUDA_LT_H
+
+#include "base/error.h"
+
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+
+enum vt_type { VT_F32, VT_BF16 };
+
+/* How single-precision operands are multiplied. Operands in bf16 need VT_MATH_FP32. */
+enum vt_math {
+    VT_MATH_FP32, /* every bit */
+    VT_MATH_TF32  /* rounded to 10 bits of mantissa */
+};
+
+/* c[i] (m,n) = scale * op(a[i]) (m,k) op(b[i]) (k,n) + residual[i] + bias for i < batch, where
+ * op(x) is x or, with trans, the transpose of x as it lies in memory. bias: n values added to every
+ * row. lda, ldb, ldc: elements from one row in memory to the next, at least its length. stride_*:
+ * elements from one matrix of the batch to the next; 0 repeats it (a and b only). The residual has
+ * the layout of c and may be c itself. Zero-initialise and set what differs: a new field is 0. */
+struct vt_lt_plan {
+    int64_t m, n, k;
+    int trans_a, trans_b;
+    int64_t lda, ldb, ldc;
+    int64_t batch; /* >= 1 */
+    int64_t stride_a, stride_b, stride_c;
+    int has_bias, has_residual;
+    float scale; /* must be 1 with a bias */
+    enum vt_type type_ab, type_c;
+    enum vt_math math;
+};
+
+struct vt_lt;
+
+/* A handle with its workspace. One stream at a time may use it. NULL and a message on failure. */
+struct vt_lt *vt_lt_new(struct error *err);
+void vt_lt_free(struct vt_lt *lt);
+
+/* Finds the algorithm for a product: asked for again, it does nothing. -1 and a message naming the
+ * sizes if there is none. */
+int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
+                  struct error *err);
+
+/* Executes a prepared product; 0, or an error code of the CUDA runtime. Addresses are multiples of
+ * the element size; bias and residual are NULL where the plan has none. */
+int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                 const float *bias, const void *residual, void *c, cudaStream_t stream);
+
+#endif
