@@ -43,7 +43,7 @@ LDLIBS   := -lopenblas -lyaml -lsqlite3 -ljpeg -lpng -lz -ljansson -lcrypto -lm 
 # source in double.
 MACHINE  := $(shell $(CC) -dumpmachine)
 ifneq (,$(filter x86_64-%,$(MACHINE)))
-VARIANTS := portable avx2 avx512 judge
+VARIANTS := portable avx2 avx512 avx512_bf16 judge
 else
 VARIANTS := portable judge
 endif
@@ -51,6 +51,8 @@ KERNEL_CFLAGS   := $(COMMON) -O3 -ffp-contract=fast -fno-math-errno -fno-trappin
 KERNEL_portable := -DKERNEL_VARIANT=portable -DKERNEL_REAL=float
 KERNEL_avx2     := -DKERNEL_VARIANT=avx2 -DKERNEL_REAL=float -march=x86-64-v3
 KERNEL_avx512   := -DKERNEL_VARIANT=avx512 -DKERNEL_REAL=float -march=x86-64-v4
+KERNEL_avx512_bf16 := -DKERNEL_VARIANT=avx512_bf16 -DKERNEL_REAL=float -DKERNEL_BF16=1 -march=x86-64-v4 \
+                      -mavx512bf16
 KERNEL_judge    := -DKERNEL_VARIANT=judge -DKERNEL_REAL=double
 
 # ---- sources: every .c file of these folders ---------------------------------------------------------------

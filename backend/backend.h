@@ -6,6 +6,7 @@
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H
 
+#include "backend/precision.h"
 #include "base/config.h"
 #include "tensor/compile/plan.h"
 
@@ -15,8 +16,10 @@
 struct program;
 
 struct backend_options {
-    int threads;         /* >= 1 */
-    const char *variant; /* cpu: portable, avx2, avx512; NULL: the best this machine has */
+    int threads;              /* >= 1 */
+    const char *variant;      /* cpu: portable, avx2, avx512, avx512_bf16; NULL: the best that this
+                                 machine      has for the precision */
+    enum precision precision; /* of products; what a backend lacks, its probe and load refuse */
 };
 
 /* One kind of device. choice.name is what --device takes. */

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/cells.h"
 #include "cli/store.h"
+#include "train/keys.h"
 #include "train/measure.h"
 
 static const struct option_spec options[] = {
@@ -27,6 +29,11 @@ static const struct option_spec options[] = {
      .doc = "least seconds a model, after the warm-up (default: latency.min_time)"},
     OPTION_THREADS("threads (0: latency.threads, else as many as cores)"),
     OPTION_DEVICE("NAME", "where to run: auto, cpu, …"),
+    {.name = "precision",
+     .type = OPTION_TEXT,
+     .value = "NAME",
+     .doc = "of products: fp32, tf32, bf16 (default: latency.precision, or train.precision with "
+            "--train)"},
     {.name = "train", .doc = "time whole training steps instead of forward passes"},
     OPTION_FORMAT,
     OPTION_OUTPUT,
@@ -58,6 +65,23 @@ static int64_t threads_of(const struct args *a, const struct config *c)
     return args_int(a, "threads") ? args_int(a, "threads") : config_int(c, "latency.threads");
 }
 
+static int set_precision(struct device *d, const struct args *a, const struct config *c,
+                         struct error *err)
+{
+    int training = args_flag(a, "train"), i = 0;
+    if (!args_given(a, "precision")) {
+        if (device_set_precision(d, training ? train_precision(c) : latency_precision(c), err))
+            return error_prefix(err, training ? "train.precision" : "latency.precision");
+        return 0;
+    }
+    const char *name = args_text(a, "precision");
+    while (precision_choice(i) && strcmp(precision_choice(i)->name, name))
+        i++;
+    if (!precision_choice(i))
+        return error_set(err, "--precision %s: fp32, tf32 or bf16 is expected", name);
+    return device_set_precision(d, (enum precision)i, err);
+}
+
 static int add(struct bench *b, const struct args *a, const char *name, const struct config *c,
                struct error *err)
 {
@@ -69,6 +93,8 @@ static int add(struct bench *b, const struct args *a, const char *name, const st
     e->min_time =
         args_given(a, "min-time") ? args_float(a, "min-time") : config_float(c, "latency.min_time");
     if (device_open(&e->device, args_text(a, "device"), (int)threads_of(a, c), err))
+        return -1;
+    if (set_precision(&e->device, a, c, err))
         return -1;
     if (measure_open(&e->measure, c, &e->device, &o, NULL, err))
         return error_prefix(err, "%s", name);

@@ -10,6 +10,7 @@
 #include "cli/weights.h"
 #include "data/dataset.h"
 #include "train/evaluate.h"
+#include "train/keys.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 #include "train/weights_start.h"
@@ -36,6 +37,13 @@ struct eval {
     struct loaded_model model;
 };
 
+static int set_precision(struct eval *e, struct error *err)
+{
+    if (device_set_precision(&e->device, train_precision(e->config), err))
+        return error_prefix(err, "train.precision");
+    return 0;
+}
+
 static int prepare(struct eval *e, const struct args *a, const struct safetensors *file,
                    struct error *err)
 {
@@ -43,7 +51,7 @@ static int prepare(struct eval *e, const struct args *a, const struct safetensor
     e->config = cli_weights_config(a, 1, file, err);
     if (!e->config ||
         device_open(&e->device, args_text(a, "device"), (int)args_int(a, "threads"), err) ||
-        dataset_open(&e->data, e->config, SPLIT_VAL, err) ||
+        set_precision(e, err) || dataset_open(&e->data, e->config, SPLIT_VAL, err) ||
         trainer_check_data(e->config, e->data, err))
         return -1;
     int64_t batch =

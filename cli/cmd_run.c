@@ -23,6 +23,7 @@
 #include "runner/provenance.h"
 #include "runner/schedule.h"
 #include "train/device.h"
+#include "train/keys.h"
 
 static const char *launcher_name(int i)
 {
@@ -177,10 +178,28 @@ static void share_machine(struct plan_of_runs *p)
     p->threads = threads ? threads : cores / p->jobs ? cores / p->jobs : 1;
 }
 
+/* Every precision that a cell asks for, before anything runs. */
+static int check_precisions(const struct plan_of_runs *p, struct error *err)
+{
+    for (int i = 0; i < p->experiment.n_cells; i++) {
+        const struct cell *c = &p->experiment.cells[i];
+        struct device d = p->device;
+        if (c->state != CELL_PLANNED)
+            continue;
+        if (device_set_precision(&d, train_precision(c->config), err))
+            return error_prefix(err, "train.precision");
+        if (device_set_precision(&d, latency_precision(c->config), err))
+            return error_prefix(err, "latency.precision");
+    }
+    return 0;
+}
+
 static int open_device(struct plan_of_runs *p, struct error *err)
 {
     const char *asked = args_text(p->args, "device");
     if (device_open(&p->device, asked, (int)args_int(p->args, "threads"), err))
+        return -1;
+    if (check_precisions(p, err))
         return -1;
     p->device_text = strcmp(asked, "auto") ? asked : p->device.backend->choice.name;
     return 0;

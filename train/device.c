@@ -57,7 +57,15 @@ int device_open(struct device *d, const char *name, int threads, struct error *e
     return error_prefix(err, "no device works on this machine; the last one says");
 }
 
+int device_set_precision(struct device *d, enum precision p, struct error *err)
+{
+    d->options.precision = p;
+    if (probe(d, d->backend, err))
+        return error_prefix(err, "device %s", d->backend->choice.name);
+    return 0;
+}
+
 const char *device_precision(const struct device *d)
 {
-    return d->backend->value_size == sizeof(double) ? "float64" : "float32";
+    return d->backend->value_size == sizeof(double) ? "fp64" : precision_name(d->options.precision);
 }

@@ -17,7 +17,11 @@ struct device {
  * the known ones, a device that this machine lacks is EXIT_ENVIRONMENT. */
 int device_open(struct device *d, const char *name, int threads, struct error *err);
 
-/* "float32", "float64". */
+/* What its products are computed in from now on. What the device lacks is refused with the reason
+ * (EXIT_ENVIRONMENT). */
+int device_set_precision(struct device *d, enum precision p, struct error *err);
+
+/* "fp32", "tf32", "bf16"; "fp64" of judge. */
 const char *device_precision(const struct device *d);
 
 #endif

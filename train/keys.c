@@ -111,6 +111,11 @@ const struct config_key train_keys[] = {
      .fallback = "stop",
      .choice = nonfinite_choice,
      .doc = "what a loss of NaN or infinity means"},
+    {.name = "train.precision",
+     .type = CONFIG_CHOICE,
+     .fallback = "fp32",
+     .choice = precision_choice,
+     .doc = "precision of products, in training and in evaluation"},
     {.name = "train.loader_threads",
      .type = CONFIG_INT,
      .fallback = "1",
@@ -119,6 +124,13 @@ const struct config_key train_keys[] = {
      .flags = CONFIG_UNHASHED,
      .doc = "threads that prepare batches ahead (0: the training thread does it)"},
     {0}};
+
+static const struct config_choice as_trained = {"auto", "that of train.precision", NULL};
+
+static const struct config_choice *latency_precision_choice(int i)
+{
+    return i ? precision_choice(i - 1) : &as_trained;
+}
 
 const struct config_key latency_keys[] = {
     {.name = "latency.batch",
@@ -139,7 +151,23 @@ const struct config_key latency_keys[] = {
      .min = 0,
      .max = 1024,
      .doc = "threads of the measured program (0: as many as the run has)"},
+    {.name = "latency.precision",
+     .type = CONFIG_CHOICE,
+     .fallback = "auto",
+     .choice = latency_precision_choice,
+     .doc = "precision of products in the measured program"},
     {0}};
+
+enum precision train_precision(const struct config *c)
+{
+    return precision_of(config_choice(c, "train.precision"));
+}
+
+enum precision latency_precision(const struct config *c)
+{
+    const struct config_choice *chosen = config_choice(c, "latency.precision");
+    return chosen == &as_trained ? train_precision(c) : precision_of(chosen);
+}
 
 int train_check(const struct config *c, struct error *err)
 {

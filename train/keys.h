@@ -2,6 +2,7 @@
 #ifndef TRAIN_KEYS_H
 #define TRAIN_KEYS_H
 
+#include "backend/precision.h"
 #include "base/config.h"
 
 struct error;
@@ -12,6 +13,10 @@ extern const struct config_key latency_keys[];
 
 /* The root tables of everything that a run reads, for config_new: model, data, train, latency. */
 extern const struct config_key *const train_schema[];
+
+/* train.precision; latency.precision, resolved. */
+enum precision train_precision(const struct config *c);
+enum precision latency_precision(const struct config *c);
 
 /* What ranges cannot say. Called by whoever starts a run, after config_resolve. */
 int train_check(const struct config *c, struct error *err);

@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "data/dataset.h"
 #include "train/cost.h"
+#include "train/keys.h"
 #include "train/measure.h"
 #include "train/run_config.h"
 #include "train/trainer.h"
@@ -135,6 +136,8 @@ static int measure_latency(struct work *w, struct error *err)
                                   .stop = asked_to_stop};
     if (config_int(c, "latency.threads") > 0)
         device.options.threads = (int)config_int(c, "latency.threads");
+    if (device_set_precision(&device, latency_precision(c), err))
+        return error_prefix(err, "latency.precision");
     const struct weights *trained = w->trainer.train_set ? &w->trainer.weights : NULL;
     if (measure_open(&m, c, &device, &o, trained, err))
         return -1;
@@ -228,6 +231,8 @@ static int run(struct work *w, struct error *err)
 {
     if (device_open(&w->device, w->run.device, w->run.threads, err))
         return -1;
+    if (device_set_precision(&w->device, train_precision(w->run.config), err))
+        return error_prefix(err, "train.precision");
     fprintf(stderr, "device %s: %s, %s, %d thread%s\n", w->device.backend->choice.name,
             w->device.text, device_precision(&w->device), w->device.options.threads,
             w->device.options.threads == 1 ? "" : "s");

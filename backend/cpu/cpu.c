@@ -32,7 +32,7 @@ static void describe(const struct kernel_table *t, char *device, size_t size)
 
 static const struct kernel_table *table_for(const struct backend_options *o, struct error *err)
 {
-    return cpu_variant(o ? o->variant : NULL, err);
+    return cpu_variant(o ? o->variant : NULL, o ? o->precision : PRECISION_FP32, err);
 }
 
 static int cpu_probe(const struct backend_options *o, char *device, size_t size, struct error *err)
@@ -59,13 +59,13 @@ static size_t table_scratch(const struct kernel_table *t, const struct node *n)
 static int cpu_has(const void *ctx, const struct op *op)
 {
     (void)ctx;
-    return table_has(cpu_variant(NULL, NULL), op);
+    return table_has(cpu_variant(NULL, PRECISION_FP32, NULL), op);
 }
 
 static size_t cpu_scratch(const void *ctx, const struct node *n)
 {
     (void)ctx;
-    return table_scratch(cpu_variant(NULL, NULL), n);
+    return table_scratch(cpu_variant(NULL, PRECISION_FP32, NULL), n);
 }
 
 static struct program *cpu_load(const struct plan *p, const struct backend_options *o,
@@ -75,11 +75,19 @@ static struct program *cpu_load(const struct plan *p, const struct backend_optio
     return t ? cpu_load_table(p, t, o && o->threads > 1 ? o->threads : 1, err) : NULL;
 }
 
+static int judge_refuses(const struct backend_options *o, struct error *err)
+{
+    if (!o || o->precision == PRECISION_FP32)
+        return 0;
+    return error_env(err, "judge computes in double precision: it has no %s",
+                     precision_name(o->precision));
+}
+
 static int judge_probe(const struct backend_options *o, char *device, size_t size,
                        struct error *err)
 {
-    (void)o;
-    (void)err;
+    if (judge_refuses(o, err))
+        return -1;
     describe(judge_variant(), device, size);
     return 0;
 }
@@ -99,6 +107,8 @@ static size_t judge_scratch(const void *ctx, const struct node *n)
 static struct program *judge_load(const struct plan *p, const struct backend_options *o,
                                   struct error *err)
 {
+    if (judge_refuses(o, err))
+        return NULL;
     return cpu_load_table(p, judge_variant(), o && o->threads > 1 ? o->threads : 1, err);
 }
 

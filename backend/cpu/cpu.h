@@ -6,6 +6,7 @@
 #ifndef BACKEND_CPU_CPU_H
 #define BACKEND_CPU_CPU_H
 
+#include "backend/precision.h"
 #include "tensor/ops/op.h"
 
 #include <stddef.h>
@@ -39,6 +40,7 @@ struct kernel {
 struct kernel_table {
     const char *variant;
     size_t value_size;
+    enum precision precision; /* of products */
     const struct kernel *kernels;
     int n_kernels;
 };
@@ -50,9 +52,9 @@ const struct kernel *kernel_find(const struct kernel_table *t, const struct op *
 const struct kernel_table *cpu_variant_at(int i);
 /* Whether this machine can execute a variant. */
 int cpu_variant_runs(const struct kernel_table *t);
-/* The named variant, or the best one this machine runs where name is NULL; NULL and a message if it
- * is unknown or this machine cannot run it. */
-const struct kernel_table *cpu_variant(const char *name, struct error *err);
+/* The named variant, or the best one this machine runs in that precision where name is NULL; NULL
+ * and a message if it is unknown, of another precision, or this machine cannot run it. */
+const struct kernel_table *cpu_variant(const char *name, enum precision p, struct error *err);
 const struct kernel_table *judge_variant(void);
 
 #endif

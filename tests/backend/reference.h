@@ -1,6 +1,7 @@
 /* Every op as a plain loop, the way tensor/ops/ops.h defines it: in double the truth, in float the
  * error that a kernel is compared with. Included once a type, with REF_REAL   float or double
- *   REF(name)  the name with the type in it */
+ *   REF(name)  the name with the type in it
+ *   REF_ROUND(x)  an operand of a product: x, or x rounded where that is what is tested */
 #include "base/memory.h"
 #include "base/rng.h"
 #include "tensor/ops/ops.h"
@@ -17,6 +18,10 @@
 #ifndef REF_REAL
 #define REF_REAL  double
 #define REF(name) name##_double
+#endif
+
+#ifndef REF_ROUND
+#define REF_ROUND(x) (x)
 #endif
 
 /* ---- structure ------------------------------------------------------------------------------- */
@@ -356,7 +361,7 @@ static void REF(linear)(const struct node *n, REF_REAL *const *in, REF_REAL *con
         for (int64_t o = 0; o < cols; o++) {
             REF_REAL sum = n->n_in == 3 ? in[2][o] : 0;
             for (int64_t i = 0; i < width; i++)
-                sum += in[0][r * width + i] * in[1][o * width + i];
+                sum += REF_ROUND(in[0][r * width + i]) * REF_ROUND(in[1][o * width + i]);
             out[0][r * cols + o] = sum;
         }
 }
@@ -384,10 +389,10 @@ static void REF(matmul)(const struct node *n, REF_REAL *const *in, REF_REAL *con
                 for (int64_t j = 0; j < s.n; j++) {
                     REF_REAL sum = 0;
                     for (int64_t k = 0; k < s.k; k++)
-                        sum += *REF(at)(in[0], sa, t->heads, b, h, t->trans_a ? k : i,
-                                        t->trans_a ? i : k) *
-                               *REF(at)(in[1], sb, t->heads, b, h, t->trans_b ? j : k,
-                                        t->trans_b ? k : j);
+                        sum += REF_ROUND(*REF(at)(in[0], sa, t->heads, b, h, t->trans_a ? k : i,
+                                                  t->trans_a ? i : k)) *
+                               REF_ROUND(*REF(at)(in[1], sb, t->heads, b, h, t->trans_b ? j : k,
+                                                  t->trans_b ? k : j));
                     *REF(at)(out[0], sc, t->heads, b, h, i, j) = (REF_REAL)t->scale * sum;
                 }
 }
@@ -543,7 +548,8 @@ static REF_REAL REF(attend)(const struct node *n, const struct REF(tokens) * x,
     for (int64_t k = 0; k < s.keys; k++) {
         p[k] = 0;
         for (int64_t i = 0; i < s.dim; i++)
-            p[k] += REF(token)(x[0], b, h, m)[i] * REF(token)(x[1], b, h, k)[i];
+            p[k] +=
+                REF_ROUND(REF(token)(x[0], b, h, m)[i]) * REF_ROUND(REF(token)(x[1], b, h, k)[i]);
         p[k] = (REF_REAL)a->scale * p[k] + (bias ? bias[b * s.keys + k] : 0);
         top = p[k] > top ? p[k] : top;
     }
@@ -569,7 +575,7 @@ static void REF(attention)(const struct node *n, REF_REAL *const *in, REF_REAL *
                 for (int64_t i = 0; i < s.value_dim; i++) {
                     REF_REAL sum = 0;
                     for (int64_t k = 0; k < s.keys; k++)
-                        sum += p[k] * REF(token)(x[2], b, h, k)[i];
+                        sum += REF_ROUND(p[k]) * REF_ROUND(REF(token)(x[2], b, h, k)[i]);
                     REF(token)(y, b, h, m)[i] = sum;
                 }
             }
@@ -593,20 +599,24 @@ static void REF(attention_grad)(const struct node *n, REF_REAL *const *in, REF_R
             for (int64_t m = 0; m < s.queries; m++) {
                 REF_REAL delta = 0;
                 const REF_REAL *down = REF(token)(dout, b, h, m);
-                REF(attend)(n, x, bias, b, h, m, p);
+                REF_REAL own = REF(attend)(n, x, bias, b, h, m, p);
+                REF_REAL given = in[n->n_in - 2][(b * s.heads + h) * s.queries + m];
                 for (int64_t k = 0; k < s.keys; k++) {
+                    p[k] *= REF(exp_of)(own - given);
                     dp[k] = 0;
                     for (int64_t i = 0; i < s.value_dim; i++) {
-                        dp[k] += down[i] * REF(token)(x[2], b, h, k)[i];
-                        REF(token)(d[2], b, h, k)[i] += p[k] * down[i];
+                        dp[k] += REF_ROUND(down[i]) * REF_ROUND(REF(token)(x[2], b, h, k)[i]);
+                        REF(token)(d[2], b, h, k)[i] += REF_ROUND(p[k]) * REF_ROUND(down[i]);
                     }
                     delta += dp[k] * p[k];
                 }
                 for (int64_t k = 0; k < s.keys; k++)
                     for (int64_t i = 0; i < s.dim; i++) {
-                        REF_REAL ds = (REF_REAL)a->scale * p[k] * (dp[k] - delta);
-                        REF(token)(d[0], b, h, m)[i] += ds * REF(token)(x[1], b, h, k)[i];
-                        REF(token)(d[1], b, h, k)[i] += ds * REF(token)(x[0], b, h, m)[i];
+                        REF_REAL ds = REF_ROUND((REF_REAL)a->scale * p[k] * (dp[k] - delta));
+                        REF(token)
+                        (d[0], b, h, m)[i] += ds * REF_ROUND(REF(token)(x[1], b, h, k)[i]);
+                        REF(token)
+                        (d[1], b, h, k)[i] += ds * REF_ROUND(REF(token)(x[0], b, h, m)[i]);
                     }
             }
     free(p);

@@ -1,6 +1,7 @@
 /* Every kernel of every variant that this machine runs, on random shapes, against plain loops:
  *   error     over all cases of an op at most twice that of the same loop in float (flash
- * attention's rule), relative to the largest value; judge to 1e-11 threads   1, 2 and 3 give the
+ * attention's rule), with operands of products rounded where the variant rounds them, relative to
+ * the largest value; judge to 1e-11 threads   1, 2 and 3 give the
  * same bits in place  ops that say so give the same bits when the output lies on an input bounds
  * inputs and what lies behind the outputs are untouched */
 #include <setjmp.h>
@@ -24,6 +25,22 @@
 #undef REF
 #define REF_REAL  float
 #define REF(name) name##_float
+#include "tests/backend/reference.h"
+#undef REF
+#undef REF_ROUND
+
+/* The nearest bfloat16, ties to even. */
+static float bf16_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#define REF(name)    name##_bf16
+#define REF_ROUND(x) bf16_of(x)
 #include "tests/backend/reference.h"
 
 #include <cblas.h>
@@ -843,27 +860,51 @@ static void check_whole(const struct kernel_table *t, const struct run *u, const
         }
 }
 
-/* The true and the plain float results of a case. */
+enum { PRECISIONS = PRECISION_BF16 + 1 };
+
+/* The true results of a case, and those of plain loops by precision (none in tf32). */
 struct expected {
-    struct run truth, plain;
+    struct run truth, plain[PRECISIONS];
 };
+
+typedef void plain_loop(const struct node *n, float *const *in, float *const *out);
+
+static plain_loop *const plain_loops[PRECISIONS] = {
+    [PRECISION_FP32] = reference_float, [PRECISION_BF16] = reference_bf16};
+
+static struct run plain_run(const struct node *n, const struct values *v, plain_loop *loop)
+{
+    struct run u = run_new(n, v, sizeof(float));
+    float *in[16], *out[8];
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = u.in[i];
+    for (int i = 0; i < n->n_out; i++)
+        out[i] = u.out[i];
+    loop(n, in, out);
+    return u;
+}
 
 static struct expected expect(const struct node *n, const struct values *v)
 {
-    struct expected e = {run_new(n, v, sizeof(double)), run_new(n, v, sizeof(float))};
+    struct expected e = {.truth = run_new(n, v, sizeof(double))};
     double *in[16], *out[8];
-    float *in_float[16], *out_float[8];
-    for (int i = 0; i < n->n_in; i++) {
+    for (int i = 0; i < n->n_in; i++)
         in[i] = e.truth.in[i];
-        in_float[i] = e.plain.in[i];
-    }
-    for (int i = 0; i < n->n_out; i++) {
+    for (int i = 0; i < n->n_out; i++)
         out[i] = e.truth.out[i];
-        out_float[i] = e.plain.out[i];
-    }
     reference_double(n, in, out);
-    reference_float(n, in_float, out_float);
+    for (int p = 0; p < PRECISIONS; p++)
+        if (plain_loops[p])
+            e.plain[p] = plain_run(n, v, plain_loops[p]);
     return e;
+}
+
+static void release_expected(struct expected *e)
+{
+    run_free(&e->truth);
+    for (int p = 0; p < PRECISIONS; p++)
+        if (plain_loops[p])
+            run_free(&e->plain[p]);
 }
 
 static int is_packed_filler(const struct node *n, int i)
@@ -872,11 +913,11 @@ static int is_packed_filler(const struct node *n, int i)
            ((const struct attention_attr *)n->attr)->packed;
 }
 
-enum { RESULTS = 8, TABLES = 4 };
+enum { RESULTS = 8, TABLES = 8 };
 
 /* The largest relative errors over all cases of a recipe: one case alone may be exact by luck. */
 struct record {
-    double plain[RESULTS], kernel[TABLES][RESULTS];
+    double plain[TABLES][RESULTS], kernel[TABLES][RESULTS];
 };
 
 static void note(double *worst_so_far, double error)
@@ -890,7 +931,9 @@ static void check_values(const struct kernel_table *t, const struct run *u,
                          const struct expected *e, double *errors, double *plain)
 {
     char text[1000];
-    double gross = t->value_size == sizeof(float) ? 2e-5 : 1e-11;
+    double gross = t->value_size == sizeof(double)  ? 1e-11
+                   : t->precision == PRECISION_BF16 ? 1e-2
+                                                    : 2e-5;
     for (int i = 0; i < n_results(u->node); i++) {
         int64_t count = shape_count(result_tensor(u->node, i)->shape);
         double top, error, of_loop;
@@ -900,13 +943,14 @@ static void check_values(const struct kernel_table *t, const struct run *u,
         }
         if (is_packed_filler(u->node, i))
             continue;
-        of_loop = worst(result(&e->plain, i), result(&e->truth, i), count, sizeof(float), &top);
+        of_loop = worst(result(&e->plain[t->precision], i), result(&e->truth, i), count,
+                        sizeof(float), &top);
         error = worst(result(u, i), result(&e->truth, i), count, t->value_size, &top);
         note(&errors[i], error / (top + 1e-30));
         note(&plain[i], of_loop / (top + 1e-30));
         if (error > gross * (top + 1e-3) && error > 2 * of_loop) {
             describe(u->node, text, sizeof text);
-            fail_msg("%s, %s, result %d: error %.3g, a plain float loop %.3g (largest value %.3g)",
+            fail_msg("%s, %s, result %d: error %.3g, a plain loop %.3g (largest value %.3g)",
                      t->variant, text, i, error, of_loop, top);
         }
     }
@@ -996,9 +1040,8 @@ static void check_case(const struct recipe *recipe, uint64_t number, struct reco
     assert_string_equal(n->op->name, recipe->op);
     struct expected e = expect(n, &v);
     for (int i = 0; table_at(i); i++)
-        check_variant(table_at(i), n, &v, &e, record->kernel[i], record->plain);
-    run_free(&e.truth);
-    run_free(&e.plain);
+        check_variant(table_at(i), n, &v, &e, record->kernel[i], record->plain[i]);
+    release_expected(&e);
     release(&v);
     graph_free(g);
 }
@@ -1014,9 +1057,10 @@ static void check_recipe(const struct recipe *recipe)
         check_case(recipe, k, &record);
     for (int i = 0; table_at(i); i++)
         for (int k = 0; k < RESULTS && table_at(i)->value_size == sizeof(float); k++)
-            if (record.kernel[i][k] > 2 * record.plain[k] + 6e-8)
-                fail_msg("%s, %s, result %d: relative error %.3g, a plain float loop %.3g",
-                         table_at(i)->variant, recipe->op, k, record.kernel[i][k], record.plain[k]);
+            if (record.kernel[i][k] > 2 * record.plain[i][k] + 6e-8)
+                fail_msg("%s, %s, result %d: relative error %.3g, a plain loop %.3g",
+                         table_at(i)->variant, recipe->op, k, record.kernel[i][k],
+                         record.plain[i][k]);
 }
 
 static void test_random_shapes(void **state)

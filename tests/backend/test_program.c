@@ -126,10 +126,11 @@ static void test_variants_agree(void **state)
             print_message("           this machine has no %s\n", t->variant);
             continue;
         }
-        struct backend_options o = {.threads = 1, .variant = t->variant};
+        struct backend_options o = {.threads = 1, .variant = t->variant, .precision = t->precision};
+        double most = t->precision == PRECISION_BF16 ? 2e-2 : 1e-5;
         struct trace cpu = trace_of("cpu", &o);
         for (int k = 0; k < STEPS; k++)
-            assert_true(fabs(cpu.loss[k] - judge.loss[k]) < 1e-5);
+            assert_true(fabs(cpu.loss[k] - judge.loss[k]) < most);
     }
 }
 
@@ -144,6 +145,52 @@ static void test_threads_same_bits(void **state)
             assert_memory_equal(&one, &t, sizeof t);
         }
     }
+}
+
+static int has_bf16(void)
+{
+    struct backend_options o = {.threads = 1, .precision = PRECISION_BF16};
+    struct error err = {0};
+    char text[300];
+    return backend_find("cpu")->probe(&o, text, sizeof text, &err) == 0;
+}
+
+/* Operands are rounded: not the bits of fp32; the same whatever the number of threads. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    if (!has_bf16())
+        skip();
+    struct backend_options o = {.threads = 1, .precision = PRECISION_BF16};
+    struct trace exact = trace_of("cpu", &(struct backend_options){.threads = 1});
+    struct trace one = trace_of("cpu", &o);
+    assert_true(fabs(one.loss[0] - exact.loss[0]) > 1e-6);
+    for (o.threads = 2; o.threads <= 3; o.threads++) {
+        struct trace t = trace_of("cpu", &o);
+        assert_memory_equal(&one, &t, sizeof t);
+    }
+}
+
+static void refused(const char *backend, const struct backend_options *o, const char *why)
+{
+    char text[300];
+    struct error err = {0};
+    assert_int_equal(backend_find(backend)->probe(o, text, sizeof text, &err), -1);
+    if (!strstr(err.msg, why))
+        fail_msg("%s", err.msg);
+}
+
+static void test_precision_refused(void **state)
+{
+    (void)state;
+    struct backend_options tf32 = {.threads = 1, .precision = PRECISION_TF32};
+    struct backend_options bf16 = {.threads = 1, .precision = PRECISION_BF16};
+    refused("cpu", &tf32, "tf32 is a format of GPUs");
+    refused("judge", &bf16, "judge computes in double precision: it has no bf16");
+    if (!has_bf16())
+        refused("cpu", &bf16, "bf16 needs a processor with AVX512-BF16");
+    bf16.variant = "portable";
+    refused("cpu", &bf16, has_bf16() ? "portable multiplies in fp32" : "AVX512-BF16");
 }
 
 /* The same program started again gives the same bits; another seed does not. */
@@ -255,6 +302,8 @@ int main(void)
         cmocka_unit_test(test_registry),
         cmocka_unit_test(test_variants_agree),
         cmocka_unit_test(test_threads_same_bits),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_precision_refused),
         cmocka_unit_test(test_init),
         cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_profile),

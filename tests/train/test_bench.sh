@@ -21,6 +21,30 @@ expect_code 2 "an unknown device" "$vittm" bench vit_ti16 --device gpu
 expect_code 2 "a device that computes nothing" "$vittm" bench vit_ti16 --device null
 expect_code 2 "a batch of none" "$vittm" bench vit_ti16 --batch 0
 
+# The precision of products: cpu has no tf32; bf16 where the processor has it, else one line why.
+expect_code 3 "tf32 on a processor" "$vittm" bench vit_ti16 --device cpu --precision tf32
+expect_text "tf32 is a format of GPUs" "says so" "$vittm" bench vit_ti16 --device cpu --precision tf32
+expect_text "latency.precision: device cpu: tf32" "names the key" \
+    "$vittm" bench vit_ti16 --device cpu latency.precision=tf32
+expect_text "train.precision: device cpu: tf32" "of training" \
+    "$vittm" bench vit_ti16 --device cpu --train train.precision=tf32
+expect_code 2 "an unknown precision" "$vittm" bench vit_ti16 --precision half
+column_of() {
+    # shellcheck disable=SC2086
+    "$vittm" bench vit_ti16 $small --batch 2 --min-time 0.01 --threads 1 --format json "$@" 2> /dev/null |
+        sed -n 's/.*"precision": "\([a-z0-9]*\)".*/\1/p'
+}
+check "fp32 unless asked" [ "$(column_of)" = fp32 ]
+if grep -qw avx512_bf16 /proc/cpuinfo 2> /dev/null; then
+    check "bf16 by option" [ "$(column_of --precision bf16)" = bf16 ]
+    check "and as the model was trained" [ "$(column_of train.precision=bf16)" = bf16 ]
+    check "or not" [ "$(column_of train.precision=bf16 latency.precision=fp32)" = fp32 ]
+else
+    expect_code 3 "bf16 without AVX512-BF16" "$vittm" bench vit_ti16 --device cpu --precision bf16
+    expect_text "needs a processor with AVX512-BF16" "says so" \
+        "$vittm" bench vit_ti16 --device cpu --precision bf16
+fi
+
 printf 'nonsense' > "$scratch/bad.safetensors"
 expect_code 3 "eval of something else" "$vittm" eval "$scratch/bad.safetensors"
 expect_text "bad.safetensors: header length" "says so" "$vittm" eval "$scratch/bad.safetensors"

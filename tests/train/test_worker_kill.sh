@@ -126,6 +126,18 @@ check "no temporary file is left" [ -z "$(find "$scratch/full" -name '*.tmp.*')"
 expect_code 0 "with room again it goes through" "$vittm" worker "$scratch/full"
 check "to the same bits" same_as_reference "$scratch/full"
 
+# Products in bfloat16: said in the facts and with the latency, and other weights than fp32 gives.
+make_run "$scratch/bf16"
+sed -i 's/^train.epochs: 10/train.epochs: 2/; /^device/i train.precision: bf16' "$scratch/bf16/run.yaml"
+if grep -qw avx512_bf16 /proc/cpuinfo 2> /dev/null; then
+    expect_text "avx512_bf16, bf16, 1 thread" "a run in bf16" "$vittm" worker "$scratch/bf16"
+    check "says so in the facts and the latency" \
+        [ "$(grep -o '"precision": *"bf16"' "$scratch/bf16/result.json" | wc -l)" = 2 ]
+else
+    expect_text "bf16 needs a processor with AVX512-BF16" "a run in bf16 is refused" \
+        "$vittm" worker "$scratch/bf16"
+fi
+
 # Weights know what they belong to.
 expect_text '"val/top1":' "eval of the weights" "$vittm" eval "$scratch/whole/weights.safetensors" --format json
 top1=$(sed -n 's/^ *"val\/top1": \([0-9.]*\),*/\1/p' "$scratch/whole/result.json")

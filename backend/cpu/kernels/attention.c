@@ -97,7 +97,7 @@ static void products_of(real *products, real *qt, const struct operands *o, cons
                         struct tile t)
 {
     KERNEL(transpose)(qt, t.cols, t.cols, x->q + t.first * o->ldq, o->ldq, t.rows, o->s.dim);
-    KERNEL(mm)
+    KERNEL(mm_model)
     (products, t.cols, (struct strided){x->k, o->ldk, 1}, qt, t.cols, o->s.keys, t.cols, o->s.dim,
      FROM_ZERO);
 }
@@ -150,7 +150,7 @@ static void tile_forward(const struct operands *o, const struct head *x, struct 
     for (int64_t i = 0; i < t.cols; i += GROUP)
         softmax_group(p + i, o, x->bias, t.cols, sums + i);
     memcpy(lse + t.first, sums, sizeof(real) * (size_t)t.rows);
-    KERNEL(mm)
+    KERNEL(mm_model)
     (out + t.first * o->ldo, o->ldo, (struct strided){p, 1, t.cols}, x->v, o->ldv, t.rows,
      o->s.value_dim, o->s.keys, FROM_ZERO);
 }
@@ -217,18 +217,18 @@ static void tile_backward(const struct operands *o, const struct head *x, const 
 
     products_of(p, turned, o, x, t);
     KERNEL(transpose)(turned, t.cols, t.cols, down, o->ldo, t.rows, value_dim);
-    KERNEL(mm)
+    KERNEL(mm_model)
     (dp, t.cols, (struct strided){x->v, o->ldv, 1}, turned, t.cols, n, t.cols, value_dim,
      FROM_ZERO);
     for (int64_t i = 0; i < t.cols; i += GROUP)
         softmax_group_grad(p + i, dp + i, o, x->bias, t.cols, sums + i);
 
-    KERNEL(mm)
+    KERNEL(mm_model)
     (d->v, o->ldv, (struct strided){p, t.cols, 1}, down, o->ldo, n, value_dim, t.rows, from);
-    KERNEL(mm)
+    KERNEL(mm_model)
     (d->q + t.first * o->ldq, o->ldq, (struct strided){dp, 1, t.cols}, x->k, o->ldk, t.rows, dim, n,
      FROM_ZERO);
-    KERNEL(mm)
+    KERNEL(mm_model)
     (d->k, o->ldk, (struct strided){dp, t.cols, 1}, x->q + t.first * o->ldq, o->ldq, n, dim, t.rows,
      from);
 }

@@ -1,6 +1,7 @@
 /* What every kernel file includes. Each file is compiled once a variant, with
- *   KERNEL_VARIANT  portable, avx2, avx512 or judge: part of every symbol's name
+ *   KERNEL_VARIANT  portable, avx2, avx512, avx512_bf16 or judge: part of every symbol's name
  *   KERNEL_REAL     float, or double in judge
+ *   KERNEL_BF16     defined where operands of products are rounded to bfloat16
  * No file has a switch over types: `real` is the type. */
 #ifndef BACKEND_CPU_KERNELS_KERNEL_H
 #define BACKEND_CPU_KERNELS_KERNEL_H

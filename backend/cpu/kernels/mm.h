@@ -24,6 +24,11 @@ struct start {
 void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
                 int64_t n, int64_t k, struct start start);
 
+/* The same for the products of a model, which a variant may compute with rounded operands; mm never
+ * rounds. */
+void KERNEL(mm_model)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                      int64_t n, int64_t k, struct start start);
+
 /* Memory that is read soon: while the product runs it is asked for, a line a step of k, and at
  * moves on. */
 struct ahead {

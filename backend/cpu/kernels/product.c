@@ -19,16 +19,23 @@ enum {
     ROWS_LEAST = 96,    /* of a, for which packing a strip that is not turned pays */
 };
 
-size_t KERNEL(product_work)(int64_t k)
-{
-    return sizeof(real) * (size_t)(STRIP * min_i64(k, DEPTH));
-}
-
 /* Element (row, col). */
 static struct operand at(struct operand x, int64_t row, int64_t col)
 {
     x.x += x.transposed ? col * x.ld + row : row * x.ld + col;
     return x;
+}
+
+#ifndef KERNEL_BF16 /* that variant has its own: bf16.c */
+void KERNEL(mm_model)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
+                      int64_t n, int64_t k, struct start start)
+{
+    KERNEL(mm)(c, ldc, a, b, ldb, m, n, k, start);
+}
+
+size_t KERNEL(product_work)(int64_t k)
+{
+    return sizeof(real) * (size_t)(STRIP * min_i64(k, DEPTH));
 }
 
 static struct strided strided(struct operand a)
@@ -127,6 +134,7 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
     else
         blas(c, ldc, a, b, m, n, k, start);
 }
+#endif
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 

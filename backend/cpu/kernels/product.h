@@ -15,8 +15,9 @@ struct operand {
 /* Private memory that a thread needs for a product of depth k, in bytes. */
 size_t KERNEL(product_work)(int64_t k);
 
-/* c (m,n) = start + a (m,k) b (k,n), by one thread. Where the call has private memory for other
- * things as well, work says where the product's begins. */
+/* c (m,n) = start + a (m,k) b (k,n), by one thread, in the precision of the variant's products.
+ * Where the call has private memory for other things as well, work says where the product's begins.
+ */
 void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
                      int64_t k, struct start start, void *work);
 

@@ -19,6 +19,9 @@ extern const struct kernel_table KERNEL_TABLE;
 const struct kernel_table KERNEL_TABLE = {
     .variant = KERNEL_TEXT(KERNEL_VARIANT),
     .value_size = sizeof(real),
+#ifdef KERNEL_BF16
+    .precision = PRECISION_BF16,
+#endif
     .kernels = kernels,
     .n_kernels = sizeof kernels / sizeof *kernels,
 };
