@@ -265,6 +265,17 @@ static struct tensor *i_gather_rows(struct graph *g)
 {
     return op_gather_rows(g, leaf(g, "x", SHAPE(2, 5, 3)), tome_assign(g), 1);
 }
+/* 14 rows with 5 labels, one of which counts for nothing. */
+static struct tensor *i_label_cross_entropy(struct graph *g)
+{
+    return op_label_cross_entropy(g, leaf(g, "x", SHAPE(2, 7, 6)), tome_assign(g),
+                                  (struct label_loss_attr){.smoothing = 0.1, .ignore = 3});
+}
+static struct tensor *i_label_cross_entropy_all(struct graph *g)
+{
+    return op_label_cross_entropy(g, leaf(g, "x", SHAPE(2, 7, 6)), tome_assign(g),
+                                  (struct label_loss_attr){.ignore = 1, .over_all = 1});
+}
 static struct tensor *i_mctf_match(struct graph *g)
 {
     static const double x[9 * 2] = {1, 0, 3, 1, 2, 2, -1, 3, 0, 1, 1, -2, 1, -1, 2, 1, -1, 2};
@@ -341,6 +352,8 @@ static const struct instance instances[] = {
     {"linear_attention", i_linear_attention},
     {"cross_entropy", i_cross_entropy},
     {"bce", i_bce},
+    {"label_cross_entropy", i_label_cross_entropy},
+    {"label_cross_entropy", i_label_cross_entropy_all},
     {"scatter_rows", i_scatter_rows},
     {"scatter_rows", i_scatter_keys},
     {"gather_rows", i_gather_rows},

@@ -100,3 +100,54 @@ const struct op op_bce_grad_row = {
     .shape = rule_same_shape,
     .cost = loss_cost,
 };
+
+struct tensor *op_label_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *target,
+                                      struct label_loss_attr attr)
+{
+    return apply2(g, &op_label_cross_entropy_row, logits, target, &attr);
+}
+
+static int label_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                       struct error *err)
+{
+    (void)type;
+    char left[200], right[200];
+    const struct tensor *logits = n->in[0], *target = n->in[1];
+    if (logits->shape.rank < 2 || target->type != TENSOR_INT ||
+        shape_count(target->shape) != shape_rows(logits->shape))
+        return op_refuse(n, err, "%s are not one label for each row of the logits %s",
+                         op_describe(n, 1, right, sizeof right),
+                         op_describe(n, 0, left, sizeof left));
+    shape[0] = SHAPE_SCALAR;
+    return 0;
+}
+
+static void label_gradient(struct grad *gr)
+{
+    struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
+    gr->din[0] = graph_apply(gr->g, &op_label_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
+}
+
+const struct op op_label_cross_entropy_row = {
+    .name = "label_cross_entropy",
+    .doc = "mean cross entropy of many labels, some ignored",
+    .attr_size = sizeof(struct label_loss_attr),
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .shape = label_shape,
+    .grad = label_gradient,
+    .cost = loss_cost,
+};
+
+const struct op op_label_cross_entropy_grad_row = {
+    .name = "label_cross_entropy_grad",
+    .doc = "gradient of label_cross_entropy: (logits, target, dloss) -> dlogits",
+    .flags = OP_BACKWARD,
+    .attr_size = sizeof(struct label_loss_attr),
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .shape = rule_same_shape,
+    .cost = loss_cost,
+};

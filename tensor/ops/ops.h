@@ -224,6 +224,19 @@ struct loss_attr {
 struct tensor *op_bce(struct graph *g, struct tensor *logits, struct tensor *target,
                       double smoothing, double scale);
 
+/* Cross entropy of many labels, some of which count for nothing: logits (…, K), target int32 with an
+ * entry a row of logits, 0 .. K-1 or ignore. The sum over the rows that count, divided by their
+ * number (0 where there is none), or with over_all by the number of all rows. smoothing as in
+ * cross_entropy. -> loss (). label_cross_entropy_grad (logits, target, dloss) -> dlogits, 0 in rows
+ * that do not count. */
+struct label_loss_attr {
+    double smoothing;
+    int32_t ignore;
+    int over_all;
+};
+struct tensor *op_label_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *target,
+                                      struct label_loss_attr attr);
+
 /* ---- token reduction ------------------------------------------------------------------------- */
 
 /* All token reduction is an assignment (B,N) of int32: entry n is the place of token n in a shorter

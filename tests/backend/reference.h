@@ -772,6 +772,47 @@ static void REF(cross_entropy_grad)(const struct node *n, REF_REAL *const *in, R
     }
 }
 
+static void REF(label_cross_entropy)(const struct node *n, REF_REAL *const *in,
+                                     REF_REAL *const *out)
+{
+    const struct label_loss_attr *a = n->attr;
+    int64_t classes = shape_last(n->in[0]->shape), rows = shape_rows(n->in[0]->shape), counted = 0;
+    const int32_t *labels = (const int32_t *)(void *)in[1];
+    REF_REAL sum = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        if (labels[r] == a->ignore)
+            continue;
+        REF_REAL lse = REF(log_sum)(in[0] + r * classes, classes);
+        counted++;
+        for (int64_t k = 0; k < classes; k++)
+            sum += ((REF_REAL)a->smoothing / (REF_REAL)classes +
+                    (k == labels[r] ? 1 - (REF_REAL)a->smoothing : 0)) *
+                   (lse - in[0][r * classes + k]);
+    }
+    out[0][0] = sum / (REF_REAL)(a->over_all ? rows : counted ? counted : 1);
+}
+
+static void REF(label_cross_entropy_grad)(const struct node *n, REF_REAL *const *in,
+                                          REF_REAL *const *out)
+{
+    const struct label_loss_attr *a = n->attr;
+    int64_t classes = shape_last(n->in[0]->shape), rows = shape_rows(n->in[0]->shape), counted = 0;
+    const int32_t *labels = (const int32_t *)(void *)in[1];
+    for (int64_t r = 0; r < rows; r++)
+        counted += labels[r] != a->ignore;
+    for (int64_t r = 0; r < rows; r++) {
+        REF_REAL lse = REF(log_sum)(in[0] + r * classes, classes);
+        for (int64_t k = 0; k < classes; k++)
+            out[0][r * classes + k] =
+                labels[r] == a->ignore
+                    ? 0
+                    : in[2][0] / (REF_REAL)(a->over_all ? rows : counted) *
+                          (REF(exp_of)(in[0][r * classes + k] - lse) -
+                           (REF_REAL)a->smoothing / (REF_REAL)classes -
+                           (k == labels[r] ? 1 - (REF_REAL)a->smoothing : 0));
+    }
+}
+
 static void REF(bce)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     const struct loss_attr *a = n->attr;
@@ -1059,6 +1100,8 @@ static const struct REF(row) REF(rows)[] = {
     {"linear_attention", REF(linear_attention)},
     {"cross_entropy", REF(cross_entropy)},
     {"cross_entropy_grad", REF(cross_entropy_grad)},
+    {"label_cross_entropy", REF(label_cross_entropy)},
+    {"label_cross_entropy_grad", REF(label_cross_entropy_grad)},
     {"bce", REF(bce)},
     {"bce_grad", REF(bce_grad)},
     {"drop_path", REF(drop_path)},

@@ -462,6 +462,26 @@ static void build_cross_entropy_grad(struct graph *g, struct rng *r)
     graph_apply(g, &op_cross_entropy_grad_row, 3, in, n->attr);
 }
 
+/* Labels are 0 .. PLACES-1, one of which is ignored. */
+static void build_label_cross_entropy(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 4), places = any(r, 1, 900), classes = any(r, PLACES, 50);
+    struct tensor *logits = leaf(g, "logits", SHAPE(batch, places, classes));
+    struct tensor *target = graph_input(g, "assign", SHAPE(batch, places), TENSOR_INT);
+    op_label_cross_entropy(g, logits, target,
+                           (struct label_loss_attr){.smoothing = chance(r) ? 0.1 : 0,
+                                                    .ignore = 1,
+                                                    .over_all = chance(r)});
+}
+
+static void build_label_cross_entropy_grad(struct graph *g, struct rng *r)
+{
+    build_label_cross_entropy(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
+    graph_apply(g, &op_label_cross_entropy_grad_row, 3, in, n->attr);
+}
+
 static void build_bce(struct graph *g, struct rng *r)
 {
     int64_t batch = any(r, 1, 40), classes = any(r, 2, 50);
@@ -610,6 +630,8 @@ static const struct recipe recipes[] = {
     {"linear_attention_grad", build_linear_attention_grad, NULL},
     {"cross_entropy", build_cross_entropy, wide},
     {"cross_entropy_grad", build_cross_entropy_grad, wide},
+    {"label_cross_entropy", build_label_cross_entropy, wide},
+    {"label_cross_entropy_grad", build_label_cross_entropy_grad, wide},
     {"bce", build_bce, wide},
     {"bce_grad", build_bce_grad, wide},
     {"tome_match", build_tome_match, NULL},

@@ -127,3 +127,120 @@ void KERNEL(bce_grad)(const struct kernel_call *c)
         }
     }
 }
+
+/* ---- many labels, some ignored ----------------------------------------------------------------- */
+
+struct label_sum {
+    double loss;
+    int64_t counted;
+};
+
+static int64_t label_blocks(const struct node *n, int64_t *block)
+{
+    *block = rows_a_block(shape_last(n->in[0]->shape));
+    return ceil_div(shape_rows(n->in[0]->shape), *block);
+}
+
+static int counts(const struct label_loss_attr *a, int32_t label, int64_t row, int64_t classes)
+{
+    if (label == a->ignore)
+        return 0;
+    if (label < 0 || label >= classes)
+        BUG("label %d of row %lld is not one of %lld classes", label, (long long)row,
+            (long long)classes);
+    return 1;
+}
+
+static double label_loss(const struct label_loss_attr *a, const real *x, int32_t label,
+                         int64_t classes)
+{
+    double lse = (double)log_sum(x, classes), mean = 0;
+    for (int64_t k = 0; a->smoothing > 0 && k < classes; k++)
+        mean += (lse - (double)x[k]) / (double)classes;
+    return (1 - a->smoothing) * (lse - (double)x[label]) + a->smoothing * mean;
+}
+
+struct kernel_memory KERNEL(label_cross_entropy_memory)(const struct node *n)
+{
+    int64_t block;
+    return (struct kernel_memory){.shared =
+                                      sizeof(struct label_sum) * (size_t)label_blocks(n, &block)};
+}
+
+void KERNEL(label_cross_entropy)(const struct kernel_call *c)
+{
+    const struct label_loss_attr *a = c->node->attr;
+    struct shape s = c->node->in[0]->shape;
+    int64_t rows = shape_rows(s), classes = shape_last(s), block;
+    int64_t blocks = label_blocks(c->node, &block);
+    const real *logits = c->in[0];
+    const int32_t *labels = c->in[1];
+    struct label_sum *sums = c->scratch, total = {0, 0};
+    KERNEL_FOR_BLOCKS(c, b, blocks)
+    {
+        struct label_sum sum = {0, 0};
+        for (int64_t r = b * block; r < min_i64(rows, (b + 1) * block); r++) {
+            if (!counts(a, labels[r], r, classes))
+                continue;
+            sum.loss += label_loss(a, logits + r * classes, labels[r], classes);
+            sum.counted++;
+        }
+        sums[b] = sum;
+    }
+    for (int64_t b = 0; b < blocks; b++) {
+        total.loss += sums[b].loss;
+        total.counted += sums[b].counted;
+    }
+    int64_t by = a->over_all ? rows : max_i64(1, total.counted);
+    *(real *)c->out[0] = (real)(total.loss / (double)by);
+}
+
+struct kernel_memory KERNEL(label_cross_entropy_grad_memory)(const struct node *n)
+{
+    return KERNEL(label_cross_entropy_memory)(n);
+}
+
+static int64_t count_labels(const struct kernel_call *c, int64_t blocks, int64_t block)
+{
+    const struct label_loss_attr *a = c->node->attr;
+    int64_t rows = shape_rows(c->node->in[0]->shape), total = 0;
+    const int32_t *labels = c->in[1];
+    struct label_sum *sums = c->scratch;
+    KERNEL_FOR_BLOCKS(c, b, blocks)
+    {
+        sums[b].counted = 0;
+        for (int64_t r = b * block; r < min_i64(rows, (b + 1) * block); r++)
+            sums[b].counted += labels[r] != a->ignore;
+    }
+    for (int64_t b = 0; b < blocks; b++)
+        total += sums[b].counted;
+    return max_i64(1, total);
+}
+
+void KERNEL(label_cross_entropy_grad)(const struct kernel_call *c)
+{
+    const struct label_loss_attr *a = c->node->attr;
+    struct shape s = c->node->in[0]->shape;
+    int64_t rows = shape_rows(s), classes = shape_last(s), block;
+    int64_t blocks = label_blocks(c->node, &block);
+    const int32_t *labels = c->in[1];
+    int64_t by = a->over_all ? rows : count_labels(c, blocks, block);
+    real scale = *(const real *)c->in[2] / (real)by, on = (real)(1 - a->smoothing),
+         off = (real)(a->smoothing / (double)classes);
+    KERNEL_FOR_BLOCKS(c, b, blocks)
+    {
+        for (int64_t r = b * block; r < min_i64(rows, (b + 1) * block); r++) {
+            const real *x = (const real *)c->in[0] + r * classes;
+            real *dx = (real *)c->out[0] + r * classes;
+            if (!counts(a, labels[r], r, classes)) {
+                memset(dx, 0, sizeof(real) * (size_t)classes);
+                continue;
+            }
+            real lse = log_sum(x, classes);
+#pragma omp simd
+            for (int64_t k = 0; k < classes; k++)
+                dx[k] = scale * (math_exp(x[k] - lse) - off);
+            dx[labels[r]] -= scale * on;
+        }
+    }
+}
