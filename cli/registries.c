@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "fusion/fusion.h"
 #include "heads/head.h"
+#include "model/decoder.h"
 #include "model/memory_block.h"
 #include "model/model.h"
 #include "model/objective.h"
@@ -36,6 +37,7 @@ static const struct registry registries[] = {
     {"process-inits", "model.process_init", process_init_choice},
     {"memory-blocks", "model.memory_block", memory_block_choice},
     {"objectives", "train.objective", objective_choice},
+    {"decoders", "model.decoder.type", decoder_choice},
     {"reducers", "model.reduce.method", reducer_choice},
     {"datasets", "data.dataset", dataset_choice},
     {"optimizers", "train.optimizer", optimizer_choice},

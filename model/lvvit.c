@@ -38,14 +38,15 @@ static const struct config_key keys[] = {
 };
 
 /* A grid of tokens (B, side^2, C). */
-struct grid {
+struct token_grid {
     struct tensor *x;
     int64_t side;
 };
 
 /* A convolution without bias over an image or a grid, as a product of its windows. */
-static struct grid convolve(struct builder *b, const char *name, struct tensor *x, int64_t side,
-                            int64_t out, int64_t kernel, int64_t stride, int64_t pad, int bias)
+static struct token_grid convolve(struct builder *b, const char *name, struct tensor *x,
+                                  int64_t side, int64_t out, int64_t kernel, int64_t stride,
+                                  int64_t pad, int bias)
 {
     int64_t in = x->shape.rank == 4 ? x->shape.dim[1] : x->shape.dim[2];
     struct init init = {INIT_UNIFORM, 1 / sqrt((double)(in * kernel * kernel))};
@@ -53,7 +54,8 @@ static struct grid convolve(struct builder *b, const char *name, struct tensor *
     struct tensor *windows = op_unfold(b->g, x, side, side, kernel, stride, pad);
     struct tensor *w = nn_param(b, "weight", SHAPE(out, in, kernel, kernel), init);
     struct tensor *offset = bias ? nn_param(b, "bias", SHAPE(out), init) : NULL;
-    struct grid y = {op_linear(b->g, windows, w, offset), (side + 2 * pad - kernel) / stride + 1};
+    struct token_grid y = {op_linear(b->g, windows, w, offset),
+                           (side + 2 * pad - kernel) / stride + 1};
     nn_pop(b, old);
     return y;
 }
@@ -74,7 +76,7 @@ static struct tensor *stem(struct builder *b, struct tensor *image)
 {
     int64_t width = config_int(b->c, "model.stem_dim"), patch = config_int(b->c, "model.patch");
     const char *old = nn_push(b, "patch_embed");
-    struct grid y = convolve(b, "conv1", image, image->shape.dim[2], width, 7, 2, 3, 0);
+    struct token_grid y = convolve(b, "conv1", image, image->shape.dim[2], width, 7, 2, 3, 0);
     y.x = activate(b, "bn1", y.x);
     y = convolve(b, "conv2", y.x, y.side, width, 3, 1, 1, 0);
     y.x = activate(b, "bn2", y.x);

@@ -74,9 +74,10 @@ struct graph *model_build(const struct config *c, const struct model_options *o,
                         .training = o->training,
                         .token_outputs = o->token_outputs};
     int64_t side = config_int(c, "model.image_size");
+    int64_t height = o->height ? o->height : side, width = o->width ? o->width : side;
     *io = (struct model_io){0};
     io->image = graph_input(
-        g, "input", SHAPE(o->batch, config_int(c, "model.channels"), side, side), TENSOR_VALUE);
+        g, "input", SHAPE(o->batch, config_int(c, "model.channels"), height, width), TENSOR_VALUE);
     objective->build(&b, m, o, io);
     if (graph_failed(g, err)) {
         graph_free(g);

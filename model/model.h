@@ -8,13 +8,15 @@
 struct builder;
 struct consistency;
 struct error;
+struct features;
 struct mae;
+struct segment;
 
 #define MODEL_HEADS_MAX 2
 
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
-    struct tensor *image; /* input "input", (B, channels, S, S), normalised */
+    struct tensor *image; /* input "input", (B, channels, H, W), normalised */
     struct tensor
         *target; /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
     /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits";
@@ -26,6 +28,8 @@ struct model_io {
     const struct consistency *consistency; /* a second pass adds to the loss; NULL: none */
     const struct mae
         *mae; /* masks and errors of train.objective mae, which has no logits; or NULL */
+    const struct segment *segment; /* of train.objective segment, whose target is of pixels; or NULL
+                                    */
 };
 
 /* One family. build makes the forward pass from b's graph and configuration and fills io's image
@@ -34,6 +38,10 @@ struct model {
     struct config_choice choice; /* name, doc and the keys that only this family reads */
     const char *paper;
     void (*build)(struct builder *b, struct model_io *io);
+    /* From an image to tokens on a grid (model/features.h), without a classifier; NULL: it cannot.
+     * Parameters stand in features_scope, the name that segmentation code gives the backbone. */
+    void (*features)(struct builder *b, struct tensor *image, struct features *out);
+    const char *features_scope;
 };
 
 const struct model *model_at(int i); /* NULL past the last */
@@ -44,9 +52,10 @@ extern const struct config_key model_keys[];
 
 struct model_options {
     int64_t batch;
-    int with_loss;    /* add targets and the loss */
-    int soft_targets; /* targets are (B, K) values */
-    int training;     /* stochastic depth is active */
+    int64_t height, width; /* of the image, which need not be a square; 0: model.image_size */
+    int with_loss;         /* add targets and the loss */
+    int soft_targets;      /* targets are (B, K) values */
+    int training;          /* stochastic depth is active */
     double smoothing;
     int bce, bce_mean; /* binary cross entropy; averaged over classes, not summed */
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and

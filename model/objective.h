@@ -9,6 +9,7 @@
 struct objective {
     struct config_choice choice; /* name, doc and the keys that only this objective reads */
     const char *paper;
+    int dense;      /* learns and tells the class of every pixel: the data must have masks */
     int unlabelled; /* works without classes: model.classes need not be the data's */
     /* Makes everything behind io->image: results, and the loss where o or the objective asks for
      * it. Refuses through b->g families that it cannot train. */

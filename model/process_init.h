@@ -10,13 +10,14 @@
 struct process_init {
     struct config_choice choice;
     const char *paper;
-    /* image (B,c,S,S) and the memory's patch embedding before its position embedding (B,T,C'), a
-     * grid of side x side -> process tokens before their position embedding (B,K,dim). */
+    /* image (B,c,H,W) and the memory's patch embedding before its position embedding (B,T,C'), a
+     * grid -> process tokens before their position embedding (B,K,dim). */
     struct tensor *(*build)(struct builder *b, struct tensor *image, struct tensor *memory,
-                            int64_t side, int64_t dim);
-    /* Side of the process grid for images of a side, where it follows from that; NULL where it does
-     * not. */
+                            struct grid grid, int64_t dim);
+    /* Side of the process grid for images of a side; NULL where the tokens have no places. */
     int64_t (*grid)(const struct config *c, int64_t image_side);
+    /* Pixels that must divide an image's sides; NULL: any will do. */
+    int64_t (*patch)(const struct config *c);
 };
 
 const struct process_init *process_init_at(int i); /* NULL past the last */

@@ -12,11 +12,11 @@ static const struct config_key keys[] = {
 };
 
 static struct tensor *build(struct builder *b, struct tensor *image, struct tensor *memory,
-                            int64_t side, int64_t dim)
+                            struct grid grid, int64_t dim)
 {
     (void)image;
     (void)memory;
-    (void)side;
+    (void)grid;
     struct shape s = SHAPE(1, config_int(b->c, "model.process_tokens"), dim);
     const char *old = nn_push(b, "process_embedder");
     struct tensor *tokens = nn_param(b, "process_token", s, (struct init){INIT_NORMAL, 1});

@@ -13,24 +13,29 @@ static const struct config_key keys[] = {
 };
 
 static struct tensor *build(struct builder *b, struct tensor *image, struct tensor *memory,
-                            int64_t side, int64_t dim)
+                            struct grid grid, int64_t dim)
 {
     (void)memory;
-    (void)side;
     int64_t patch = config_int(b->c, "model.process_patch");
-    if (!nn_check_patch(b, "model.process_patch", patch, image->shape.dim[2]))
+    if (!nn_patch_grid(b, "model.process_patch", patch, image, &grid))
         return image;
     return nn_patch_embed(b, "process_embedder", image, patch, dim, PATCH_XAVIER);
 }
 
-static int64_t grid(const struct config *c, int64_t image_side)
+static int64_t patch_of(const struct config *c)
 {
-    return image_side / config_int(c, "model.process_patch");
+    return config_int(c, "model.process_patch");
+}
+
+static int64_t grid_of(const struct config *c, int64_t image_side)
+{
+    return image_side / patch_of(c);
 }
 
 const struct process_init process_init_patch = {
     .choice = {.name = "patch", .doc = "embeddings of larger patches", .keys = keys},
     .paper = "ViTTM section 3.1",
     .build = build,
-    .grid = grid,
+    .grid = grid_of,
+    .patch = patch_of,
 };

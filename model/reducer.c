@@ -59,6 +59,11 @@ void reduction_init(struct reduction *r, struct builder *b, const struct tensor 
     };
 }
 
+int reduction_wanted(const struct builder *b)
+{
+    return ((const struct reducer *)config_choice(b->c, "model.reduce.method"))->block != NULL;
+}
+
 static int merges(const struct reduction *r)
 {
     return r->method && r->method->block;

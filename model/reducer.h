@@ -68,6 +68,8 @@ struct reduction {
 /* x (B,N,C): what the first block will get. */
 void reduction_init(struct reduction *r, struct builder *b, const struct tensor *x, int64_t depth,
                     int class_token);
+/* Whether the configuration merges tokens at all. */
+int reduction_wanted(const struct builder *b);
 struct tensor *reduction_block(struct builder *b, struct reduction *r, int64_t layer,
                                const char *name, struct tensor *x, const struct block_options *o);
 /* The method's merge by the tokens themselves, of a stream that has no blocks; x where the method

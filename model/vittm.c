@@ -7,6 +7,7 @@
 #include "fusion/fusion.h"
 #include "heads/head.h"
 #include "model/consistency.h"
+#include "model/features.h"
 #include "model/memory_block.h"
 #include "model/keys.h"
 #include "model/model.h"
@@ -16,6 +17,7 @@
 #include "nn/nn.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum stream { STREAM_PROCESS, STREAM_MEMORY };
 
@@ -32,6 +34,7 @@ static const struct config_choice *stream_choice(int i)
 static const struct config_key keys[] = {
     MODEL_TOWER_KEYS,
     MODEL_TABLE_SIZE_KEY,
+    MODEL_POS_RESIZE_KEY,
     {.name = "model.memory_patch",
      .type = CONFIG_INT,
      .fallback = "16",
@@ -98,20 +101,46 @@ struct parts {
     struct reduction process_merges, memory_merges; /* the stream that does not merge: zero */
 };
 
+static const char *in_scope(const struct builder *b, const char *name)
+{
+    const char *scope = b->g->scope;
+    return *scope ? arena_printf(&b->g->arena, "%s.%s", scope, name) : name;
+}
+
+static void second_name(struct builder *b, const char *name, const char *other)
+{
+    graph_find(b->g, in_scope(b, name))->alias_name = in_scope(b, other);
+}
+
 /* What the authors' class inherits from timm's ViT and never reads. */
-static void declare_inherited(struct builder *b, int64_t image, int64_t channels,
-                              int64_t memory_patch, int64_t dim)
+static void declare_inherited(struct builder *b, const struct tensor *image, int64_t memory_patch,
+                              int64_t dim)
 {
     int64_t patch = config_int(b->c, "model.upstream_patch_size");
-    int64_t grid = image / patch;
+    int64_t table = config_int(b->c, "model.table_image_size"), channels = image->shape.dim[1];
+    int64_t rows = (table ? table : image->shape.dim[2]) / patch;
+    int64_t cols = (table ? table : image->shape.dim[3]) / patch;
     nn_unused_param(b, "cls_token", SHAPE(1, 1, dim), (struct init){INIT_NORMAL, 1e-6});
-    nn_unused_param(b, "pos_embed", SHAPE(1, grid * grid + 1, dim), nn_normal_002);
+    nn_unused_param(b, "pos_embed", SHAPE(1, rows * cols + 1, dim), nn_normal_002);
     if (patch != memory_patch) {
         nn_unused_patch_embed(b, "patch_embed", channels, patch, dim);
         return;
     }
-    graph_find(b->g, "memory_embedder.proj.weight")->alias_name = "patch_embed.proj.weight";
-    graph_find(b->g, "memory_embedder.proj.bias")->alias_name = "patch_embed.proj.bias";
+    second_name(b, "memory_embedder.proj.weight", "patch_embed.proj.weight");
+    second_name(b, "memory_embedder.proj.bias", "patch_embed.proj.bias");
+}
+
+/* Stochastic depth on what was read or written, with the full rate: the authors have it in their
+ * segmentation class only. */
+static struct tensor *drop_transfer(struct builder *b, const char *direction, int64_t layer,
+                                    struct tensor *fresh)
+{
+    double rate = config_float(b->c, "model.drop_path");
+    if (!b->dense || !b->training || rate <= 0)
+        return fresh;
+    const char *name =
+        arena_printf(&b->g->arena, "%s_head.%lld.drop_path", direction, (long long)layer);
+    return op_drop_path(b->g, fresh, rate, name);
 }
 
 static struct tensor *transfer(struct builder *b, const struct parts *p, const char *direction,
@@ -123,6 +152,7 @@ static struct tensor *transfer(struct builder *b, const struct parts *p, const c
         source = nn_linear(b, "source", source, width);
     struct tensor *fresh = p->head->build(b, source, query);
     nn_pop(b, old);
+    fresh = drop_transfer(b, direction, layer, fresh);
     old = nn_push(b, "%s_fusion", direction);
     struct tensor *fused = p->fusion->build(b, fresh, query);
     nn_pop(b, old);
@@ -243,56 +273,90 @@ static int can_leave_out(struct builder *b, const struct parts *p)
     return !graph_failed(b->g, NULL);
 }
 
-int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_keep *keep,
-                 struct vittm_tokens *out)
+static int find_parts(struct builder *b, struct parts *p, int leaves_out)
 {
     const struct config *c = b->c;
-    struct parts p = {
+    *p = (struct parts){
         .head = (const struct head *)config_choice(c, "model.rw_head"),
         .fusion = (const struct fusion *)config_choice(c, "model.fusion"),
         .memory_block = (const struct memory_block *)config_choice(c, "model.memory_block"),
         .process_init = (const struct process_init *)config_choice(c, "model.process_init"),
         .every = config_int(c, "model.rw_every"),
     };
-    int64_t dim = config_int(c, "model.dim"), depth = config_int(c, "model.depth");
-    int64_t memory_dim =
-        config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
-    int64_t patch = config_int(c, "model.memory_patch"), side = image->shape.dim[2];
-    int64_t table = config_int(c, "model.table_image_size");
-    if (!compatible(b, &p) || (keep && !can_leave_out(b, &p)) ||
-        !nn_check_patch(b, "model.memory_patch", patch, side))
-        return -1;
+    return compatible(b, p) && (!leaves_out || can_leave_out(b, p)) ? 0 : -1;
+}
 
+/* Side of the table for images of table pixels, and of the image's own grid. */
+static struct pos_grid process_grid(const struct builder *b, const struct parts *p,
+                                    const struct tensor *image, int64_t table)
+{
+    struct pos_grid at = {.kind = pos_resize_kind(b->c)};
+    int64_t (*grid)(const struct config *, int64_t) = p->process_init->grid;
+    if (!grid || !table)
+        return at;
+    at.now = (struct grid){grid(b->c, image->shape.dim[2]), grid(b->c, image->shape.dim[3])};
+    at.stored = (struct grid){grid(b->c, table), grid(b->c, table)};
+    return at;
+}
+
+/* Both streams with their position embeddings. */
+static int embed(struct builder *b, const struct parts *p, struct tensor *image,
+                 struct vittm_tokens *out)
+{
+    const struct config *c = b->c;
+    int64_t dim = config_int(c, "model.dim"), patch = config_int(c, "model.memory_patch");
+    int64_t width = config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
+    int64_t table = config_int(c, "model.table_image_size");
+    struct pos_grid grid = {.stored = {table / patch, table / patch}, .kind = pos_resize_kind(c)};
+    if (!nn_patch_grid(b, "model.memory_patch", patch, image, &grid.now))
+        return -1;
     struct tensor *memory =
-        nn_patch_embed(b, "memory_embedder", image, patch, memory_dim, PATCH_TORCH); /* (B,T,C) */
-    struct tensor *process = p.process_init->build(b, image, memory, side / patch, dim);
+        nn_patch_embed(b, "memory_embedder", image, patch, width, PATCH_TORCH); /* (B,T,C) */
+    struct tensor *process = p->process_init->build(b, image, memory, grid.now, dim);
     if (graph_failed(b->g, NULL))
         return -1;
-    declare_inherited(b, table ? table : side, image->shape.dim[1], memory_dim == dim ? patch : 0,
-                      dim);
-    struct pos_grid memory_grid = {0, side / patch, table / patch}, process_grid = {0};
-    if (p.process_init->grid && table)
-        process_grid =
-            (struct pos_grid){0, p.process_init->grid(c, side), p.process_init->grid(c, table)};
-    memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, memory_grid);
-    process = nn_pos_embed_grid(b, "process_pos_embed", process, process_grid); /* (B,K,C) */
-    if (keep) {
-        memory = op_gather_rows(b->g, memory, keep->memory, 1);
-        process = op_gather_rows(b->g, process, keep->process, 1);
-    }
-    begin_merges(b, &p, memory, process, depth);
+    declare_inherited(b, image, width == dim ? patch : 0, dim);
+    out->memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, grid);
+    out->process = nn_pos_embed_grid(b, "process_pos_embed", process,
+                                     process_grid(b, p, image, table)); /* (B,K,C) */
+    return graph_failed(b->g, NULL);
+}
+
+/* All layers over embedded streams. behind, if not NULL, gets both behind each layer. */
+static void run_layers(struct builder *b, struct parts *p, struct vittm_tokens *x,
+                       struct vittm_tokens *behind)
+{
+    const struct config *c = b->c;
+    int64_t depth = config_int(c, "model.depth");
     struct block_options o = {.heads = (int)config_int(c, "model.heads"),
                               .mlp_ratio = config_float(c, "model.mlp_ratio"),
                               .layer_scale =
                                   config_bool(c, "model.layer_scale") ? MODEL_LAYER_SCALE_INIT : 0};
+    begin_merges(b, p, x->memory, x->process, depth);
     for (int64_t i = 0; i < depth; i++) {
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
-        layer(b, &p, i, &o, &memory, &process);
+        layer(b, p, i, &o, &x->memory, &x->process);
+        if (behind)
+            behind[i] = *x;
     }
-    memory = reduction_finish(b, &p.memory_merges, memory);
-    process = reduction_finish(b, &p.process_merges, process);
-    process = nn_layer_norm(b, "process_norm", process, NN_EPS_TIMM);
-    *out = (struct vittm_tokens){memory, process};
+    x->memory = reduction_finish(b, &p->memory_merges, x->memory);
+    x->process = reduction_finish(b, &p->process_merges, x->process);
+    if (behind)
+        behind[depth - 1] = *x;
+}
+
+int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_keep *keep,
+                 struct vittm_tokens *out)
+{
+    struct parts p;
+    if (find_parts(b, &p, keep != NULL) || embed(b, &p, image, out))
+        return -1;
+    if (keep) {
+        out->memory = op_gather_rows(b->g, out->memory, keep->memory, 1);
+        out->process = op_gather_rows(b->g, out->process, keep->process, 1);
+    }
+    run_layers(b, &p, out, NULL);
+    out->process = nn_layer_norm(b, "process_norm", out->process, NN_EPS_TIMM);
     return graph_failed(b->g, NULL);
 }
 
@@ -312,8 +376,141 @@ static void build(struct builder *b, struct model_io *io)
     io->n_logits = 2;
 }
 
+/* ---- features
+ * ------------------------------------------------------------------------------------ */
+
+static int64_t common_multiple(int64_t a, int64_t b)
+{
+    int64_t x = a, y = b;
+    while (y) {
+        int64_t rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return a / x * b;
+}
+
+/* The classifiers and norms that the authors' segmentation class inherits and does not call. */
+static void declare_classifiers(struct builder *b)
+{
+    static const char *const norms[] = {"fc_norm", "process_norm", "fc_norm_process"};
+    int64_t classes = config_int(b->c, "model.backbone_classes"),
+            dim = config_int(b->c, "model.dim");
+    for (size_t i = 0; classes && i < sizeof norms / sizeof *norms; i++) {
+        const char *old = nn_push(b, "%s", norms[i]);
+        nn_unused_param(b, "weight", SHAPE(dim), nn_one);
+        nn_unused_param(b, "bias", SHAPE(dim), nn_zero);
+        nn_pop(b, old);
+    }
+    if (classes) {
+        nn_unused_linear(b, "head", dim, classes);
+        nn_unused_linear(b, "process_head", dim, classes);
+    }
+}
+
+/* Where the decoder looks at the process tokens alone, the last write is not computed; its
+ * parameters are counted, as the authors' are, and never trained. */
+static void drop_unseen(struct graph *g, struct tensor *seen)
+{
+    graph_prune(g, &seen, 1);
+    char *read = arena_alloc(&g->arena, (size_t)g->n_tensors);
+    memset(read, 0, (size_t)g->n_tensors);
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            read[g->nodes[i]->in[k]->id] = 1;
+    for (int i = 0; i < g->n_tensors; i++)
+        g->tensors[i]->unused |= g->tensors[i]->kind == TENSOR_PARAM && !read[i];
+}
+
+struct stream_grids {
+    struct grid memory, process; /* process.rows 0: its tokens have no places */
+};
+
+/* The stream that the configuration names, or a refusal. */
+static enum feature_stream choose_stream(struct builder *b, const struct stream_grids *grids)
+{
+    enum feature_stream s = features_stream(b->c);
+    if (s == FEATURES_AUTO)
+        s = grids->memory.rows == grids->process.rows && grids->memory.cols == grids->process.cols
+                ? FEATURES_BOTH
+                : FEATURES_PROCESS;
+    if (s != FEATURES_MEMORY && !grids->process.rows)
+        nn_refuse(b, "model.decoder.streams",
+                  "process tokens of model.process_init %s have no places in the image (choose "
+                  "memory)",
+                  config_string(b->c, "model.process_init"));
+    return s;
+}
+
+/* x (B,N,C) on one grid, bilinearly on another. */
+static struct tensor *move_to(struct builder *b, struct tensor *x, struct grid from, struct grid to)
+{
+    struct arena *a = &b->g->arena;
+    if (from.rows == to.rows && from.cols == to.cols)
+        return x;
+    struct mixing *rows = mixing_resize(a, MIXING_BILINEAR, from.rows, to.rows);
+    struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, from.cols, to.cols);
+    return op_resample(b->g, x, 1, mixing_grid(a, rows, cols),
+                       4 * b->batch * to.rows * to.cols * shape_last(x->shape));
+}
+
+static void join(struct builder *b, enum feature_stream stream, const struct stream_grids *grids,
+                 const struct vittm_tokens *behind, const int64_t *taps, int n,
+                 struct features *out)
+{
+    struct tensor **parts = ARENA_ARRAY(&b->g->arena, struct tensor *, 2 * n);
+    int n_parts = 0, has_process = stream != FEATURES_MEMORY,
+        has_memory = stream != FEATURES_PROCESS;
+    out->grid = has_process ? grids->process : grids->memory;
+    if (has_memory && grids->memory.rows * grids->memory.cols > out->grid.rows * out->grid.cols)
+        out->grid = grids->memory;
+    for (int i = 0; i < n; i++) {
+        const struct vittm_tokens *x = &behind[taps[i]];
+        if (has_process)
+            parts[n_parts++] = move_to(b, x->process, grids->process, out->grid);
+        if (has_memory)
+            parts[n_parts++] = move_to(b, x->memory, grids->memory, out->grid);
+    }
+    out->tokens = n_parts > 1 ? op_concat(b->g, parts, n_parts, 2) : parts[0];
+    if (!has_memory)
+        drop_unseen(b->g, out->tokens);
+}
+
+/* Both streams as they leave the last write, without a final norm (the authors' segmentation
+ * backbone). */
+static void features(struct builder *b, struct tensor *image, struct features *out)
+{
+    const struct config *c = b->c;
+    struct parts p;
+    struct vittm_tokens x, *behind;
+    int64_t depth = config_int(c, "model.depth"), patch = config_int(c, "model.memory_patch");
+    int64_t *taps = ARENA_ARRAY(&b->g->arena, int64_t, depth);
+    int n = features_taps(b, depth, taps);
+    if (!n || features_check_merges(b, n) || find_parts(b, &p, 0))
+        return;
+    image = nn_pad_image(
+        b, image, p.process_init->patch ? common_multiple(patch, p.process_init->patch(c)) : patch);
+    int64_t height = image->shape.dim[2], width = image->shape.dim[3];
+    struct stream_grids grids = {.memory = {height / patch, width / patch}};
+    if (p.process_init->grid)
+        grids.process =
+            (struct grid){p.process_init->grid(c, height), p.process_init->grid(c, width)};
+    enum feature_stream stream = choose_stream(b, &grids);
+    if (graph_failed(b->g, NULL) || embed(b, &p, image, &x))
+        return;
+    behind = ARENA_ARRAY(&b->g->arena, struct vittm_tokens, depth);
+    run_layers(b, &p, &x, behind);
+    if (graph_failed(b->g, NULL))
+        return;
+    *out = (struct features){.height = height, .width = width};
+    declare_classifiers(b);
+    join(b, stream, &grids, behind, taps, n, out);
+}
+
 const struct model model_vittm = {
     .choice = {.name = "vittm", .doc = "Vision Token Turing Machine", .keys = keys},
     .paper = "Jajal et al. 2025, Token Turing Machines are Efficient Vision Models",
     .build = build,
+    .features = features,
+    .features_scope = "backbone",
 };

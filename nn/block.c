@@ -23,7 +23,7 @@ struct tensor *nn_self_attention(struct builder *b, const char *name, struct ten
     if (nn_check_heads(b, "model.dim", dim, o->heads)) {
         struct attention_attr a = {.heads = o->heads,
                                    .packed = 1,
-                                   .explicit_products = o->explicit_products,
+                                   .explicit_products = o->explicit_products || b->dense,
                                    .scale = nn_qk_scale(dim, o)};
         struct tensor *qkv = nn_qkv(b, x, o); /* (B,N,3C): q, k, v, each by head */
         y = graph_apply(b->g, &op_attention_row, 1, &qkv, &a)->out[0];

@@ -53,16 +53,36 @@ struct tensor *nn_pos_embed_grid(struct builder *b, const char *name, struct ten
                                  struct pos_grid grid)
 {
     struct graph *g = b->g;
-    if (!grid.stored || grid.stored == grid.side)
+    struct grid from = grid.stored, to = grid.now;
+    if (!from.rows || (from.rows == to.rows && from.cols == to.cols))
         return nn_pos_embed(b, name, x);
-    int64_t dim = shape_last(x->shape), cells = grid.stored * grid.stored;
+    int64_t dim = shape_last(x->shape), cells = from.rows * from.cols;
     struct tensor *table = nn_param(b, name, SHAPE(1, grid.prefix + cells, dim), nn_normal_002);
-    struct mixing *m = mixing_resize(&g->arena, MIXING_BICUBIC_ANTIALIAS, grid.stored, grid.side);
+    struct mixing *rows = mixing_resize(&g->arena, grid.kind, from.rows, to.rows);
+    struct mixing *cols = mixing_resize(&g->arena, grid.kind, from.cols, to.cols);
     struct tensor *rest = op_resample(g, op_slice(g, table, 1, grid.prefix, cells), 1,
-                                      mixing_grid(&g->arena, m, m), 0);
+                                      mixing_grid(&g->arena, rows, cols), 0);
     if (grid.prefix) {
         struct tensor *both[] = {op_slice(g, table, 1, 0, grid.prefix), rest};
         rest = op_concat(g, both, 2, 1);
     }
     return op_add(g, x, rest);
+}
+
+struct tensor *nn_pad_image(struct builder *b, struct tensor *image, int64_t patch)
+{
+    for (int axis = 2; axis < 4; axis++) {
+        int64_t over = image->shape.dim[axis] % patch;
+        if (over)
+            image = op_pad(b->g, image, axis, 0, patch - over);
+    }
+    return image;
+}
+
+int nn_patch_grid(struct builder *b, const char *key, int64_t patch, const struct tensor *image,
+                  struct grid *grid)
+{
+    int64_t height = image->shape.dim[2], width = image->shape.dim[3];
+    *grid = (struct grid){height / patch, width / patch};
+    return nn_check_patch(b, key, patch, height) && nn_check_patch(b, key, patch, width);
 }

@@ -19,7 +19,9 @@ struct builder {
     int token_outputs; /* name the final tokens as results */
     const char *pass;  /* "" or NULL, or which further pass through shared weights this is: its
                         * random draws are its own */
-    int xavier;        /* nn_linear's weights start uniform in +-sqrt(6 / (in + out)) */
+    int dense;  /* features are for dense prediction (model/segment.c): fvcore sees attention's
+                 * products, as in the code of segmentation models */
+    int xavier; /* nn_linear's weights start uniform in +-sqrt(6 / (in + out)) */
 };
 
 /* LayerNorm's epsilon: 1e-6 in blocks, stream and final norms (timm), 1e-5 inside read-write heads
@@ -107,12 +109,17 @@ void nn_unused_patch_embed(struct builder *b, const char *name, int64_t channels
 /* x (B,N,C) plus a learned table [1,N,C]. */
 struct tensor *nn_pos_embed(struct builder *b, const char *name, struct tensor *x);
 
-/* The same where the table was made for another image size: x holds prefix tokens and then a side x
- * side grid, the table [1, prefix + stored^2, C] is resampled to it by antialiased bicubic
- * interpolation, prefix entries as they are (timm's resample_abs_pos_embed). stored 0 or side: no
- * resampling. */
+/* The same where the table was made for another image size: x holds prefix tokens and then a grid,
+ * the table [1, prefix + stored.rows * stored.cols, C] is resampled to it, prefix entries as they
+ * are (timm's resample_abs_pos_embed, antialiased bicubic; Segmenter's resize_pos_embed, bilinear).
+ * stored {0} or the same grid: no resampling. */
+struct grid {
+    int64_t rows, cols;
+};
 struct pos_grid {
-    int64_t prefix, side, stored;
+    int64_t prefix;
+    struct grid now, stored;
+    enum mixing_kind kind;
 };
 struct tensor *nn_pos_embed_grid(struct builder *b, const char *name, struct tensor *x,
                                  struct pos_grid grid);
@@ -125,8 +132,14 @@ void nn_refuse(struct builder *b, const char *key, const char *fmt, ...)
 /* Splits a width over heads, or refuses with the nearest widths that would do. Returns 1 if it
  * fits. */
 int nn_check_heads(struct builder *b, const char *key, int64_t width, int heads);
+/* image (B,c,H,W) with zeros at its bottom and right, up to multiples of patch. */
+struct tensor *nn_pad_image(struct builder *b, struct tensor *image, int64_t patch);
+
 /* Cuts an image side into patches, or refuses with the nearest patches that would do. Returns 1 if
  * it fits. */
 int nn_check_patch(struct builder *b, const char *key, int64_t patch, int64_t side);
+/* Both sides of an image (B,c,H,W): its grid of patches, or refuses. Returns 1 if it fits. */
+int nn_patch_grid(struct builder *b, const char *key, int64_t patch, const struct tensor *image,
+                  struct grid *grid);
 
 #endif

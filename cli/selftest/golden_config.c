@@ -3,6 +3,7 @@
 #include "cli/schema.h"
 #include "cli/selftest/golden.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Keys that some families read and other files repeat as facts that follow from the rest: assigned
@@ -14,6 +15,10 @@ static const char *const derived[] = {
     "norm_before_pool", "attn_norm_eps",  "mlp_norm_eps",   "qkv_bias",
     "input_resize",     "logits",         "final_norm_eps",
 };
+
+/* Facts about segmentation models that have no keys: upstream's code, and what it always does. */
+static const char *const segment_facts[] = {"task",          "source", "rw_eps",       "upsample",
+                                            "decoder_input", "pad",    "ignore_index", "slide"};
 
 /* Keys under another name than ours. */
 static const char *const renamed[][2] = {
@@ -151,12 +156,67 @@ static int assign_training(struct config *c, json_t *object, const char *path, s
                       err);
 }
 
+static int set_text(struct config *c, const char *key, const char *text, const char *path,
+                    struct error *err)
+{
+    return config_set(c, key, text, (struct config_origin){path, 0, 0}, err);
+}
+
+/* What the file's backbone was built for: a table of another size, and a classifier. */
+static int assign_backbone(struct config *c, const struct safetensors *s, json_t *image,
+                           json_t *table, const char *scope, struct error *err)
+{
+    char name[64], text[32];
+    snprintf(name, sizeof name, "param/%s.head.weight", scope);
+    const struct safetensors_tensor *head = safetensors_find(s, name);
+    snprintf(text, sizeof text, "%lld", head ? (long long)head->dim[0] : 0);
+    if (set_text(c, "model.backbone_classes", text, s->path, err))
+        return -1;
+    if (json_equal(image, table))
+        return 0;
+    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(json_array_get(table, 0)));
+    return set_text(c, "model.table_image_size", text, s->path, err);
+}
+
+/* Segmentation files have a family "segmenter" over "backbone" and "decoder". Ours is the
+ * backbone's family, trained for segmentation, so the backbone's keys move up. */
+static int assign_segmenter(struct config *c, const struct safetensors *s, json_t *object,
+                            struct error *err)
+{
+    json_t *backbone = json_object_get(object, "backbone"), *image, *patch, *value;
+    const char *family = json_string_value(json_object_get(object, "family")), *key;
+    if (!family || strcmp(family, "segmenter") != 0)
+        return 0;
+    if (!backbone)
+        return error_set(err, "%s: a segmenter without a backbone", s->path);
+    int is_vit = !strcmp(json_string_value(json_object_get(backbone, "family")), "vit");
+    image = json_object_get(object, "image_size");
+    int rc = set_text(c, "train.objective", "segment", s->path, err) ||
+             assign_backbone(c, s, image, json_object_get(backbone, "image_size"),
+                             is_vit ? "encoder" : "backbone", err);
+    patch = json_object_get(backbone, "patch");
+    json_object_set(object, is_vit ? "patch" : "upstream_patch_size", patch);
+    if (!is_vit)
+        json_object_del(object, "patch");
+    if (!is_vit) /* the authors' streams have timm's, which is no key */
+        json_object_del(backbone, "norm_eps");
+    json_object_del(backbone, "patch");
+    json_object_del(backbone, "image_size");
+    json_object_foreach(backbone, key, value) json_object_set(object, key, value);
+    json_object_set(object, "image_size", json_array_get(image, 0));
+    for (size_t i = 0; i < sizeof segment_facts / sizeof *segment_facts; i++)
+        json_object_del(object, segment_facts[i]);
+    json_object_del(object, "backbone");
+    return rc ? -1 : 0;
+}
+
 struct config *golden_config(const struct safetensors *s, struct error *err)
 {
     json_t *object = golden_json(s);
     struct config *c = config_new(cli_schema());
     int rc = object ? 0 : error_set(err, "not a model");
-    if (rc || golden_assign(c, "model", object, 0, s->path, err) ||
+    if (rc || assign_segmenter(c, s, object, err) ||
+        golden_assign(c, "model", object, 0, s->path, err) ||
         assign_training(c, object, s->path, err) || config_resolve(c, err) ||
         golden_assign(c, "model", object, 1, s->path, err) || config_resolve(c, err) ||
         all_read(c, err)) {

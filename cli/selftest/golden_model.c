@@ -21,11 +21,20 @@ struct run {
     const struct safetensors *file;
 };
 
+/* What the file has of a parameter, by either of its names. */
+static double *stored_of(const struct run *r, const char *prefix, const struct tensor *t)
+{
+    double *x = golden_stored(r->file, prefix, t->name, shape_count(t->shape));
+    return x || !t->alias_name
+               ? x
+               : golden_stored(r->file, prefix, t->alias_name, shape_count(t->shape));
+}
+
 static int write_params(const struct run *r, struct error *err)
 {
     for (int i = 0; i < r->plan->n_params; i++) {
         const struct tensor *t = r->plan->params[i];
-        double *x = golden_stored(r->file, "param/", t->name, shape_count(t->shape));
+        double *x = stored_of(r, "param/", t);
         if (!x)
             return error_set(err, "has no parameter %s of the model's shape", t->name);
         r->backend->write_double(r->program, t, x);
@@ -56,7 +65,7 @@ static int all_params_known(const struct run *r, struct error *err)
 static void write_input(const struct run *r, const struct model_io *io)
 {
     double *x = golden_stored(r->file, "", "input", shape_count(io->image->shape));
-    int64_t n = io->target->shape.dim[0];
+    int64_t n = shape_count(io->target->shape);
     double *labels = golden_stored(r->file, "", "target", n);
     int32_t *target = mem_alloc(sizeof *target * (size_t)n);
     for (int64_t i = 0; i < n; i++)
@@ -110,7 +119,7 @@ static int compare_all(const struct run *r, struct comparison *c, struct error *
     double largest = 0; /* gradient norm */
     for (int i = 0; i < r->plan->n_trained; i++) {
         const struct tensor *t = r->plan->params[i];
-        double *x = golden_stored(r->file, "grad/", t->name, shape_count(t->shape));
+        double *x = stored_of(r, "grad/", t);
         if (!x)
             return error_set(err, "has no gradient of %s", t->name);
         double size = golden_norm(x, shape_count(t->shape));
@@ -121,7 +130,8 @@ static int compare_all(const struct run *r, struct comparison *c, struct error *
         const char *name = g->output_names[i];
         int is_grad = !strncmp(name, "grad/", 5);
         int64_t n = shape_count(g->outputs[i]->shape);
-        double *want = golden_stored(r->file, "", name, n);
+        const struct tensor *of = is_grad ? graph_find(g, name + 5) : NULL;
+        double *want = of ? stored_of(r, "grad/", of) : golden_stored(r->file, "", name, n);
         if (!want && !is_grad)
             continue; /* a result that this file does not speak of */
         if (!want)
@@ -136,7 +146,7 @@ static int compare_all(const struct run *r, struct comparison *c, struct error *
     }
     for (int i = r->plan->n_trained; i < r->plan->n_params; i++) {
         const struct tensor *t = r->plan->params[i];
-        double *x = golden_stored(r->file, "grad/", t->name, shape_count(t->shape));
+        double *x = stored_of(r, "grad/", t);
         if (x && golden_norm(x, shape_count(t->shape)) > 0)
             error_set(err, "%s has a gradient in the file and none in the model", t->name);
         free(x);
@@ -159,6 +169,8 @@ static int run_case(const struct backend *backend, int threads, const struct saf
 {
     const struct safetensors_tensor *input = safetensors_find(file, "input");
     struct model_options o = {.batch = input ? input->dim[0] : 1,
+                              .height = input && input->rank == 4 ? input->dim[2] : 0,
+                              .width = input && input->rank == 4 ? input->dim[3] : 0,
                               .with_loss = 1,
                               .token_outputs = 1,
                               .training = is_training(c)};

@@ -12,11 +12,14 @@
 #include "cli/selftest/selftest.h"
 #include "fusion/fusion.h"
 #include "heads/head.h"
+#include "model/decoder.h"
 #include "model/mae.h"
 #include "model/memory_block.h"
 #include "model/model.h"
 #include "model/objective.h"
 #include "model/process_init.h"
+#include "model/reducer.h"
+#include "model/segment.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,11 +96,27 @@ static void fill(const struct probe *p, const struct tensor *t, const char *purp
     free(x);
 }
 
-static void fill_all(const struct probe *p)
+/* Classes of pixels, every fourth of which is ignored. */
+static void fill_labels(const struct probe *p, const struct tensor *t, int64_t classes)
 {
+    int64_t n = shape_count(t->shape);
+    int32_t *labels = mem_alloc(sizeof *labels * (size_t)n);
+    struct rng r;
+    rng_init(&r, 11, "labels", 0, 0);
+    for (int64_t i = 0; i < n; i++)
+        labels[i] = i % 4 ? (int32_t)rng_below(&r, classes) : SEGMENT_IGNORE;
+    p->backend->write(p->program, t, labels);
+    free(labels);
+}
+
+static void fill_all(const struct probe *p, const struct segment *segment)
+{
+    const struct tensor *target = graph_find(p->plan->graph, "target");
     fill(p, graph_find(p->plan->graph, "input"), "image", 1);
-    if (graph_find(p->plan->graph, "target"))
-        fill(p, graph_find(p->plan->graph, "target"), "target", 1);
+    if (segment)
+        fill_labels(p, target, segment->classes);
+    else if (target)
+        fill(p, target, "target", 1);
     for (int i = 0; i < p->plan->n_params; i++)
         fill(p, p->plan->params[i], p->plan->params[i]->name, 0.3);
 }
@@ -133,7 +152,7 @@ static int open_model(struct probe *p, const struct backend *b, const struct con
     struct graph *g = build(c, &io, err);
     if (!g || probe_open(p, b, g, "loss", o, 3, err))
         return -1;
-    fill_all(p);
+    fill_all(p, io.segment);
     if (io.mae)
         fill_masks(p, io.mae, io.image->shape.dim[0]);
     probe_run(p, 3, 1);
@@ -308,8 +327,58 @@ static void check_objective(struct selftest *t, const struct objective *o, const
     config_free(c);
 }
 
+/* What is varied under every decoder; family NULL: every one that has features. */
+static const struct variation dense_variations[] = {
+    {NULL, "train.segment.average", "all"},    {NULL, "model.image_size", "11"},
+    {NULL, "model.decoder.blocks", "[0, 1]"},  {NULL, "model.table_image_size", "24"},
+    {NULL, "model.pos_resize", "bilinear"},    {NULL, "model.reduce.method", "tome"},
+    {"vit", "model.reduce.method", "mctf"},    {"vit", "model.class_token", "false"},
+    {NULL, "model.decoder.streams", "memory"}, {NULL, "model.decoder.streams", "both"},
+    {"vittm", "model.memory_patch", "6"},      {"vittm", "model.process_init", "downsample"},
+    {"vittm", "model.process_init", "latent"},
+};
+
+static const struct reducer *reducer_named(const char *name)
+{
+    for (int i = 0; reducer_at(i); i++)
+        if (!strcmp(reducer_at(i)->choice.name, name))
+            return reducer_at(i);
+    BUG("no reducer %s", name);
+}
+
+static void check_decoder(struct selftest *t, const struct decoder *decoder, const char *family,
+                          const struct variation *v)
+{
+    char name[128];
+    snprintf(name, sizeof name, "segment %s %s %s %s", family, decoder->choice.name, v->key,
+             v->value);
+    struct config *c = small_config(family);
+    set(c, "train.objective", "segment");
+    set(c, "model.decoder.type", decoder->choice.name);
+    set(c, v->key, v->value);
+    int merges = !strcmp(v->key, "model.reduce.method");
+    if (merges)
+        set(c, "model.reduce.unmerge", "true");
+    if (!strcmp(v->key, "model.class_token"))
+        set(c, "model.pool", "avg");
+    contract_check(t, name, c, !merges || !reducer_named(v->value)->frozen);
+    config_free(c);
+}
+
+static void check_decoders(struct selftest *t)
+{
+    for (int d = 0; decoder_at(d); d++)
+        for (int m = 0; model_at(m); m++)
+            for (size_t i = 0; i < sizeof dense_variations / sizeof *dense_variations; i++) {
+                const char *family = model_at(m)->choice.name, *of = dense_variations[i].family;
+                if (model_at(m)->features && (!of || !strcmp(of, family)))
+                    check_decoder(t, decoder_at(d), family, &dense_variations[i]);
+            }
+}
+
 static void check_objectives(struct selftest *t)
 {
+    check_decoders(t);
     for (int i = 1; objective_at(i); i++) { /* the first one is that of all other checks */
         for (int m = 0; model_at(m); m++)
             check_objective(t, objective_at(i), model_at(m)->choice.name, "", "");

@@ -13,9 +13,6 @@ int pass_lower(struct graph *g, const struct capability *backend, struct error *
 int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
                   struct error *err);
 
-/* Drops nodes that no output, effect or kept tensor needs. keep: n_keep further roots. */
-void pass_prune(struct graph *g, struct tensor *const *keep, int n_keep);
-
 /* Refuses parameters that nothing reads and inputs that nothing reads. */
 int pass_check(const struct graph *g, struct error *err);
 

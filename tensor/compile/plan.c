@@ -119,14 +119,14 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     struct graph *g = p->graph;
     if (graph_failed(g, err))
         return -1;
-    pass_prune(g, NULL, 0);
+    graph_prune(g, NULL, 0);
     if (pass_check(g, err) || pass_lower(g, backend, err))
         return -1;
     if (o->loss && differentiate(p, o, backend, err))
         return -1;
     if (!o->loss)
         list_params(p, NULL);
-    pass_prune(g, p->grads, p->n_trained);
+    graph_prune(g, p->grads, p->n_trained);
     pass_place(p, o, backend);
     return 0;
 }

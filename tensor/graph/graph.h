@@ -175,6 +175,9 @@ void graph_region_end(struct graph *g);
  * be rebuilt too, by a later region, or be kept by other means. */
 void graph_region_reverses(struct graph *g, struct tensor *x, struct tensor *f, struct tensor *y);
 
+/* Drops nodes that no output, effect or kept tensor needs. keep: n_keep further roots. */
+void graph_prune(struct graph *g, struct tensor *const *keep, int n_keep);
+
 /* One line a node, for --dump and test failures. */
 struct strbuf;
 void graph_dump(const struct graph *g, struct strbuf *out);

@@ -125,7 +125,8 @@ static int label_shape(const struct node *n, struct shape *shape, enum tensor_ty
 static void label_gradient(struct grad *gr)
 {
     struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
-    gr->din[0] = graph_apply(gr->g, &op_label_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
+    gr->din[0] =
+        graph_apply(gr->g, &op_label_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
 }
 
 const struct op op_label_cross_entropy_row = {

@@ -135,6 +135,14 @@ struct mixing *mixing_resize(struct arena *a, enum mixing_kind kind, int64_t n_i
     return b.m;
 }
 
+struct mixing *mixing_first(struct arena *a, const struct mixing *m, int64_t n_out)
+{
+    struct mixing *first = ARENA_NEW(a, struct mixing);
+    *first = *m;
+    first->n_out = n_out;
+    return first;
+}
+
 static int64_t entries(const struct mixing *m)
 {
     return m->start[m->n_out];

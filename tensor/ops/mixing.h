@@ -29,6 +29,9 @@ struct mixing *mixing_pairs(struct arena *a, int64_t n_in, int64_t stride);
 enum mixing_kind { MIXING_BILINEAR, MIXING_BICUBIC, MIXING_BICUBIC_ANTIALIAS };
 struct mixing *mixing_resize(struct arena *a, enum mixing_kind kind, int64_t n_in, int64_t n_out);
 
+/* The first n_out rows of m. */
+struct mixing *mixing_first(struct arena *a, const struct mixing *m, int64_t n_out);
+
 /* Rows and columns of a row-major grid at once: the Kronecker product. */
 struct mixing *mixing_grid(struct arena *a, const struct mixing *rows, const struct mixing *cols);
 struct mixing *mixing_transpose(struct arena *a, const struct mixing *m);

@@ -224,8 +224,8 @@ struct loss_attr {
 struct tensor *op_bce(struct graph *g, struct tensor *logits, struct tensor *target,
                       double smoothing, double scale);
 
-/* Cross entropy of many labels, some of which count for nothing: logits (…, K), target int32 with an
- * entry a row of logits, 0 .. K-1 or ignore. The sum over the rows that count, divided by their
+/* Cross entropy of many labels, some of which count for nothing: logits (…, K), target int32 with
+ * an entry a row of logits, 0 .. K-1 or ignore. The sum over the rows that count, divided by their
  * number (0 where there is none), or with over_all by the number of all rows. smoothing as in
  * cross_entropy. -> loss (). label_cross_entropy_grad (logits, target, dloss) -> dlogits, 0 in rows
  * that do not count. */

@@ -803,13 +803,12 @@ static void REF(label_cross_entropy_grad)(const struct node *n, REF_REAL *const 
     for (int64_t r = 0; r < rows; r++) {
         REF_REAL lse = REF(log_sum)(in[0] + r * classes, classes);
         for (int64_t k = 0; k < classes; k++)
-            out[0][r * classes + k] =
-                labels[r] == a->ignore
-                    ? 0
-                    : in[2][0] / (REF_REAL)(a->over_all ? rows : counted) *
-                          (REF(exp_of)(in[0][r * classes + k] - lse) -
-                           (REF_REAL)a->smoothing / (REF_REAL)classes -
-                           (k == labels[r] ? 1 - (REF_REAL)a->smoothing : 0));
+            out[0][r * classes + k] = labels[r] == a->ignore
+                                          ? 0
+                                          : in[2][0] / (REF_REAL)(a->over_all ? rows : counted) *
+                                                (REF(exp_of)(in[0][r * classes + k] - lse) -
+                                                 (REF_REAL)a->smoothing / (REF_REAL)classes -
+                                                 (k == labels[r] ? 1 - (REF_REAL)a->smoothing : 0));
     }
 }
 

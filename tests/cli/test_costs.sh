@@ -3,7 +3,8 @@
 # and MCTF, whose "DeiT-S" are DeiT III and the plain ViT-S. ViTTM prints 3.41 for ToMe ViT-S/16
 # r=8, where its code gives 3.43; the other 13 rows of the table agree with it. LV-ViT-S is a
 # reconstruction (MCTF's repository has DeiT alone): 4.96 where the page prints 4.9, 4.17 for 4.2,
-# 3.58 for 3.6.
+# 3.58 for 3.6. Segmenters: ViTTM table 6, whose code multiplies attention out, a crop of 504 or 512
+# pixels; the last write of ViTTM-B (49,196) reaches nothing and counts nothing.
 . tests/support/sh.sh
 
 cat > "$scratch/rows" << 'END'
@@ -41,6 +42,10 @@ LV-ViT-S|lvvit_s|model.reduce.method=mctf model.reduce.r=0|26151824,6568784256
 LV-ViT-S MCTF r=8|lvvit_s|model.reduce.method=mctf model.reduce.r=8|26151824,4956093696
 LV-ViT-S MCTF r=12|lvvit_s|model.reduce.method=mctf model.reduce.r=12|26151824,4165211136
 LV-ViT-S MCTF r=16|lvvit_s|model.reduce.method=mctf model.reduce.r=16|26151824,3581867520
+Segmenter ViT-B/16_384|segmenter_vit_b16_384||103266580,129573460224
+Segmenter ViT-B/16_224|segmenter_vit_b16_224||102630676,129573460224
+Segmenter ViTTM-B (64,64)|segmenter_vittm_b_64_64||144164348,46047790584
+Segmenter ViTTM-B (49,196)|segmenter_vittm_b_49_196||142854140,44751371412
 END
 
 while IFS='|' read -r name model options want; do
