@@ -22,13 +22,15 @@ void *arena_alloc(struct arena *a, size_t bytes)
             size = (size_t)1 << 22;
         if (size < bytes)
             size = bytes;
-        struct arena_block *b = mem_zalloc(1, sizeof *b + size);
+        struct arena_block *b = mem_alloc(sizeof *b + size);
+        b->used = 0;
         b->size = size;
         b->next = a->head;
         a->head = b;
     }
     void *p = a->head->data + a->head->used;
     a->head->used += bytes;
+    memset(p, 0, bytes); /* here, not the block: half of a block may never be used */
     return p;
 }
 
@@ -42,6 +44,16 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 char *arena_strdup(struct arena *a, const char *s)
 {
     return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_join(struct arena *a, const char *x, const char *y, const char *z)
+{
+    size_t nx = strlen(x), ny = strlen(y), nz = strlen(z);
+    char *p = arena_alloc(a, nx + ny + nz + 1);
+    memcpy(p, x, nx);
+    memcpy(p + nx, y, ny);
+    memcpy(p + nx + ny, z, nz);
+    return p;
 }
 
 char *arena_printf(struct arena *a, const char *fmt, ...)

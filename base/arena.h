@@ -16,6 +16,8 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t bytes);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
+/* x, y and z one after the other: names are made by the thousand, and printf is slow. */
+char *arena_join(struct arena *a, const char *x, const char *y, const char *z);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void arena_release(struct arena *a);
 

@@ -2,6 +2,8 @@
 #include "base/memory.h"
 #include "base/error.h"
 
+#include <limits.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,4 +54,11 @@ void *mem_grow(void *array, size_t n, size_t *cap, size_t size)
         return array;
     *cap = *cap ? 2 * *cap : 16;
     return mem_realloc(array, *cap, size);
+}
+
+void mem_keep_freed(size_t bytes)
+{
+    int limit = bytes < INT_MAX ? (int)bytes : INT_MAX;
+    mallopt(M_TRIM_THRESHOLD, limit);
+    mallopt(M_MMAP_THRESHOLD, limit < (32 << 20) ? limit : 32 << 20); /* glibc allows no more */
 }

@@ -14,4 +14,8 @@ char *mem_strdup(const char *s);
 /* Room for one more element of *array, which holds n of capacity *cap; grows by doubling. */
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
+/* From now on freed memory stays with the process, up to so many bytes a thread: for what builds
+ * and frees the like again and again, giving it back costs more than the work. */
+void mem_keep_freed(size_t bytes);
+
 #endif

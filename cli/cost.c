@@ -91,7 +91,7 @@ static int matters(const char *key)
 }
 
 const struct cost_model cli_cost_model = {
-    .cost = cost_callback, .matters = matters, .check = check_callback};
+    .cost = cost_callback, .matters = matters, .concurrent = 1, .check = check_callback};
 
 /* ---- by op and by layer ---------------------------------------------------------------------- */
 

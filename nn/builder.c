@@ -26,7 +26,7 @@ void nn_pop(struct builder *b, const char *old)
 struct tensor *nn_param(struct builder *b, const char *name, struct shape shape, struct init init)
 {
     const char *scope = b->g->scope;
-    const char *path = arena_printf(&b->g->arena, "%s%s%s", scope, scope[0] ? "." : "", name);
+    const char *path = arena_join(&b->g->arena, scope, scope[0] ? "." : "", name);
     return graph_param(b->g, path, shape, init);
 }
 

@@ -37,6 +37,7 @@ struct cost_model {
     int (*cost)(void *ctx, const struct config *c, struct cell_cost *out, struct error *err);
     void *ctx;
     int (*matters)(const char *key); /* can the key change a cost? or NULL */
+    int concurrent; /* cost may be called from several threads at once, for different cells */
     /* What ranges cannot say of keys that change no cost; each cell by itself. -1: refused. Or
      * NULL. */
     int (*check)(void *ctx, const struct config *c, struct error *err);

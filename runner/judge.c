@@ -1,6 +1,8 @@
 /* What becomes of each cell: folded, excluded, refused or planned, and why. */
 #include "runner/experiment_internal.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +10,20 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/strbuf.h"
+#include "runner/machine.h"
 
-/* A cell whose costs are known, by the keys that they depend on. */
+/* Costs to be computed once, for all cells that agree in the keys that they depend on. */
+struct job {
+    const struct config *config;
+    struct cell_cost cost;
+    char *refusal; /* or NULL */
+};
+
+/* A row of the hash table that finds the job of a cell. */
 struct memo {
     uint64_t hash;
-    const char *keys;
-    const struct cell *cell;
+    const char *keys; /* NULL: empty */
+    int job;
 };
 
 struct judge {
@@ -21,6 +31,10 @@ struct judge {
     const struct cost_model *cost;
     struct memo *memo; /* hash table, or NULL without cost.matters */
     size_t memo_size;
+    int *job_of; /* by cell; -1: none */
+    struct job *jobs;
+    int n_jobs;
+    atomic_int next; /* job that nobody has begun */
     struct strbuf scratch;
     struct error *err;
 };
@@ -117,53 +131,103 @@ static struct memo *find_memo(struct judge *x, const struct cell *c)
     const char *name, *text;
     strbuf_clear(s);
     for (int i = 0; (name = config_name(c->config, i)); i++)
-        if (x->cost->matters(name) && (text = config_text(c->config, name)))
-            strbuf_addf(s, "%s: %s\n", name, text);
+        if (x->cost->matters(name) && (text = config_text(c->config, name))) {
+            strbuf_adds(s, name);
+            strbuf_adds(s, ": ");
+            strbuf_adds(s, text);
+            strbuf_addc(s, '\n');
+        }
     uint64_t hash = rng_hash(s->text);
     size_t at = hash & (x->memo_size - 1);
-    for (; x->memo[at].cell; at = (at + 1) & (x->memo_size - 1))
+    for (; x->memo[at].keys; at = (at + 1) & (x->memo_size - 1))
         if (x->memo[at].hash == hash && !strcmp(x->memo[at].keys, s->text))
             return &x->memo[at];
-    x->memo[at].hash = hash;
-    x->memo[at].keys = arena_strdup(&x->e->arena, s->text);
+    x->memo[at] = (struct memo){hash, NULL, -1};
     return &x->memo[at];
 }
 
-static void compute_cost(struct judge *x, struct cell *c)
+static int new_job(struct judge *x, const struct cell *c)
 {
-    struct error reason = {0};
-    if (x->cost->check && x->cost->check(x->cost->ctx, c->config, &reason)) {
-        c->state = CELL_REFUSED;
-        c->reason = arena_strdup(&x->e->arena, reason.msg);
-        return;
-    }
-    struct memo *m = x->memo ? find_memo(x, c) : NULL;
-    if (m && m->cell) {
-        c->cost = m->cell->cost;
-        if (m->cell->state == CELL_REFUSED) {
-            c->state = CELL_REFUSED;
-            c->reason = m->cell->reason;
-        }
-        return;
-    }
-    if (x->cost->cost(x->cost->ctx, c->config, &c->cost, &reason)) {
-        c->state = CELL_REFUSED;
-        c->reason = arena_strdup(&x->e->arena, reason.msg);
-    }
-    if (m)
-        m->cell = c;
+    x->jobs[x->n_jobs] = (struct job){.config = c->config};
+    return x->n_jobs++;
 }
 
-static int judge_cell(struct judge *x, struct cell *c)
+static int job_of(struct judge *x, const struct cell *c)
 {
+    if (!x->memo)
+        return new_job(x, c);
+    struct memo *m = find_memo(x, c);
+    if (!m->keys) {
+        m->keys = arena_strdup(&x->e->arena, x->scratch.text);
+        m->job = new_job(x, c);
+    }
+    return m->job;
+}
+
+static void refuse(struct judge *x, struct cell *c, const char *reason)
+{
+    c->state = CELL_REFUSED;
+    c->reason = arena_strdup(&x->e->arena, reason);
+}
+
+/* Before costs: the rules that need none, what can be checked without them, and who needs which. */
+static int judge_before(struct judge *x, struct cell *c)
+{
+    struct error reason = {0};
+    x->job_of[c->index] = -1;
     if (c->state != CELL_PLANNED)
         return 0;
     if (apply_rules(x, c, 0))
         return -1;
     if (c->state != CELL_PLANNED || !x->cost)
         return 0;
-    compute_cost(x, c);
-    return apply_rules(x, c, 1);
+    if (x->cost->check && x->cost->check(x->cost->ctx, c->config, &reason))
+        refuse(x, c, reason.msg);
+    else
+        x->job_of[c->index] = job_of(x, c);
+    return 0;
+}
+
+static int judge_after(struct judge *x, struct cell *c)
+{
+    if (x->job_of[c->index] < 0)
+        return 0;
+    const struct job *j = &x->jobs[x->job_of[c->index]];
+    c->cost = j->cost;
+    if (!j->refusal)
+        return apply_rules(x, c, 1);
+    refuse(x, c, j->refusal);
+    return 0;
+}
+
+/* ---- the costs themselves ---- */
+
+static void *compute(void *context)
+{
+    struct judge *x = context;
+    for (int i; (i = atomic_fetch_add(&x->next, 1)) < x->n_jobs;) {
+        struct job *j = &x->jobs[i];
+        struct error reason = {0};
+        cell_cost_clear(&j->cost);
+        if (x->cost->cost(x->cost->ctx, j->config, &j->cost, &reason))
+            j->refusal = mem_strdup(reason.msg);
+    }
+    return NULL;
+}
+
+/* As many threads as cores, where there is work for them. One that cannot be started is done
+ * without. */
+static void compute_all(struct judge *x)
+{
+    enum { MAX_THREADS = 64, JOBS_PER_THREAD = 16 };
+    pthread_t threads[MAX_THREADS];
+    int cores[MAX_THREADS], started = 0;
+    int n = x->cost->concurrent ? machine_cores(cores, MAX_THREADS) : 1;
+    for (int i = 1; i < n && i * JOBS_PER_THREAD < x->n_jobs; i++)
+        started += !pthread_create(&threads[started], NULL, compute, x);
+    compute(x);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static int check_cost_rules(struct judge *x)
@@ -183,18 +247,41 @@ static void count_states(struct experiment *e)
         ++*counts[e->cells[i].state];
 }
 
+static int judge_all(struct judge *x)
+{
+    struct experiment *e = x->e;
+    for (int i = 0; i < e->n_cells; i++)
+        if (judge_before(x, &e->cells[i]))
+            return -1;
+    if (x->n_jobs) {
+        mem_keep_freed((size_t)64 << 20);
+        compute_all(x);
+    }
+    for (int i = 0; i < e->n_cells; i++)
+        if (judge_after(x, &e->cells[i]))
+            return -1;
+    return 0;
+}
+
 int experiment_judge(struct experiment *e, const struct cost_model *cost, struct error *err)
 {
     struct judge x = {.e = e, .cost = cost, .scratch = STRBUF_INIT, .err = err};
-    int rc = check_cost_rules(&x);
+    size_t n = (size_t)e->n_cells;
+    if (check_cost_rules(&x))
+        return -1;
     fold_cells(e);
+    x.job_of = mem_zalloc(n + 1, sizeof *x.job_of);
+    x.jobs = mem_zalloc(n + 1, sizeof *x.jobs);
     if (cost && cost->matters) {
         x.memo_size = table_size(e->n_cells);
         x.memo = mem_zalloc(x.memo_size, sizeof *x.memo);
     }
-    for (int i = 0; i < e->n_cells && !rc; i++)
-        rc = judge_cell(&x, &e->cells[i]);
+    int rc = judge_all(&x);
     count_states(e);
+    for (int i = 0; i < x.n_jobs; i++)
+        free(x.jobs[i].refusal);
+    free(x.jobs);
+    free(x.job_of);
     free(x.memo);
     strbuf_release(&x.scratch);
     return rc;

@@ -15,6 +15,7 @@ struct storage {
     size_t bytes, offset;
     enum plan_block block;
     int fixed; /* offset is decided */
+    int into;  /* the storage that took this one over, or -1 */
 };
 
 struct placer {
@@ -48,15 +49,26 @@ static size_t reserve_static(struct placer *pl, size_t bytes)
 static int new_storage(struct placer *pl, const struct tensor *t, int step)
 {
     struct storage *s = &pl->s[pl->n];
-    *s = (struct storage){
-        .first = step, .last = step, .bytes = tensor_bytes(pl->p, t), .block = PLAN_ARENA};
+    *s = (struct storage){.first = step,
+                          .last = step,
+                          .bytes = tensor_bytes(pl->p, t),
+                          .block = PLAN_ARENA,
+                          .into = -1};
     pl->root[t->id] = pl->n;
     return pl->n++;
 }
 
+static int storage_of(const struct placer *pl, const struct tensor *t)
+{
+    int i = pl->root[t->id];
+    while (pl->s[i].into >= 0)
+        i = pl->s[i].into;
+    return i;
+}
+
 static void fix(struct placer *pl, const struct tensor *t, size_t offset)
 {
-    struct storage *s = &pl->s[pl->root[t->id]];
+    struct storage *s = &pl->s[storage_of(pl, t)];
     s->block = PLAN_STATIC;
     s->offset = offset;
     s->fixed = 1;
@@ -102,7 +114,7 @@ static void pin_results(struct placer *pl)
     }
     for (int i = 0; i < pl->g->n_outputs; i++) {
         const struct tensor *t = pl->g->outputs[i];
-        if (!pl->s[pl->root[t->id]].fixed)
+        if (!pl->s[storage_of(pl, t)].fixed)
             fix(pl, t, reserve_static(pl, tensor_bytes(p, t)));
     }
 }
@@ -131,14 +143,14 @@ static void make_storages(struct placer *pl)
  * show it in another arrangement. */
 static int may_overwrite(const struct placer *pl, const struct node *n, int k)
 {
-    const struct storage *to = &pl->s[pl->root[n->out[0]->id]];
-    const struct storage *from = &pl->s[pl->root[n->in[k]->id]];
+    const struct storage *to = &pl->s[storage_of(pl, n->out[0])];
+    const struct storage *from = &pl->s[storage_of(pl, n->in[k])];
     if (n->in[k]->type != TENSOR_VALUE || from->block != PLAN_ARENA || from->fixed || to->fixed ||
         from->last != n->id || from->bytes != to->bytes ||
         shape_count(n->in[k]->shape) != shape_count(n->out[0]->shape))
         return 0;
     for (int i = 0; i < n->n_in; i++)
-        if (pl->root[n->in[i]->id] == pl->root[n->in[k]->id] &&
+        if (storage_of(pl, n->in[i]) == storage_of(pl, n->in[k]) &&
             !shape_equal(n->in[i]->shape, n->in[k]->shape))
             return 0;
     return 1;
@@ -150,9 +162,7 @@ static void merge(struct placer *pl, int from, int into)
     if (a->last < b->last)
         a->last = b->last;
     b->bytes = 0; /* gone */
-    for (int i = 0; i < pl->g->n_tensors; i++)
-        if (pl->root[i] == from)
-            pl->root[i] = into;
+    b->into = into;
 }
 
 static void share_in_place(struct placer *pl)
@@ -163,7 +173,7 @@ static void share_in_place(struct placer *pl)
             continue;
         for (int k = 0; k < n->n_in; k++)
             if (may_overwrite(pl, n, k)) {
-                merge(pl, pl->root[n->out[0]->id], pl->root[n->in[k]->id]);
+                merge(pl, storage_of(pl, n->out[0]), storage_of(pl, n->in[k]));
                 break;
             }
     }
@@ -179,50 +189,65 @@ static int larger_first(const void *x, const void *y)
     return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a < b ? -1 : a > b);
 }
 
-static int by_offset(const void *x, const void *y)
-{
-    const struct storage *a = *(struct storage *const *)x, *b = *(struct storage *const *)y;
-    return a->offset < b->offset ? -1 : a->offset > b->offset;
-}
+/* What is placed, in ascending order of offset: apart from the storages, so that the search below,
+ * which reads all of it for each of them, reads little. */
+struct taken {
+    size_t offset, end;
+    int first, last;
+};
 
-/* The lowest offset where s fits among the n placed storages that live at the same time. */
-static size_t lowest_gap(const struct plan *p, const struct storage *s, struct storage **placed,
-                         int n, struct storage **busy)
+/* The lowest offset where a storage of that size fits among the n placed ones that live at the same
+ * time. */
+static size_t lowest_gap(const struct taken *t, int n, const struct storage *s, size_t size)
 {
-    int n_busy = 0;
-    for (int i = 0; i < n; i++)
-        if (placed[i]->first <= s->last && s->first <= placed[i]->last)
-            busy[n_busy++] = placed[i];
-    qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
     size_t offset = 0;
-    for (int i = 0; i < n_busy; i++) {
-        if (busy[i]->offset >= offset + aligned(p, s->bytes))
-            break;
-        size_t end = busy[i]->offset + aligned(p, busy[i]->bytes);
-        if (end > offset)
-            offset = end;
+    for (int i = 0; i < n && t[i].offset < offset + size; i++) {
+        int meets = (t[i].first <= s->last) & (s->first <= t[i].last);
+        offset = meets & (t[i].end > offset) ? t[i].end : offset;
     }
     return offset;
+}
+
+static void take(struct taken *t, int n, struct taken what)
+{
+    int low = 0, high = n;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (t[middle].offset <= what.offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(&t[low + 1], &t[low], (size_t)(n - low) * sizeof *t);
+    t[low] = what;
 }
 
 static void place_arena(struct placer *pl, int no_reuse)
 {
     struct plan *p = pl->p;
     struct storage **order = mem_zalloc((size_t)pl->n, sizeof *order);
-    struct storage **busy = mem_zalloc((size_t)pl->n, sizeof *busy);
+    struct taken *placed = mem_zalloc((size_t)pl->n, sizeof *placed);
     int n = 0;
     for (int i = 0; i < pl->n; i++)
         if (!pl->s[i].fixed && pl->s[i].bytes)
             order[n++] = &pl->s[i];
     qsort(order, (size_t)n, sizeof *order, larger_first);
     for (int i = 0; i < n; i++) {
-        order[i]->offset = no_reuse ? p->arena_bytes : lowest_gap(p, order[i], order, i, busy);
-        size_t end = order[i]->offset + aligned(p, order[i]->bytes);
-        if (end > p->arena_bytes)
-            p->arena_bytes = end;
+        struct storage *s = order[i];
+        size_t size = aligned(p, s->bytes);
+        s->offset = no_reuse ? p->arena_bytes : lowest_gap(placed, i, s, size);
+        take(placed, i, (struct taken){s->offset, s->offset + size, s->first, s->last});
+        if (s->offset + size > p->arena_bytes)
+            p->arena_bytes = s->offset + size;
     }
     free(order);
-    free(busy);
+    free(placed);
+}
+
+static struct placement placement_of(const struct placer *pl, const struct tensor *t)
+{
+    const struct storage *s = &pl->s[storage_of(pl, t)];
+    return (struct placement){s->block, s->offset};
 }
 
 void pass_place(struct plan *p, const struct plan_options *options,
@@ -255,7 +280,7 @@ void pass_place(struct plan *p, const struct plan_options *options,
         st->scratch_bytes = backend->scratch ? backend->scratch(backend->ctx, n) : 0;
         scratch_storage[p->n_steps++] = pl.n;
         pl.s[pl.n++] = (struct storage){
-            .first = i, .last = i, .bytes = st->scratch_bytes, .block = PLAN_ARENA};
+            .first = i, .last = i, .bytes = st->scratch_bytes, .block = PLAN_ARENA, .into = -1};
     }
     place_arena(&pl, options->no_reuse);
     for (int i = 0; i < p->n_steps; i++)
@@ -264,7 +289,7 @@ void pass_place(struct plan *p, const struct plan_options *options,
     p->places = mem_zalloc((size_t)g->n_tensors, sizeof *p->places);
     for (int i = 0; i < g->n_tensors; i++)
         if (pl.root[i] >= 0)
-            p->places[i] = (struct placement){pl.s[pl.root[i]].block, pl.s[pl.root[i]].offset};
+            p->places[i] = placement_of(&pl, g->tensors[i]);
     p->static_bytes = pl.static_bytes;
     free(scratch_storage);
     free(pl.root);

@@ -31,17 +31,13 @@ static struct tensor *memory_of(struct tensor *t)
 }
 
 /* A parameter's gradient is written straight into the flat segment, so it needs memory of its own:
- * no leaf, not another parameter's gradient, no result. */
-static struct tensor *own_memory(struct plan *p, struct tensor *d)
+ * no leaf, not another parameter's gradient, no result. taken, by id: memory that has a use. */
+static struct tensor *own_memory(struct plan *p, struct tensor *d, char *taken)
 {
-    struct graph *g = p->graph;
     struct tensor *m = memory_of(d);
-    int shared = m->kind != TENSOR_NODE;
-    for (int i = 0; i < p->n_trained && !shared; i++)
-        shared = memory_of(p->grads[i]) == m;
-    for (int i = 0; i < g->n_outputs && !shared; i++)
-        shared = memory_of(g->outputs[i]) == m;
-    return shared ? op_affine(g, d, 1, 0) : d;
+    int shared = m->kind != TENSOR_NODE || taken[m->id];
+    taken[m->id] = 1;
+    return shared ? op_affine(p->graph, d, 1, 0) : d;
 }
 
 static void list_params(struct plan *p, struct tensor *const *grads)
@@ -49,16 +45,20 @@ static void list_params(struct plan *p, struct tensor *const *grads)
     struct graph *g = p->graph;
     p->params = mem_zalloc((size_t)g->n_tensors, sizeof *p->params);
     p->grads = mem_zalloc((size_t)g->n_tensors, sizeof *p->grads);
+    char *taken = mem_zalloc((size_t)g->n_tensors, 1);
+    for (int i = 0; i < g->n_outputs; i++)
+        taken[memory_of(g->outputs[i])->id] = 1;
     for (int i = 0, n = g->n_tensors; grads && i < n; i++) {
         struct tensor *t = g->tensors[i];
         if (t->kind != TENSOR_PARAM || !grads[i])
             continue;
         p->params[p->n_params++] = t;
-        p->grads[p->n_trained] = own_memory(p, grads[i]);
+        p->grads[p->n_trained] = own_memory(p, grads[i], taken);
         p->n_trained++;
         int64_t count = shape_count(t->shape);
         p->flat_count += (count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
     }
+    free(taken);
     for (int i = 0; i < g->n_tensors; i++) {
         struct tensor *t = g->tensors[i];
         if (t->kind != TENSOR_PARAM)

@@ -1,6 +1,7 @@
 /* Building graphs: leaves, nodes, scopes and regions. */
 #include "tensor/graph/graph.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "base/strbuf.h"
 #include "tensor/ops/op.h"
 
@@ -23,6 +24,7 @@ void graph_free(struct graph *g)
         return;
     arena_release(&g->arena);
     free(g->tensors);
+    free(g->leaves);
     free(g->nodes);
     free(g->outputs);
     free(g->output_names);
@@ -77,11 +79,41 @@ static void check_shape(struct graph *g, const char *name, struct shape shape)
         }
 }
 
+/* Where a leaf of that name is, or would be. */
+static struct tensor **leaf_at(const struct graph *g, const char *name)
+{
+    size_t i = rng_hash(name) & (g->cap_leaves - 1);
+    while (g->leaves[i] && strcmp(g->leaves[i]->name, name))
+        i = (i + 1) & (g->cap_leaves - 1);
+    return &g->leaves[i];
+}
+
+static void remember_leaf(struct graph *g, struct tensor *t)
+{
+    if (2 * g->n_leaves >= g->cap_leaves) {
+        struct tensor **old = g->leaves;
+        size_t cap = g->cap_leaves;
+        g->cap_leaves = cap ? 2 * cap : 64;
+        g->leaves = mem_zalloc(g->cap_leaves, sizeof *g->leaves);
+        for (size_t i = 0; i < cap; i++)
+            if (old[i])
+                *leaf_at(g, old[i]->name) = old[i];
+        free(old);
+    }
+    struct tensor **at = leaf_at(g, t->name);
+    if (*at)
+        return;
+    *at = t;
+    g->n_leaves++;
+}
+
 static struct tensor *leaf(struct graph *g, const char *name, struct shape shape,
                            enum tensor_type type, enum tensor_kind kind)
 {
     check_shape(g, name, shape);
-    return tensor_new(g, arena_strdup(&g->arena, name), shape, type, kind);
+    struct tensor *t = tensor_new(g, arena_strdup(&g->arena, name), shape, type, kind);
+    remember_leaf(g, t);
+    return t;
 }
 
 struct tensor *graph_input(struct graph *g, const char *name, struct shape shape,
@@ -148,10 +180,7 @@ struct tensor *graph_flat(struct graph *g, enum flat_segment segment, int64_t co
 
 struct tensor *graph_find(const struct graph *g, const char *name)
 {
-    for (int i = 0; i < g->n_tensors; i++)
-        if (g->tensors[i]->kind != TENSOR_NODE && !strcmp(g->tensors[i]->name, name))
-            return g->tensors[i];
-    return NULL;
+    return g->cap_leaves ? *leaf_at(g, name) : NULL;
 }
 
 struct tensor *graph_output_find(const struct graph *g, const char *name)
@@ -219,8 +248,7 @@ struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct 
     int requires_grad =
         !(op->flags & (OP_CONSTANT_GRAD | OP_EFFECT)) && op->grad && input_requires_grad(n);
     for (int i = 0; i < op->n_out; i++) {
-        const char *name =
-            arena_printf(&g->arena, "%s%s%s", g->scope, g->scope[0] ? "/" : "", op->name);
+        const char *name = arena_join(&g->arena, g->scope, g->scope[0] ? "/" : "", op->name);
         out[i] = tensor_new(g, name, shape[i], type[i], TENSOR_NODE);
         out[i]->producer = n;
         out[i]->output = i;
@@ -238,7 +266,7 @@ struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct 
 const char *graph_scope_push(struct graph *g, const char *name)
 {
     const char *old = g->scope;
-    g->scope = arena_printf(&g->arena, "%s%s%s", old, old[0] ? "." : "", name);
+    g->scope = arena_join(&g->arena, old, old[0] ? "." : "", name);
     return old;
 }
 

@@ -118,6 +118,8 @@ struct graph {
     struct tensor **tensors;
     int n_tensors;
     size_t cap_tensors;
+    struct tensor **leaves; /* hash table by name; the first of a name */
+    size_t n_leaves, cap_leaves;
     struct node **nodes;
     int n_nodes;
     size_t cap_nodes;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,6 +91,17 @@ static int cost(void *ctx, const struct config *c, struct cell_cost *out, struct
     out->params = dim * dim * config_int(c, "model.depth");
     out->macs = 10 * out->params;
     return 0;
+}
+
+/* The same from several threads at once. */
+static atomic_int shared_calls;
+
+static int shared_cost(void *ctx, const struct config *c, struct cell_cost *out, struct error *err)
+{
+    int uncounted = 0;
+    (void)ctx;
+    atomic_fetch_add(&shared_calls, 1);
+    return cost(&uncounted, c, out, err);
 }
 
 /* ---- a folder with files ---- */
@@ -778,12 +790,39 @@ static void test_shared_file(void **state)
         strstr(err.msg, "15_unknown_keys.yaml:6:3: unknown key optimizer.weight_decya"));
 }
 
+/* Costs computed by several threads are those of one, refusals and what depends on costs too. */
+static void test_concurrent_costs(void **state)
+{
+    (void)state;
+    static const char text[] = "grid: {model.dim: 'range(60, 360, 3)', model.depth: [1, 2, 3]}\n"
+                               "model: {heads: 6}\nwhere: cost.params < 200000\n";
+    struct experiment one, many;
+    const struct cost_model serial = model;
+    load(&one, text, NULL, 0);
+    model = (struct cost_model){.cost = shared_cost, .concurrent = 1};
+    atomic_store(&shared_calls, 0);
+    load(&many, text, NULL, 0);
+    model = serial;
+    assert_int_equal(atomic_load(&shared_calls), 300);
+    assert_int_equal(one.n_refused, 150);
+    assert_int_equal(many.n_cells, one.n_cells);
+    for (int i = 0; i < one.n_cells; i++) {
+        const struct cell *a = &one.cells[i], *b = &many.cells[i];
+        assert_int_equal(a->state, b->state);
+        assert_memory_equal(&a->cost, &b->cost, sizeof a->cost);
+        assert_string_equal(a->reason ? a->reason : "", b->reason ? b->reason : "");
+    }
+    experiment_release(&one);
+    experiment_release(&many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grid),
         cmocka_unit_test(test_zip_cells_ranges),
         cmocka_unit_test(test_models_and_bases),
+        cmocka_unit_test(test_concurrent_costs),
         cmocka_unit_test(test_model_by_name),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_exclude_and_where),
