@@ -13,7 +13,7 @@
 #include "data/archive.h"
 #include "data/cifar.h"
 #include "data/codec.h"
-#include "data/image_folder.h"
+#include "data/image_list.h"
 
 #define PER_BATCH 10000
 
@@ -133,7 +133,7 @@ static int convert_split(const struct jpeg_split *s, const char *from, const cha
     struct strbuf root = STRBUF_INIT;
     struct record *records = mem_alloc((size_t)s->images * sizeof *records);
     strbuf_addf(&root, "%s/%s", from, s->name);
-    int rc = image_list_read(&l, root.text, err) || check_list(&l, s->images, err) ? -1 : 0;
+    int rc = image_list_read_classes(&l, root.text, err) || check_list(&l, s->images, err) ? -1 : 0;
     for (int64_t i = 0; i < s->images && rc == 0; i++)
         rc = read_record(&l, i, s->name, &im, &records[i], err);
     if (rc == 0)

@@ -52,13 +52,13 @@ int codec_load(const char *path, struct image *out, struct error *err)
     return rc;
 }
 
-int codec_load_labels(const char *path, struct image *out, struct error *err)
+int codec_load_labels(const char *path, enum label_kind kind, struct image *out, struct error *err)
 {
     struct file_map m;
     if (file_map(&m, path, err))
         return -1;
     int rc = m.size == 0 ? error_env(err, "%s: the file is empty", path)
-                         : png_decode_labels(m.data, m.size, path, out, err);
+                         : png_decode_labels(m.data, m.size, path, kind, out, err);
     file_unmap(&m);
     return rc;
 }

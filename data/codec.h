@@ -25,9 +25,13 @@ int codec_decode(const void *data, size_t size, const char *name, struct image *
 /* The same for a file. */
 int codec_load(const char *path, struct image *out, struct error *err);
 
-/* The samples of an 8-bit gray or palette PNG as they are stored (segmentation labels): width x
- * height bytes at the start of out->rgb. Anything else is an error. */
-int codec_load_labels(const char *path, struct image *out, struct error *err);
+/* Which PNG files codec_load_labels takes. */
+enum label_kind { LABELS_GRAY, LABELS_GRAY_OR_PALETTE };
+
+/* The samples of an 8-bit PNG of one channel as they are stored (segmentation labels; palette files
+ * hold theirs as palette indices): width x height bytes at the start of out->rgb. Anything else is
+ * an error. */
+int codec_load_labels(const char *path, enum label_kind kind, struct image *out, struct error *err);
 
 /* Writes an RGB view as PNG (contact sheets, reports). */
 int codec_write_png(const char *path, const struct image_view *v, struct error *err);

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "data/codec.h"
+
 struct error;
 struct image;
 
@@ -11,8 +13,8 @@ int jpeg_decode(const unsigned char *data, size_t size, const char *name, struct
                 struct error *err);
 int png_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
                struct error *err);
-int png_decode_labels(const unsigned char *data, size_t size, const char *name, struct image *out,
-                      struct error *err);
+int png_decode_labels(const unsigned char *data, size_t size, const char *name,
+                      enum label_kind kind, struct image *out, struct error *err);
 
 /* Refuses sizes that the project does not read. */
 int codec_check_size(unsigned long width, unsigned long height, const char *name,

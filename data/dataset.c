@@ -111,7 +111,8 @@ int dataset_open(struct dataset **out, const struct config *c, enum split split,
     *out = NULL;
     int rc = k->open(&d, c, split, err);
     if (rc == 0) {
-        ASSERT(d->kind == k && d->split == split && d->total > 0 && d->classes > 0);
+        ASSERT(d->kind == k && d->split == split && d->total > 0);
+        ASSERT(!k->label == !d->classes && !k->mask == !d->mask_classes);
         d->skip_bad = config_choice(c, "data.on_bad") == &bad_policies[1];
         rc = preprocess_init(&d->preprocess, c, d, err) || choose_subset(d, c, err) ? -1 : 0;
     }
@@ -153,13 +154,18 @@ int dataset_classes(const struct dataset *d)
 
 const char *dataset_class_name(const struct dataset *d, int k)
 {
-    ASSERT(k >= 0 && k < d->classes);
+    ASSERT(k >= 0 && k < (d->classes ? d->classes : d->mask_classes));
     return d->kind->class_name(d, k);
+}
+
+int dataset_has_labels(const struct dataset *d)
+{
+    return d->kind->label != NULL;
 }
 
 int dataset_label(const struct dataset *d, int64_t i)
 {
-    return d->kind->label(d, number(d, i));
+    return d->kind->label ? d->kind->label(d, number(d, i)) : 0;
 }
 
 int dataset_has_masks(const struct dataset *d)
@@ -169,7 +175,7 @@ int dataset_has_masks(const struct dataset *d)
 
 int dataset_mask_classes(const struct dataset *d)
 {
-    return d->kind->mask_classes;
+    return d->mask_classes;
 }
 
 int dataset_read(const struct dataset *d, int64_t i, int size, struct image *scratch,
@@ -183,6 +189,22 @@ int dataset_read_mask(const struct dataset *d, int64_t i, int size, struct image
 {
     ASSERT(d->kind->mask);
     return d->kind->mask(d, number(d, i), size, scratch, view, err);
+}
+
+int dataset_check_pair(const struct dataset *d, int64_t i, const struct image_view *image,
+                       const struct image_view *mask, struct error *err)
+{
+    struct strbuf name = STRBUF_INIT;
+    if (image->width == mask->width && image->height == mask->height)
+        return 0;
+    if (d->kind->mask_name)
+        d->kind->mask_name(d, number(d, i), &name);
+    else
+        strbuf_addf(&name, "%s, image %lld", dataset_name(d), (long long)i);
+    error_env(err, "%s: a mask of %d x %d pixels for an image of %d x %d", name.text, mask->width,
+              mask->height, image->width, image->height);
+    strbuf_release(&name);
+    return -1;
 }
 
 int dataset_hash(const struct dataset *d, char hex[65], struct error *err)

@@ -1,4 +1,5 @@
-/* Data sets: numbered images with a class label each, and for some a segmentation mask.
+/* Data sets: numbered images with a class label each, a segmentation mask each (dense labels: a
+ * class a pixel), or both.
  *
  * A kind of data set (shapes, cifar10, image_folder, …) is a struct dataset_kind, listed in
  * data/datasets.def. It declares the configuration keys that only it reads, with its own defaults.
@@ -16,6 +17,7 @@
 struct error;
 struct dataset;
 struct import_recipe;
+struct strbuf;
 
 enum split { SPLIT_TRAIN, SPLIT_VAL };
 
@@ -33,11 +35,13 @@ struct dataset_kind {
     const struct import_recipe *import; /* how `vittm data get` brings it; NULL: it cannot */
 
     /* Allocates *d (a struct that starts with struct dataset, zeroed by mem_zalloc) and fills
-     * total, classes, channels, mean, deviation. On failure *d stays NULL or is what close can
-     * free. */
+     * total, classes, mask_classes, channels, mean, deviation. On failure *d stays NULL or is what
+     * close can free. */
     int (*open)(struct dataset **d, const struct config *c, enum split split, struct error *err);
     void (*close)(struct dataset *d);
+    /* The class of sample i; NULL: the kind has masks alone. */
     int (*label)(const struct dataset *d, int64_t i);
+    /* Of class k of images; of class k of pixels where the kind has masks alone. */
     const char *(*class_name)(const struct dataset *d, int k);
     /* Sample i as u8. The view points into the data set or into scratch, which is the calling
      * thread's. Kinds that draw their images (shapes) draw them at size x size; the others ignore
@@ -45,11 +49,11 @@ struct dataset_kind {
     int (*read)(const struct dataset *d, int64_t i, int size, struct image *scratch,
                 struct image_view *view, struct error *err);
     /* The mask of sample i with the size of its image, one byte a pixel in scratch->rgb (as one
-     * plane): 0 .. classes-1 or DATASET_IGNORE. NULL: the kind has none. mask_classes counts the
-     * values. */
+     * plane): 0 .. mask_classes-1 or DATASET_IGNORE. NULL: the kind has none. */
     int (*mask)(const struct dataset *d, int64_t i, int size, struct image *scratch,
                 struct image_view *view, struct error *err);
-    int mask_classes;
+    /* Adds the name of mask i's file, for messages; NULL: masks have no files. */
+    void (*mask_name)(const struct dataset *d, int64_t i, struct strbuf *out);
     /* SHA-256 of what the samples are: contents where they are small, names and sizes where not. */
     int (*hash)(const struct dataset *d, char hex[65], struct error *err);
 };
@@ -60,8 +64,9 @@ struct dataset {
     const struct dataset_kind *kind;
     enum split split;
     int64_t total, count;
-    int32_t *subset; /* count numbers below total, or NULL where count is total */
-    int classes;
+    int32_t *subset;              /* count numbers below total, or NULL where count is total */
+    int classes;                  /* of an image; 0: masks alone */
+    int mask_classes;             /* of a pixel; 0: no masks */
     int channels;                 /* 3, or 1 for gray sets */
     float mean[3], deviation[3];  /* of its training pixels, on the scale 0 .. 1 */
     int skip_bad;                 /* data.on_bad: skip */
@@ -88,17 +93,21 @@ void dataset_close(struct dataset *d); /* NULL is fine */
 
 const char *dataset_name(const struct dataset *d);
 int64_t dataset_count(const struct dataset *d);
-int dataset_classes(const struct dataset *d);
-/* "airplane". */
+int dataset_classes(const struct dataset *d); /* 0 where it has masks alone */
+/* "airplane"; of pixels' classes where the set has masks alone. */
 const char *dataset_class_name(const struct dataset *d, int k);
-int dataset_label(const struct dataset *d, int64_t i);
+int dataset_has_labels(const struct dataset *d);
+int dataset_label(const struct dataset *d, int64_t i); /* 0 where it has masks alone */
 int dataset_has_masks(const struct dataset *d);
-int dataset_mask_classes(const struct dataset *d);
+int dataset_mask_classes(const struct dataset *d); /* 0 where it has none */
 /* See struct dataset_kind. An error names the file. */
 int dataset_read(const struct dataset *d, int64_t i, int size, struct image *scratch,
                  struct image_view *view, struct error *err);
 int dataset_read_mask(const struct dataset *d, int64_t i, int size, struct image *scratch,
                       struct image_view *view, struct error *err);
+/* Whether a sample's mask is as large as its image; an error names the mask's file. */
+int dataset_check_pair(const struct dataset *d, int64_t i, const struct image_view *image,
+                       const struct image_view *mask, struct error *err);
 
 /* 64 hex digits that identify the data: kind, split, subset and content (contents of CIFAR files,
  * names and sizes of image folders). Takes well under a second for sets that fit into memory. */

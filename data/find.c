@@ -80,3 +80,36 @@ int find_folder(const struct dataset_kind *k, const struct config *c, char **pat
         *path = find_below_new(set, ".", k->probe);
     return *path ? 0 : not_found(k, c, err);
 }
+
+static int root_folder(const struct dataset_kind *k, const struct config *c, struct strbuf *path,
+                       struct error *err)
+{
+    char *found;
+    const char *root = config_string(c, "data.root");
+    if (k->probe) {
+        if (find_folder(k, c, &found, err))
+            return -1;
+        strbuf_adds(path, found);
+        free(found);
+        return 0;
+    }
+    strbuf_adds(path, root);
+    return strcmp(root, "auto")
+               ? 0
+               : config_error(c, err, "data.root", "%s needs a folder of yours: %s", k->choice.name,
+                              k->choice.doc);
+}
+
+int find_subfolder(const struct dataset_kind *k, const struct config *c, const char *key,
+                   struct strbuf *path, struct error *err)
+{
+    const char *folder = config_string(c, key);
+    if (root_folder(k, c, path, err))
+        return -1;
+    if (strcmp(folder, "."))
+        strbuf_addf(path, "/%s", folder);
+    return file_is_folder(path->text)
+               ? 0
+               : error_env(err, "%s: no such folder (%s=%s; a dot means the root itself)",
+                           path->text, key, folder);
+}

@@ -13,6 +13,12 @@ struct strbuf;
 int find_folder(const struct dataset_kind *k, const struct config *c, char **path,
                 struct error *err);
 
+/* A folder within the set, named by a key ("data.train_folder"; a dot means the root itself); adds
+ * to path. The root is found like that of find_folder, but that of kinds without a probe must have
+ * been set. */
+int find_subfolder(const struct dataset_kind *k, const struct config *c, const char *key,
+                   struct strbuf *path, struct error *err);
+
 /* ROOT/<folder>, where probe or probe.gz is in it, else NULL. The caller frees it. */
 char *find_below_new(const char *root, const char *folder, const char *probe);
 

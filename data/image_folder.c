@@ -1,6 +1,4 @@
 /* A data set of files. Images are decoded when they are read; nothing is kept. */
-#include "data/image_folder.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,49 +6,14 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "data/codec.h"
 #include "data/dataset.h"
 #include "data/find.h"
+#include "data/image_list.h"
 
 struct folder_set {
     struct dataset base;
     struct image_list list;
 };
-
-/* ROOT of an ImageNet is found like that of other sets; an image_folder's must be named. */
-static int root_folder(const struct dataset_kind *k, const struct config *c, struct strbuf *path,
-                       struct error *err)
-{
-    char *found;
-    const char *root = config_string(c, "data.root");
-    if (k->probe) {
-        if (find_folder(k, c, &found, err))
-            return -1;
-        strbuf_adds(path, found);
-        free(found);
-        return 0;
-    }
-    strbuf_adds(path, root);
-    return strcmp(root, "auto")
-               ? 0
-               : config_error(c, err, "data.root", "%s needs a folder with train/CLASS/IMAGE in it",
-                              k->choice.name);
-}
-
-static int split_folder(const struct dataset_kind *k, const struct config *c, enum split split,
-                        struct strbuf *path, struct error *err)
-{
-    const char *key = split == SPLIT_TRAIN ? "data.train_folder" : "data.val_folder";
-    const char *folder = config_string(c, key);
-    if (root_folder(k, c, path, err))
-        return -1;
-    if (strcmp(folder, "."))
-        strbuf_addf(path, "/%s", folder);
-    if (!file_is_folder(path->text))
-        return error_env(err, "%s: no such folder (%s=%s; a dot means the root itself)", path->text,
-                         key, folder);
-    return 0;
-}
 
 static int folder_open(const struct dataset_kind *k, struct dataset **out, const struct config *c,
                        enum split split, struct error *err)
@@ -60,8 +23,11 @@ static int folder_open(const struct dataset_kind *k, struct dataset **out, const
     struct folder_set *d = mem_zalloc(1, sizeof *d);
     d->base.kind = k;
     *out = &d->base;
+    const char *key = split == SPLIT_TRAIN ? "data.train_folder" : "data.val_folder";
     int rc =
-        split_folder(k, c, split, &path, err) || image_list_read(&d->list, path.text, err) ? -1 : 0;
+        find_subfolder(k, c, key, &path, err) || image_list_read_classes(&d->list, path.text, err)
+            ? -1
+            : 0;
     if (rc == 0 && k->known_classes && d->list.n_classes != k->known_classes)
         rc = error_env(
             err, "%s: %d class folders, %s has %d (data.dataset: image_folder takes any number)",
@@ -114,27 +80,14 @@ static const char *folder_class_name(const struct dataset *base, int k)
 static int folder_read(const struct dataset *base, int64_t i, int size, struct image *scratch,
                        struct image_view *view, struct error *err)
 {
-    const struct image_list *l = &((const struct folder_set *)base)->list;
-    struct strbuf path = STRBUF_INIT;
     (void)size;
-    strbuf_addf(&path, "%s/%s", l->root, l->paths[i]);
-    int rc = codec_load(path.text, scratch, err);
-    strbuf_release(&path);
-    if (rc == 0)
-        *view = image_view(scratch);
-    return rc;
+    return image_list_load(&((const struct folder_set *)base)->list, i, scratch, view, err);
 }
 
-/* Names and sizes: reading every byte of ImageNet would take longer than many runs. */
 static int folder_hash(const struct dataset *base, char hex[65], struct error *err)
 {
-    const struct image_list *l = &((const struct folder_set *)base)->list;
-    struct strbuf s = STRBUF_INIT;
     (void)err;
-    for (int64_t i = 0; i < l->n; i++)
-        strbuf_addf(&s, "%s %lld\n", l->paths[i], (long long)l->bytes[i]);
-    file_sha256_bytes(s.text, s.len, hex);
-    strbuf_release(&s);
+    image_list_hash(&((const struct folder_set *)base)->list, hex);
     return 0;
 }
 

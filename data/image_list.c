@@ -1,6 +1,6 @@
 /* The walk. Links to folders are followed; a folder that contains itself is stopped by the depth
  * limit. */
-#include "data/image_folder.h"
+#include "data/image_list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "data/codec.h"
 
 #define MAX_DEPTH 32
 
@@ -142,24 +144,74 @@ static int walk_classes(struct walk *w, const struct names *folders, struct erro
     return 0;
 }
 
-int image_list_read(struct image_list *l, const char *root, struct error *err)
+static int read_classes(struct walk *w, struct error *err)
 {
+    struct image_list *l = w->list;
     struct names folders = {0}, files = {0};
-    struct walk w = {.list = l, .path = STRBUF_INIT};
-    *l = (struct image_list){.root = mem_strdup(root)};
-    strbuf_adds(&w.path, root);
-    int rc = list(root, &folders, &files, err);
+    int rc = list(l->root, &folders, &files, err);
     if (rc == 0 && folders.n == 0)
-        rc = error_env(err, "%s: no class folders (each subfolder is a class)", root);
+        rc = error_env(err, "%s: no class folders (each subfolder is a class)", l->root);
     if (rc == 0) {
         l->n_classes = (int)folders.n;
         l->classes = ARENA_ARRAY(&l->arena, const char *, folders.n);
-        rc = walk_classes(&w, &folders, err);
+        rc = walk_classes(w, &folders, err);
     }
     names_release(&folders);
     names_release(&files);
+    return rc;
+}
+
+static int read_all(struct walk *w, struct error *err)
+{
+    int rc = walk_class(w, 0, 0, err);
+    return rc == 0 && w->list->n == 0 ? error_env(err, "%s: no images in it", w->list->root) : rc;
+}
+
+static int start(struct image_list *l, const char *root,
+                 int (*read)(struct walk *w, struct error *err), struct error *err)
+{
+    struct walk w = {.list = l, .path = STRBUF_INIT};
+    *l = (struct image_list){.root = mem_strdup(root)};
+    strbuf_adds(&w.path, root);
+    int rc = read(&w, err);
     strbuf_release(&w.path);
     return rc;
+}
+
+int image_list_read_classes(struct image_list *l, const char *root, struct error *err)
+{
+    return start(l, root, read_classes, err);
+}
+
+int image_list_read(struct image_list *l, const char *root, struct error *err)
+{
+    return start(l, root, read_all, err);
+}
+
+void image_list_path(const struct image_list *l, int64_t i, struct strbuf *path)
+{
+    strbuf_addf(path, "%s/%s", l->root, l->paths[i]);
+}
+
+int image_list_load(const struct image_list *l, int64_t i, struct image *scratch,
+                    struct image_view *view, struct error *err)
+{
+    struct strbuf path = STRBUF_INIT;
+    image_list_path(l, i, &path);
+    int rc = codec_load(path.text, scratch, err);
+    strbuf_release(&path);
+    if (rc == 0)
+        *view = image_view(scratch);
+    return rc;
+}
+
+void image_list_hash(const struct image_list *l, char hex[65])
+{
+    struct strbuf s = STRBUF_INIT;
+    for (int64_t i = 0; i < l->n; i++)
+        strbuf_addf(&s, "%s %lld\n", l->paths[i], (long long)l->bytes[i]);
+    file_sha256_bytes(s.text, s.len, hex);
+    strbuf_release(&s);
 }
 
 void image_list_release(struct image_list *l)

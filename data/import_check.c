@@ -13,7 +13,7 @@
 #include "data/cifar.h"
 #include "data/codec.h"
 #include "data/idx.h"
-#include "data/image_folder.h"
+#include "data/image_list.h"
 #include "data/tree.h"
 
 struct checking {
@@ -33,7 +33,7 @@ static int ends(const char *text, const char *end)
 static int check_image(const char *path, struct image *im, struct error *err)
 {
     const char *annotations = strstr(path, "/annotations/");
-    return annotations && ends(path, ".png") ? ade20k_read_mask(path, im, err)
+    return annotations && ends(path, ".png") ? mask_read(path, &ade20k_rule, im, err)
                                              : codec_load(path, im, err);
 }
 

@@ -84,7 +84,8 @@ static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int
     const struct dataset *d = l->dataset;
     if (dataset_read(d, sample, l->o.image_size, &s->image, &view, err))
         return -1;
-    if (mask_out && dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err))
+    if (mask_out && (dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err) ||
+                     dataset_check_pair(d, sample, &view, &mask, err)))
         return -1;
     rng_init_hashed(&r, l->o.seed, augment_purpose(), (uint64_t)epoch, (uint64_t)sample);
     preprocess_sample(&d->preprocess, &view, mask_out ? &mask : NULL, l->o.image_size,
@@ -241,8 +242,9 @@ static int check(struct loader *l, struct error *err)
                          "%s: images have %d channels, the model wants %d (set model.channels)",
                          dataset_name(d), d->channels, o->channels);
     if (o->masks && !dataset_has_masks(d))
-        return error_set(err, "%s: the data set has no segmentation masks (shapes has)",
-                         dataset_name(d));
+        return error_set(
+            err, "%s: the data set has no segmentation masks (shapes, ade20k and mask_folder have)",
+            dataset_name(d));
     if (o->train && d->preprocess.crop == CROP_PAD && d->preprocess.pad >= o->image_size)
         return error_set(err, "data.augment.pad %d is as large as the image (%d pixels)",
                          d->preprocess.pad, o->image_size);

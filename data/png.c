@@ -19,6 +19,7 @@ struct reader {
     const unsigned char *data;
     size_t left;
     const char *name;
+    enum label_kind labels;
     struct error *err;
     struct image *out;
     png_bytep samples; /* of 16-bit gray, which does not fit into out */
@@ -132,6 +133,8 @@ static int decode_labels(struct reader *r)
         return error_env(r->err, "%s: labels need one 8-bit channel (this has %d of %d bits)",
                          r->name, png_get_channels(r->png, r->info),
                          png_get_bit_depth(r->png, r->info));
+    if (r->labels == LABELS_GRAY && png_get_color_type(r->png, r->info) == PNG_COLOR_TYPE_PALETTE)
+        return error_env(r->err, "%s: labels need gray samples (this file has a palette)", r->name);
     png_set_interlace_handling(r->png);
     rows_point(r, r->out->rgb, (size_t)r->out->width, (unsigned)r->out->height);
     png_read_image(r->png, r->rows);
@@ -139,33 +142,35 @@ static int decode_labels(struct reader *r)
     return 0;
 }
 
-static int run(const unsigned char *data, size_t size, const char *name, struct image *out,
-               struct error *err, int (*decode)(struct reader *))
+static int run(struct reader *r, int (*decode)(struct reader *))
 {
-    struct reader r = {.data = data, .left = size, .name = name, .err = err, .out = out};
     int rc = -1;
-    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, fail, ignore_warning);
-    r.info = r.png ? png_create_info_struct(r.png) : NULL;
-    if (r.info)
-        rc = decode(&r);
+    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, fail, ignore_warning);
+    r->info = r->png ? png_create_info_struct(r->png) : NULL;
+    if (r->info)
+        rc = decode(r);
     else
-        error_env(err, "%s: libpng does not start (built for %s)", name, PNG_LIBPNG_VER_STRING);
-    png_destroy_read_struct(&r.png, &r.info, NULL);
-    free(r.samples);
-    free(r.rows);
+        error_env(r->err, "%s: libpng does not start (built for %s)", r->name,
+                  PNG_LIBPNG_VER_STRING);
+    png_destroy_read_struct(&r->png, &r->info, NULL);
+    free(r->samples);
+    free(r->rows);
     return rc;
 }
 
 int png_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
                struct error *err)
 {
-    return run(data, size, name, out, err, decode_rgb);
+    struct reader r = {.data = data, .left = size, .name = name, .err = err, .out = out};
+    return run(&r, decode_rgb);
 }
 
-int png_decode_labels(const unsigned char *data, size_t size, const char *name, struct image *out,
-                      struct error *err)
+int png_decode_labels(const unsigned char *data, size_t size, const char *name,
+                      enum label_kind kind, struct image *out, struct error *err)
 {
-    return run(data, size, name, out, err, decode_labels);
+    struct reader r = {
+        .data = data, .left = size, .name = name, .labels = kind, .err = err, .out = out};
+    return run(&r, decode_labels);
 }
 
 int codec_write_png(const char *path, const struct image_view *v, struct error *err)

@@ -266,6 +266,7 @@ static int shapes_open(struct dataset **out, const struct config *c, enum split 
                           .split = split,
                           .total = asked > usual ? asked : usual,
                           .classes = SHAPES_CLASSES,
+                          .mask_classes = SHAPES_CLASSES + 1,
                           .channels = 3};
     memcpy(d->mean, mean, sizeof mean);
     memcpy(d->deviation, deviation, sizeof deviation);
@@ -330,6 +331,5 @@ const struct dataset_kind dataset_shapes = {
     .class_name = shapes_class_name,
     .read = shapes_read,
     .mask = shapes_mask,
-    .mask_classes = SHAPES_CLASSES + 1,
     .hash = shapes_hash,
 };

@@ -27,6 +27,10 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
     const struct objective *objective =
         (const struct objective *)config_choice(c, "train.objective");
+    if (!objective->unlabelled && !dataset_has_labels(d))
+        return config_error(c, err, "data.dataset",
+                            "%s has classes of pixels, none of images (train.objective)",
+                            dataset_name(d));
     if (!objective->unlabelled && classes != dataset_classes(d))
         return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
                             dataset_name(d), dataset_classes(d), dataset_classes(d));

@@ -360,7 +360,7 @@ static void test_labels(void **state)
         print_message("no data/bad here\n");
         skip();
     }
-    assert_int_equal(codec_load_labels(path, &im, &err),
+    assert_int_equal(codec_load_labels(path, LABELS_GRAY, &im, &err),
                      0); /* the value is the data set's business */
     int highest = 0;
     for (int i = 0; i < im.width * im.height; i++)

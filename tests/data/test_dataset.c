@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/cifar.h"
-#include "data/image_folder.h"
+#include "data/image_list.h"
 #include "tests/support/data.h"
 #include "tests/support/golden.h"
 
@@ -31,9 +31,9 @@ static void test_registry(void **state)
     for (int i = 0; (k = dataset_kind_at(i)); i++) {
         assert_ptr_equal(dataset_kind_named(k->choice.name), k);
         assert_true(k->choice.doc && *k->choice.doc && k->choice.keys);
-        assert_true(k->open && k->close && k->label && k->class_name && k->read && k->hash);
+        assert_true(k->open && k->close && (k->label || k->mask) && k->class_name && k->read &&
+                    k->hash);
         assert_true(!k->probe == !k->folder);
-        assert_true(!k->mask || k->mask_classes > 1);
         for (int j = 0; j < i; j++)
             assert_string_not_equal(dataset_kind_at(j)->choice.name, k->choice.name);
     }
@@ -244,7 +244,7 @@ static void test_folder(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         data_write_png(folder, files[i], 5 + (int)i, 9, 10 * (int)i);
     snprintf(path, sizeof path, "%s/train", folder);
-    assert_int_equal(image_list_read(&l, path, &err), 0);
+    assert_int_equal(image_list_read_classes(&l, path, &err), 0);
     assert_int_equal(l.n, 4);
     assert_int_equal(l.n_classes, 2);
     for (int i = 0; i < 4; i++)

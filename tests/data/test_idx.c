@@ -12,7 +12,6 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/ade20k.h"
 #include "data/idx.h"
 #include "tests/support/data.h"
 #include "tests/support/golden.h"
@@ -101,13 +100,6 @@ static void test_bad_files(void **state)
         assert_int_equal(idx_read(&x, path, 3, &err), -1);
         assert_says(err, files[i][1]);
         assert_says(err, path);
-    }
-    if (golden_path("data/bad/21_label_out_of_range.png", path, sizeof path)) {
-        struct image im = {0};
-        struct error err = {0};
-        assert_int_equal(ade20k_read_mask(path, &im, &err), -1);
-        assert_says(err, "label 200");
-        image_release(&im);
     }
 }
 
