@@ -34,7 +34,8 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 \
             -Wpointer-arith -Werror
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD)/generated
-COMMON   := -std=c11 -g $(WARNINGS) -MMD -MP
+# One set of objects for the program and for the plugins, which are shared libraries.
+COMMON   := -std=c11 -g $(WARNINGS) -MMD -MP -fPIC -fvisibility=hidden
 # One rounding per operation everywhere but in the kernels: numbers do not depend on the target.
 CFLAGS   := $(COMMON) -O2 -ffp-contract=off $(EXTRA_CFLAGS)
 LDLIBS   := -lopenblas -lyaml -lsqlite3 -ljpeg -lpng -lz -ljansson -lcrypto -lm -lpthread -ldl -fopenmp
@@ -109,6 +110,12 @@ $(BUILD)/generated/build_facts.h: FORCE
 
 $(BUILD)/base/version.o: $(BUILD)/generated/build_facts.h
 
+# What program and plugins must agree on.
+$(BUILD)/generated/plugin_abi.h: FORCE
+	@tools/abi $@
+
+$(BUILD)/backend/backend.o $(BUILD)/backend/plugin.o: $(BUILD)/generated/plugin_abi.h
+
 $(BUILD)/backend/cpu/%.o: CFLAGS += -fopenmp
 
 define kernel_rule
@@ -176,7 +183,7 @@ lint-forbidden:
 lint-format:
 	@clang-format --dry-run -Werror $(LINT_C) $(HEADERS) && echo "format: $(words $(LINT_C) $(HEADERS)) files"
 
-lint-headers: $(BUILD)/generated/build_facts.h
+lint-headers: $(BUILD)/generated/build_facts.h $(BUILD)/generated/plugin_abi.h
 	@for h in $(HEADERS); do \
 	    $(CC) $(CPPFLAGS) $(KERNEL_portable) -std=c11 $(WARNINGS) -Wno-unused -fsyntax-only -include stddef.h \
 	        -x c $$h || exit 1; \

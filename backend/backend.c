@@ -1,5 +1,6 @@
 /* The registry, and what all backends share: initial values. */
 #include "backend/backend.h"
+#include "backend/plugin.h"
 
 #include "base/memory.h"
 #include "base/rng.h"
@@ -37,6 +38,13 @@ const struct config_choice *backend_choice(int i)
 {
     const struct backend *b = backend_at(i);
     return b ? &b->choice : NULL;
+}
+
+const struct backend *backend_open(const struct backend *row, const struct backend_options *o,
+                                   char *device, size_t size, struct error *err)
+{
+    const struct backend *b = row->plugin ? plugin_load(row->plugin, err) : row;
+    return b && !b->probe(o, device, size, err) ? b : NULL;
 }
 
 struct capability backend_capability(const struct backend *b)

@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 struct program;
+struct plugin;
 
 struct backend_options {
     int threads;              /* >= 1 */
     const char *variant;      /* cpu: portable, avx2, avx512, avx512_bf16; NULL: the best that this
-                                 machine      has for the precision */
+                                 machine has for the precision */
     enum precision precision; /* of products; what a backend lacks, its probe and load refuse */
+    int device;               /* which of several: 1 in cuda:1 */
 };
 
 /* One kind of device. choice.name is what --device takes. */
@@ -27,6 +29,8 @@ struct backend {
     struct config_choice choice;
     size_t value_size;
     int dry; /* computes nothing: for plans and counts, never for a run */
+    /* Where everything below is, for a row of the registry that only names it; else NULL. */
+    const struct plugin *plugin;
     /* 0 if this machine can run it; else -1 and one line why. device describes it ("AMD EPYC,
      * avx512"). */
     int (*probe)(const struct backend_options *o, char *device, size_t size, struct error *err);
@@ -51,6 +55,12 @@ struct backend {
 const struct backend *backend_at(int i);
 const struct backend *backend_find(const char *name); /* NULL if unknown */
 const struct config_choice *backend_choice(int i);
+
+/* What a row of the registry stands for, ready to be used: a plugin is loaded (backend/plugin.h),
+ * then the device is probed. device describes it. NULL and one line, EXIT_ENVIRONMENT where the
+ * machine lacks something. */
+const struct backend *backend_open(const struct backend *row, const struct backend_options *o,
+                                   char *device, size_t size, struct error *err);
 
 /* The capability of a backend, for plan_compile. */
 struct capability backend_capability(const struct backend *b);

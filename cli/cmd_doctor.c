@@ -69,7 +69,7 @@ static void check_devices(struct checkup *c)
         struct backend_options o = {.threads = 1};
         struct error why = {0};
         char device[256] = "";
-        int usable = b->probe(&o, device, sizeof device, &why) == 0;
+        int usable = backend_open(b, &o, device, sizeof device, &why) != NULL;
         struct strbuf name = STRBUF_INIT;
         strbuf_addf(&name, "device %s", b->choice.name);
         note(c, usable ? GOOD : ABSENT, name.text, usable ? device : why.msg);

@@ -68,7 +68,7 @@ static struct rows *list_devices(struct error *err)
         struct backend_options o = {.threads = 1};
         struct error why = {0};
         char device[256] = "";
-        int usable = b->probe(&o, device, sizeof device, &why) == 0;
+        int usable = backend_open(b, &o, device, sizeof device, &why) != NULL;
         struct rows_cell *cell = rows_append(r);
         rows_set_text(r, &cell[0], b->choice.name);
         rows_set_text(r, &cell[1], usable ? "usable" : "not usable");

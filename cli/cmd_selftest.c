@@ -51,11 +51,14 @@ static int find_backends(struct selftest *t, const char *names, const struct bac
         char device[128];
         struct error why = {0};
         struct backend_options bo = {.threads = t->threads};
-        if (b->probe(&bo, device, sizeof device, &why))
+        b = backend_open(b, &bo, device, sizeof device, &why);
+        if (!b)
             selftest_skip(t, name, "%s", why.msg);
         else
             found[n++] = b;
         p += len + (p[len] == ',');
+        if (!*p && n == 0)
+            return error_env(err, "none of the devices %s works here: %s", names, why.msg);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int allowed_cores(void)
@@ -14,14 +15,14 @@ static int allowed_cores(void)
     return n > 0 ? n : 1;
 }
 
-static int probe(struct device *d, const struct backend *b, struct error *err)
+static int open_row(struct device *d, const struct backend *row, struct error *err)
 {
-    d->backend = b;
-    if (b->dry)
+    if (row->dry)
         return error_set(err,
                          "device %s computes nothing: it is for plans and counts only (try auto)",
-                         b->choice.name);
-    return b->probe(&d->options, d->text, sizeof d->text, err);
+                         row->choice.name);
+    d->backend = backend_open(row, &d->options, d->text, sizeof d->text, err);
+    return d->backend ? 0 : -1;
 }
 
 static const char *backend_name(const void *ctx, int i)
@@ -43,16 +44,34 @@ static int unknown(const char *name, struct error *err)
     return -1;
 }
 
+/* The row that "cuda:1" begins with, and its number; NULL if there is none. */
+static const struct backend *numbered(const char *name, int *number)
+{
+    char row[64], *end;
+    const char *colon = strchr(name, ':');
+    if (!colon || colon[1] < '0' || colon[1] > '9' || (size_t)(colon - name) >= sizeof row)
+        return NULL;
+    snprintf(row, sizeof row, "%.*s", (int)(colon - name), name);
+    long value = strtol(colon + 1, &end, 10);
+    const struct backend *b = backend_find(row);
+    if (*end || value > 1023 || !b || !b->plugin)
+        return NULL;
+    *number = (int)value;
+    return b;
+}
+
 int device_open(struct device *d, const char *name, int threads, struct error *err)
 {
     *d = (struct device){.options.threads = threads > 0 ? threads : allowed_cores()};
-    const struct backend *b = backend_find(name);
-    if (b)
-        return probe(d, b, err);
+    const struct backend *row = backend_find(name);
+    if (!row)
+        row = numbered(name, &d->options.device);
+    if (row)
+        return open_row(d, row, err);
     if (strcmp(name, "auto"))
         return unknown(name, err);
     for (int i = 0; backend_at(i); i++)
-        if (backend_at(i)->value_size == sizeof(float) && !probe(d, backend_at(i), err))
+        if (backend_at(i)->value_size == sizeof(float) && !open_row(d, backend_at(i), err))
             return 0;
     return error_prefix(err, "no device works on this machine; the last one says");
 }
@@ -60,7 +79,7 @@ int device_open(struct device *d, const char *name, int threads, struct error *e
 int device_set_precision(struct device *d, enum precision p, struct error *err)
 {
     d->options.precision = p;
-    if (probe(d, d->backend, err))
+    if (d->backend->probe(&d->options, d->text, sizeof d->text, err))
         return error_prefix(err, "device %s", d->backend->choice.name);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* The device of a run: a backend by name, as --device and run.yaml give it. */
+/* The device of a run: a backend by name (cuda:1: the second device of its kind), as --device and
+ * run.yaml give it. */
 #ifndef TRAIN_DEVICE_H
 #define TRAIN_DEVICE_H
 

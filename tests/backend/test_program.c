@@ -285,7 +285,9 @@ static void test_registry(void **state)
         const struct backend *b = backend_at(i);
         assert_ptr_equal(backend_find(b->choice.name), b);
         assert_ptr_equal(backend_choice(i), &b->choice);
-        assert_int_equal(b->probe(NULL, text, sizeof text, &err), 0);
+        if (b->plugin)
+            continue; /* tests/backend/test_plugin.sh */
+        assert_ptr_equal(backend_open(b, NULL, text, sizeof text, &err), b);
         for (int k = 0; k < op_count(); k++)
             assert_true(b->has(b, op_at(k)));
     }

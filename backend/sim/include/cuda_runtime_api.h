@@ -29,6 +29,10 @@ extern "C" {
     E(ErrorStreamCaptureInvalidated, 901,                                                          \
       "operation failed due to a previous error during "                                           \
       "capture")                                                                                   \
+    E(ErrorStreamCaptureImplicit, 906,                                                             \
+      "operation would make the legacy stream depend on a "                                        \
+      "capturing blocking stream")                                                                 \
+    E(ErrorStreamCaptureUnmatched, 903, "capture was not initiated in this stream")                \
     E(ErrorStreamCaptureUnjoined, 904, "capturing stream has unjoined work")                       \
     E(ErrorUnknown, 999, "unknown error")
 
