@@ -48,6 +48,9 @@ static const struct option_spec options[] = {
     {.name = "effects",
      .type = OPTION_FLAG,
      .doc = "main effects and two-way interactions of a full grid instead"},
+    {.name = "published",
+     .type = OPTION_FLAG,
+     .doc = "what the papers printed beside what was measured here instead"},
     {.name = "device", .type = OPTION_TEXT, .value = "CLASS", .doc = "only runs of this device"},
     OPTION_FORMAT,
     OPTION_OUTPUT,
@@ -60,22 +63,45 @@ static int is_machine_format(const char *format)
            strcmp(format, "jsonl") == 0;
 }
 
-/* Effects are over all axes and have no baseline. */
-static int check_effects(const struct args *a, struct error *err)
+/* Tables of another kind, which have neither rows and columns of one's choice nor a baseline. */
+struct kind {
+    const char *flag, *why;
+    struct rows *(*build)(struct store *s, const struct table_options *o, struct error *err);
+};
+
+static const struct kind kinds[] = {
+    {"effects", "averages over all axes of the grid", table_effects},
+    {"published", "has a row a published number", table_published},
+};
+
+static int check_kind(const struct args *a, const struct kind *k, struct error *err)
 {
     static const char *const others[] = {"rows", "cols", "baseline", "test"};
-    for (size_t i = 0; args_flag(a, "effects") && i < sizeof others / sizeof *others; i++)
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (args_text(a, others[i]) != NULL)
-            return error_set(err,
-                             "--effects averages over all axes of the grid: it does not go with "
-                             "--%s",
-                             others[i]);
+            return error_set(err, "--%s %s: it does not go with --%s", k->flag, k->why, others[i]);
     return 0;
+}
+
+/* The kind that was asked for, or NULL for the usual table. */
+static int find_kind(const struct args *a, const struct kind **kind, struct error *err)
+{
+    *kind = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!args_flag(a, kinds[i].flag))
+            continue;
+        if (*kind != NULL)
+            return error_set(err, "--%s and --%s are two tables: ask for one at a time",
+                             (*kind)->flag, kinds[i].flag);
+        *kind = &kinds[i];
+    }
+    return *kind != NULL ? check_kind(a, *kind, err) : 0;
 }
 
 static int run(const struct args *a, struct error *err)
 {
-    if (check_effects(a, err))
+    const struct kind *other;
+    if (find_kind(a, &other, err))
         return -1;
     int kind = table_error_find(args_text(a, "error"), err);
     struct store *s = kind < 0 ? NULL : cli_store_open(a, STORE_READ, err);
@@ -94,7 +120,7 @@ static int run(const struct args *a, struct error *err)
     };
     struct strbuf warnings = STRBUF_INIT;
     struct rows *table =
-        args_flag(a, "effects") ? table_effects(s, &o, err) : table_build(s, &o, &warnings, err);
+        other != NULL ? other->build(s, &o, err) : table_build(s, &o, &warnings, err);
     if (strcmp(args_text(a, "format"), "table") == 0 && args_text(a, "output") == NULL)
         table = table_fit(table, (size_t)cli_width());
     int rc = cli_print_to(a, table, "the experiment has no cells", err);
@@ -114,9 +140,11 @@ const struct command command_table = {
     .options = options,
     .details = "With --rows and --cols the table is pivoted over two configuration keys; without, "
                "it has a row a cell with its costs. --effects says how far each value of an axis "
-               "moves the mean, and what two axes together add to that.",
+               "moves the mean, and what two axes together add to that. --published puts the "
+               "numbers that the experiment's paper printed beside those of its cells.",
     .examples = "  vittm table quick --rows model.rw_head --cols model.fusion\n"
                 "  vittm table quick --effects\n"
+                "  vittm table small-table1 --published\n"
                 "  vittm table quick --test paired --format latex -o table.tex",
     .run = run,
 };

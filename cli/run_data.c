@@ -52,8 +52,8 @@ int run_data_check(const struct experiment *e, struct arena *arena, double **ima
     *images = ARENA_ARRAY(arena, double, e->n_cells + 1);
     for (int i = 0; i < e->n_cells && !rc; i++) {
         const struct config *c = e->cells[i].config;
-        if (e->cells[i].state != CELL_PLANNED)
-            continue;
+        if (e->cells[i].state != CELL_PLANNED || !(e->measure & EXPERIMENT_ACCURACY))
+            continue; /* costs and times need no data */
         data_text(c, &text);
         const struct known *k = look_up(list, text.text);
         if (!k) {

@@ -6,7 +6,8 @@ struct arena;
 struct error;
 struct experiment;
 
-/* Opens the data sets of all planned cells, each distinct one once. images (an array in the arena,
+/* Opens the data sets of all planned cells, each distinct one once; none where no accuracy is to be
+ * measured. images (an array in the arena,
  * one a cell) gets the number of training images. A set that is not there is EXIT_ENVIRONMENT with
  * what to do; *missing then is its name. */
 int run_data_check(const struct experiment *e, struct arena *arena, double **images,

@@ -230,6 +230,9 @@ static int same_level(const struct rows *p, size_t row, const struct plot_factor
 static int same_design(const struct report *r, const struct plot_cell *c, size_t row)
 {
     int keys = 0;
+    const char *mapped = text_of(r->data->source.published, row, "cell");
+    if (*mapped)
+        return strcmp(c->label, mapped) == 0;
     if (strcmp(c->label, text_of(r->data->source.published, row, "row")) == 0)
         return 1;
     for (int i = 0; i < r->data->n_factors; i++) {

@@ -249,7 +249,9 @@ int store_put_points(struct store *s, const char *id, const struct store_point *
 int store_tag(struct store *s, const char *id, const char *text, struct error *err);
 
 /* Loads a CSV of published numbers (results/published/README.md) in place of what that file held
- * before. Column file of v_published is its name without folder and ".csv". */
+ * before. Column file of v_published is its name without folder and ".csv". A CSV with a column
+ * cell is a map of cells to rows of other files, whose numbers are loaded under its name; column
+ * line then counts them. */
 int store_published(struct store *s, const char *path, struct error *err);
 
 #endif

@@ -16,7 +16,7 @@ int table_error_find(const char *name, struct error *err);
 struct table_options {
     const char *experiment;
     const char *rows, *cols; /* configuration keys; both NULL: a row a cell with its cost columns */
-    const char *metric;      /* NULL: the first objective, else val/top1 or what the runs have */
+    const char *metric;      /* NULL: the first objective, else val/top1 or what there is */
     enum table_error error;
     const char
         *baseline; /* "model.rw_head=linear,model.fusion=add"; NULL: the experiment's, if any */
@@ -39,5 +39,12 @@ struct rows *table_build(struct store *s, const struct table_options *o, struct 
  * marginal mean minus the grand mean; what is left of it for an interaction), n (runs behind it).
  * All cells of the grid must have a done run; else the error names the first that has none. */
 struct rows *table_effects(struct store *s, const struct table_options *o, struct error *err);
+
+/* The numbers that the experiment's published file holds, each beside what was measured here for
+ * the same design: the cell that a map names (results/published/README.md), that is called like the
+ * paper's row, or that has its value of every key that varies; none where several would do. What
+ * the file's notes say, contradictions of the paper among it, is numbered in the caption. Uses
+ * experiment, device, machine and metric (NULL: all) of the options. */
+struct rows *table_published(struct store *s, const struct table_options *o, struct error *err);
 
 #endif

@@ -58,11 +58,14 @@ static int has(const struct rows *metrics, const char *name)
 static int choose_metric(struct table_data *d, const struct rows *metrics,
                          const struct rows *objectives, const char *wanted, struct error *err)
 {
+    static const char *const usual[] = {"val/top1", "val/miou", "latency/p50_ms", "cost/macs"};
     const char *name = wanted;
     if (!name && objectives->count)
         name = rows_cell(objectives, 0, 0)->text;
+    for (size_t i = 0; !name && i < sizeof usual / sizeof *usual; i++)
+        name = has(metrics, usual[i]) || !metrics->count ? usual[i] : NULL;
     if (!name)
-        name = has(metrics, "val/top1") || !metrics->count ? "val/top1" : metric_at(metrics, 0);
+        name = metric_at(metrics, 0);
     if (wanted && !has(metrics, wanted)) {
         const char *near = config_nearest(wanted, metric_at, metrics);
         return error_set(err, "no run of %s has the metric %s%s%s%s", d->experiment, wanted,

@@ -55,6 +55,7 @@ static struct schedule_task make_task(const struct experiment *e, const struct c
     int plain = !strcmp(class, "cpu");
     char *run = arena_alloc(a, STORE_RUN_ID);
     const char *label = c->label && *c->label ? c->label : c->id;
+    int trains = (e->measure & EXPERIMENT_ACCURACY) != 0, computes = e->measure != EXPERIMENT_COST;
     return (struct schedule_task){
         .run = store_run_id(run, c->id, seed, class),
         .folder = arena_printf(a, "%s/runs/%s-s%lld%s%s", o->out, c->id, (long long)seed,
@@ -62,9 +63,9 @@ static struct schedule_task make_task(const struct experiment *e, const struct c
         .label = arena_printf(a, "%s seed %lld", label, (long long)seed),
         .config = config_of(e, c, o, seed, a),
         .work = work_of(o, c),
-        .memory_bytes = c->cost.peak_train_bytes > 0 ? c->cost.peak_train_bytes : 0,
+        .memory_bytes = computes && c->cost.peak_train_bytes > 0 ? c->cost.peak_train_bytes : 0,
         /* Weights and two moments in each of two checkpoints, and the weights at the end. */
-        .disk_bytes = c->cost.params > 0 ? 7 * 4 * c->cost.params : 0};
+        .disk_bytes = trains && c->cost.params > 0 ? 7 * 4 * c->cost.params : 0};
 }
 
 void enroll_preview(const struct experiment *e, const struct enroll_options *o, struct arena *arena,

@@ -415,6 +415,73 @@ static void test_published(void **state)
     store_close(s);
 }
 
+static void write_text(const char *name, const char *text)
+{
+    OK(file_write(in_folder(name), text, strlen(text), &ok_err));
+}
+
+static struct rows *beside(struct store *s, int machine)
+{
+    struct error err = {0};
+    struct table_options o = {.experiment = "quick", .machine = machine};
+    struct rows *r = table_published(s, &o, &err);
+    if (!r)
+        fail_msg("%s", err.msg);
+    return r;
+}
+
+/* The row's design is found by its keys, or by the map; published and measured stay two columns. */
+static void test_published_beside_measured(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct store *s = grid("beside.db");
+    struct table_options o = {.experiment = "quick"};
+    assert_null(table_published(s, &o, &err));
+    assert_non_null(strstr(err.msg, "names no published numbers"));
+
+    write_text("paper.csv",
+               "source,table,row,model.rw_head,model.fusion,metric,value,unit,note\n"
+               "P,1,Linear / Add,linear,add,val/top1,76.26,percent,\n"
+               "P,1,Linear / Add,linear,add,cost/params,1000000,,printed as 1.0 M; rounded\n"
+               "P,1,Linear / Any,linear,,val/top1,70,percent,\n"
+               "P,2,Other,dyna,add,val/top1,50,percent,rounded\n");
+    write_text("map.csv", "cell,file,row,note\nlinear erase,paper.csv,Other,of our making\n"
+                          "linear add,paper.csv,Linear / Add,\n");
+    static const char *const axes[] = {"model.rw_head", "model.fusion"};
+    struct store_experiment e = {
+        .name = "quick", .published = "x/paper.csv", .axes = axes, .axis_count = 2};
+    OK(store_put_experiment(s, &e, &ok_err));
+    OK(store_published(s, in_folder("paper.csv"), &ok_err));
+    OK(store_published(s, in_folder("map.csv"), &ok_err));
+    struct rows *r = beside(s, 0);
+    static const char *const want[][4] = {{"1: Linear / Add", "76.26", "73.00 ± 0.50 (n=3)", ""},
+                                          {"1: Linear / Add", "1.0 M", "1.003 M", "[1]"},
+                                          {"1: Linear / Any", "70.00", "—", ""},
+                                          {"2: Other", "50.00", "—", "[1]"}};
+    assert_int_equal(r->count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(at(r, i, "row"), want[i][0]);
+        assert_string_equal(at(r, i, "published"), want[i][1]);
+        assert_string_equal(at(r, i, "measured"), want[i][2]);
+        if (*want[i][3])
+            assert_string_equal(at(r, i, "note"), want[i][3]);
+    }
+    assert_non_null(strstr(r->caption, "[1] rounded."));
+    rows_free(r);
+
+    e.published = "x/map.csv";
+    OK(store_put_experiment(s, &e, &ok_err));
+    r = beside(s, 1);
+    assert_int_equal(r->count, 3);
+    assert_string_equal(at(r, 0, "label"), "linear erase");
+    assert_true(rows_number(rows_cell(r, 0, (size_t)rows_column(r, "published"))) == 50);
+    assert_true(rows_number(rows_cell(r, 0, (size_t)rows_column(r, "mean"))) == 72);
+    assert_string_equal(at(r, 2, "note"), "printed as 1.0 M; rounded");
+    rows_free(r);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_queries_only_read),
         cmocka_unit_test(test_images_and_effects),
         cmocka_unit_test(test_published),
+        cmocka_unit_test(test_published_beside_measured),
     };
     return cmocka_run_group_tests_name("results/table", tests, make_folder, drop_folder);
 }
