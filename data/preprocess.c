@@ -36,6 +36,7 @@ void preprocess_scratch_release(struct preprocess_scratch *s)
     image_release(&s->image);
     image_release(&s->mask);
     image_release(&s->resized);
+    scene_scratch_release(&s->scene);
     free(s->rows);
     *s = (struct preprocess_scratch){0};
 }
@@ -256,10 +257,37 @@ static void sample_mask(const struct image_view *m, const struct placement *at, 
         }
 }
 
+/* The padding comes after the normalisation: it is 0, and its labels are ignored. */
+static void sample_scene(const struct preprocess *p, const struct image_view *view,
+                         const struct image_view *mask, int size, int channels, struct rng *r,
+                         struct preprocess_scratch *s, float *out, uint8_t *mask_out)
+{
+    struct scene_options o = p->scene;
+    if (!o.short_side)
+        o.short_side = size;
+    struct scene_window w = scene_cut(&o, view, mask, size, r, &s->scene);
+    for (int c = 0; c < channels; c++)
+        for (int y = 0; y < size; y++, out += size) {
+            const unsigned char *row = s->scene.window.rgb + (ptrdiff_t)y * w.width * w.channels;
+            int n = y < w.height ? w.width : 0;
+            look_up(row + (c < w.channels ? c : 0), w.channels, p->train_level[c], out, n);
+            fill(out + n, size - n, 0);
+        }
+    for (int y = 0; mask && y < size; y++, mask_out += size) {
+        int n = y < w.height ? w.width : 0;
+        memcpy(mask_out, s->scene.labels.rgb + (ptrdiff_t)(n ? y : 0) * w.width, (size_t)n);
+        memset(mask_out + n, DATASET_IGNORE, (size_t)(size - n));
+    }
+}
+
 void preprocess_sample(const struct preprocess *p, const struct image_view *view,
                        const struct image_view *mask, int size, int channels, struct rng *r,
                        struct preprocess_scratch *s, float *out, uint8_t *mask_out)
 {
+    if (r && p->crop == CROP_SCENE) {
+        sample_scene(p, view, mask, size, channels, r, s, out, mask_out);
+        return;
+    }
     struct placement at = place(p, view->height, view->width, size, r);
     struct image_view v = *view;
     if (mask)

@@ -9,22 +9,24 @@
 
 #include "base/config.h"
 #include "data/image.h"
+#include "data/scene.h"
 
 struct dataset;
 struct error;
 struct rng;
 struct box;
 
-enum crop_kind { CROP_NONE, CROP_PAD, CROP_RRC };
+enum crop_kind { CROP_NONE, CROP_PAD, CROP_RRC, CROP_SCENE };
 
 struct preprocess {
     float mean[3], deviation[3];
     float train_level[3][256], eval_level[3][256]; /* u8 sample -> normalised value, by channel */
     int flip;
     enum crop_kind crop;
-    int pad;                   /* CROP_PAD: pixels of black on each side */
-    double scale[2], ratio[2]; /* CROP_RRC: share of the area, width / height */
-    double eval_crop_ratio;    /* image size / short side before the centre crop */
+    int pad;                    /* CROP_PAD: pixels of black on each side */
+    double scale[2], ratio[2];  /* CROP_RRC: share of the area, width / height */
+    struct scene_options scene; /* CROP_SCENE; short_side 0: the image size */
+    double eval_crop_ratio;     /* image size / short side before the centre crop */
 };
 
 /* The keys that every data set has, with its own defaults: rows of its table. */
@@ -64,6 +66,7 @@ void preprocess_levels(struct preprocess *p);
 /* What one thread needs to prepare samples; zero-initialise, release. */
 struct preprocess_scratch {
     struct image image, mask, resized;
+    struct scene_scratch scene;
     float *rows;
     size_t rows_capacity;
 };

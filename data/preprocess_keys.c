@@ -17,9 +17,25 @@ static const struct config_key rrc_keys[] = {{"data.augment.scale", CONFIG_FLOAT
                                               "range of width / height"},
                                              {0}};
 
+static const struct config_key scene_keys[] = {
+    {"data.augment.resize_ratio", CONFIG_FLOATS, "[0.5, 2]", 1e-2, 100, NULL, 0,
+     "range of the ratio by which the size that an image is fitted into is scaled"},
+    {"data.augment.long_side", CONFIG_INT, "2048", 1, 65536, NULL, 0,
+     "longer side of that size, pixels"},
+    {"data.augment.short_side", CONFIG_INT, "0", 0, 65536, NULL, 0,
+     "shorter side of that size (0: model.image_size)"},
+    {"data.augment.max_class_share", CONFIG_FLOAT, "0.75", 0.01, 1, NULL, 0,
+     "a window in which one class has more of the labelled pixels is drawn again, up to 10 times "
+     "(1: never)"},
+    {"data.augment.photometric", CONFIG_BOOL, "true", 0, 0, NULL, 0,
+     "distort brightness, contrast, saturation and hue"},
+    {0}};
+
 static const struct config_choice crops[] = {
     [CROP_NONE] = {"none", "the whole image, its centre where it is not square", NULL},
     [CROP_PAD] = {"pad", "a window of the image with a black border, as usual for CIFAR", pad_keys},
+    [CROP_SCENE] = {"scene", "segmentation: a random resize, then a window that no class fills",
+                    scene_keys},
     [CROP_RRC] = {"rrc", "random resized crop: a random box, resampled", rrc_keys},
 };
 
@@ -96,6 +112,18 @@ static int read_range(const struct config *c, const char *key, double out[2], st
     return 0;
 }
 
+static int read_scene(struct preprocess *p, const struct config *c, struct error *err)
+{
+    p->scene = (struct scene_options){
+        .long_side = (int)config_int(c, "data.augment.long_side"),
+        .short_side = (int)config_int(c, "data.augment.short_side"),
+        .max_share = config_float(c, "data.augment.max_class_share"),
+        .photometric = config_bool(c, "data.augment.photometric"),
+        .flip = p->flip,
+    };
+    return read_range(c, "data.augment.resize_ratio", p->scene.ratio, err);
+}
+
 int preprocess_init(struct preprocess *p, const struct config *c, const struct dataset *d,
                     struct error *err)
 {
@@ -108,6 +136,8 @@ int preprocess_init(struct preprocess *p, const struct config *c, const struct d
         p->pad = (int)config_int(c, "data.augment.pad");
     if (p->crop == CROP_RRC && (read_range(c, "data.augment.scale", p->scale, err) ||
                                 read_range(c, "data.augment.ratio", p->ratio, err)))
+        return -1;
+    if (p->crop == CROP_SCENE && read_scene(p, c, err))
         return -1;
     preprocess_levels(p);
     return 0;

@@ -29,20 +29,16 @@ static const struct config_key keys[] = {
     {0},
 };
 
-/* masks (B, rows*cols, K) -> (B,H,W,K): bilinear to the pixels that the grid covers, of which those
- * of the image are kept. */
-static struct tensor *upsample(struct builder *b, struct tensor *masks, const struct features *f,
-                               int64_t height, int64_t width)
+struct tensor *segment_upsample(struct graph *g, struct tensor *masks, struct grid covered,
+                                struct grid image)
 {
-    struct arena *a = &b->g->arena;
-    int64_t classes = shape_last(masks->shape);
-    const struct mixing *rows = mixing_resize(a, MIXING_BILINEAR, f->grid.rows, f->height);
-    const struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, f->grid.cols, f->width);
-    struct tensor *x =
-        op_reshape(b->g, masks, SHAPE(b->batch, f->grid.rows, f->grid.cols, classes));
-    x = op_resample(b->g, x, 1, mixing_first(a, rows, height), 0);
-    return op_resample(b->g, x, 2, mixing_first(a, cols, width),
-                       4 * b->batch * f->height * f->width * classes);
+    struct arena *a = &g->arena;
+    struct shape s = masks->shape;
+    const struct mixing *rows = mixing_resize(a, MIXING_BILINEAR, s.dim[1], covered.rows);
+    const struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, s.dim[2], covered.cols);
+    struct tensor *x = op_resample(g, masks, 1, mixing_first(a, rows, image.rows), 0);
+    return op_resample(g, x, 2, mixing_first(a, cols, image.cols),
+                       4 * s.dim[0] * covered.rows * covered.cols * s.dim[3]);
 }
 
 /* (B, rows, cols, K) under the layout of segmentation code, (B,K,rows,cols). */
@@ -111,7 +107,9 @@ static void build(struct builder *b, const struct model *m, const struct model_o
     nn_pop(b, old);
     if (graph_failed(g, NULL))
         return;
-    struct tensor *scores = upsample(b, masks, &f, height, width); /* (B,H,W,K) */
+    struct tensor *scores = segment_upsample(
+        g, op_reshape(g, masks, SHAPE(b->batch, f.grid.rows, f.grid.cols, classes)),
+        (struct grid){f.height, f.width}, (struct grid){height, width});
     struct segment *s = ARENA_NEW(&g->arena, struct segment);
     *s = (struct segment){height, width, classes};
     io->segment = s;

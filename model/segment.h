@@ -2,7 +2,7 @@
 #ifndef MODEL_SEGMENT_H
 #define MODEL_SEGMENT_H
 
-#include "tensor/graph/graph.h"
+#include "nn/nn.h"
 
 /* Label of pixels that count for nothing. */
 #define SEGMENT_IGNORE 255
@@ -16,5 +16,10 @@
 struct segment {
     int64_t height, width, classes;
 };
+
+/* masks (B,rows,cols,K) -> (B,H,W,K): bilinear to the pixels that the grid covers, padding
+ * included, of which those of the image are kept. */
+struct tensor *segment_upsample(struct graph *g, struct tensor *masks, struct grid covered,
+                                struct grid image);
 
 #endif

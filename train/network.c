@@ -37,6 +37,10 @@ static void find_tensors(struct network *n, const struct model_io *io)
     }
     if (io->n_logits)
         n->classes = (int)shape_last(n->logits[0]->shape);
+    n->segment = io->segment;
+    n->pixels = graph_output_find(g, SEGMENT_SCORES);
+    if (io->segment)
+        n->classes = (int)io->segment->classes;
     n->mae = io->mae;
     for (int i = 0; io->mae && i < MAE_STREAMS; i++) {
         n->kept[i] = graph_find(g, io->mae->streams[i].kept);

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "model/mae.h"
 #include "model/model.h"
+#include "model/segment.h"
 #include "train/device.h"
 
 #include <stdint.h>
@@ -38,6 +39,9 @@ struct network {
     const struct mae *mae;
     const struct tensor *kept[MAE_STREAMS], *hidden[MAE_STREAMS]; /* (B,n) masks */
     const struct tensor *errors[MAE_STREAMS];                     /* (B) */
+    /* Of train.objective segment, whose target is (B,S,S); NULL else. */
+    const struct segment *segment;
+    const struct tensor *pixels; /* (B,S,S,K) scores; of a forward network only */
 };
 
 /* Parameters are uninitialised: network_init, or weights_put. */

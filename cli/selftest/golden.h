@@ -45,6 +45,9 @@ void golden_compare_exactly(struct comparison *c, const char *name, const double
 void golden_verdict(struct selftest *t, const char *name, const char *backend, int rc,
                     const struct comparison *c, const struct error *err);
 
+/* A file about sliding windows or mIoU: compared, counted and 1; else 0. */
+int golden_segment(struct selftest *t, const char *name, const struct safetensors *file);
+
 /* A file about one operation: compared, counted and 1; 0 where it describes a model. */
 int golden_step(struct selftest *t, const char *name, const struct safetensors *file);
 

@@ -17,8 +17,9 @@ struct golden_kind {
 };
 
 /* Arrays end in a NULL kind. */
-extern const struct golden_kind golden_image_kinds[]; /* images, their files and augmentations */
-extern const struct golden_kind golden_train_kinds[]; /* losses, optimiser, schedules, metrics */
+extern const struct golden_kind golden_image_kinds[];   /* images, their files and augmentations */
+extern const struct golden_kind golden_segment_kinds[]; /* resizing, windows, mIoU */
+extern const struct golden_kind golden_train_kinds[];   /* losses, optimiser, schedules, metrics */
 
 /* A file that has a case: run, counted and 1; 0 for any other file. */
 int golden_data(struct selftest *t, const char *name, const struct safetensors *file);

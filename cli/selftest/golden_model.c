@@ -202,7 +202,8 @@ void selftest_golden_model(struct selftest *t, const char *name, const char *pat
         selftest_fail(t, name, "%s", err.msg);
         return;
     }
-    if (golden_data(t, name, &file) || golden_step(t, name, &file)) {
+    if (golden_data(t, name, &file) || golden_step(t, name, &file) ||
+        golden_segment(t, name, &file)) {
         safetensors_close(&file);
         return;
     }
