@@ -35,6 +35,9 @@ struct vt_lt_plan {
     int64_t lda, ldb, ldc;
     int64_t batch; /* >= 1 */
     int64_t stride_a, stride_b, stride_c;
+    /* Elements that addresses may be apart from an aligned one, or a multiple of it: products that
+     * are executed on parts of a tensor. 0: addresses are multiples of 16 bytes. */
+    int64_t shift_a, shift_b, shift_c;
     int has_bias, has_residual;
     float scale; /* must be 1 with a bias */
     enum vt_type type_ab, type_c;

@@ -1,0 +1,76 @@
+/* The cuda backend: what a kernel of it is.
+ *
+ * A kernel has two halves. backend/cuda/ops/NAME.c, in C, reads the node's attributes and shapes
+ * and calls launchers; backend/cuda/kernels/NAME.cu holds those and the device code
+ * (kernels/launch.h declares them). kernels.def lists the ops. A call enqueues work in the
+ * program's stream and does nothing else: no allocation, no waiting, no decision that depends on a
+ * value. So the calls of a program can be captured once and replayed. */
+#ifndef BACKEND_CUDA_CUDA_H
+#define BACKEND_CUDA_CUDA_H
+
+#include "backend/cuda/kernels/launch.h"
+#include "backend/cuda/lt.h"
+#include "backend/precision.h"
+#include "tensor/ops/op.h"
+#include "tensor/ops/ops.h"
+
+#include <cuda_runtime_api.h>
+#include <stddef.h>
+
+/* One kernel call: device addresses, fixed for the life of the program. */
+struct cuda_call {
+    const struct node *node;
+    void *const *in, *const *out;
+    void *scratch;                    /* cuda_kernel.scratch bytes: partial sums */
+    void *work;                       /* cuda_setup.work_bytes, shared by all steps */
+    const void *table;                /* cuda_setup.table on the device */
+    const struct vt_scalars *scalars; /* on the device: seed and step of the run */
+    struct vt_lt *lt;
+    enum precision precision;
+    cudaStream_t stream;
+};
+
+/* What a kernel prepares once, while the program is loaded. */
+struct cuda_setup {
+    const struct node *node;
+    struct vt_lt *lt;
+    enum precision precision;
+    cudaStream_t stream;
+    size_t work_bytes; /* set by the kernel: memory that its call may use as it likes */
+    void *table;       /* set by the kernel, from mem_alloc: constants copied to the device */
+    size_t table_bytes;
+};
+
+struct cuda_kernel {
+    const char *name; /* of the op */
+    /* 0 or an error code of the CUDA runtime. */
+    int (*run)(const struct cuda_call *c);
+    size_t (*scratch)(const struct node *n);
+    /* 0, or -1 and a message where this device cannot compute this node. */
+    int (*setup)(struct cuda_setup *s, struct error *err);
+};
+
+/* The kernel of an op, or NULL. */
+const struct cuda_kernel *cuda_kernel_find(const struct op *op);
+
+#define KERNEL_ROW(name, scratch, setup)                                                           \
+    int cuda_##name(const struct cuda_call *c);                                                    \
+    size_t cuda_##scratch##_scratch(const struct node *n);                                         \
+    int cuda_##setup##_setup(struct cuda_setup *s, struct error *err);
+#include "backend/cuda/kernels.def"
+#undef KERNEL_ROW
+
+/* A shape seen from one axis: outer x size x inner. */
+struct axis_view {
+    int64_t outer, size, inner;
+};
+
+static inline struct axis_view axis_view(struct shape s, int first, int count)
+{
+    struct axis_view v = {1, 1, 1};
+    for (int i = 0; i < s.rank; i++)
+        *(i < first ? &v.outer : i < first + count ? &v.size : &v.inner) *= s.dim[i];
+    return v;
+}
+
+#endif

@@ -1,0 +1,231 @@
+/* The launchers of the kernels: what C calls and .cu files define. Each enqueues its kernels in the
+ * stream, allocates nothing, and returns 0 or an error code of the CUDA runtime; sizes that its
+ * kernels cannot take give cudaErrorInvalidValue. Pointers are device addresses of float, at least
+ * 16-byte aligned at the start of a tensor. Sizes may be anything from 1, counts from 0. */
+#ifndef BACKEND_CUDA_KERNELS_LAUNCH_H
+#define BACKEND_CUDA_KERNELS_LAUNCH_H
+
+#ifdef __cplusplus
+#include "backend/cuda/kernels/vt_dev.h"
+extern "C" {
+#else
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+#endif
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+/* What changes from run to run and no input carries. */
+struct vt_scalars {
+    uint64_t seed, step;
+};
+int vt_set_scalars(struct vt_scalars *to, uint64_t seed, uint64_t step, cudaStream_t stream);
+
+/* ---- structure ------------------------------------------------------------------------------- */
+
+/* rows rows of width values, ldx and ldy apart; x NULL: zeros. */
+int vt_copy_rows(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t width,
+                 cudaStream_t stream);
+/* x (outer, n, m, inner) -> y (outer, m, n, inner) */
+int vt_swap(float *y, const float *x, int64_t outer, int64_t n, int64_t m, int64_t inner,
+            cudaStream_t stream);
+/* image (batch, channels, height, width) <-> tokens, see op_patchify */
+struct vt_patches {
+    int64_t batch, channels, height, width, patch;
+};
+int vt_patchify(float *tokens, const float *image, struct vt_patches p, cudaStream_t stream);
+int vt_unpatchify(float *image, const float *tokens, struct vt_patches p, cudaStream_t stream);
+/* windows of a grid <-> rows, see op_unfold */
+struct vt_windows {
+    int64_t batch, channels, height, width, out_height, out_width, kernel, stride, pad;
+    int64_t channel_stride, pixel_stride; /* in the grid */
+};
+int vt_unfold(float *rows, const float *grid, struct vt_windows w, cudaStream_t stream);
+int vt_fold(float *grid, const float *rows, struct vt_windows w, cudaStream_t stream);
+/* x (outer, n_in, inner) -> y (outer, n_out, inner) by a sparse matrix in rows: table holds start
+ * (n_out + 1), then index (n), then weight (n, as float) */
+int vt_resample(float *y, const float *x, const void *table, int64_t outer, int64_t n_in,
+                int64_t n_out, int64_t n, int64_t inner, cudaStream_t stream);
+
+/* ---- element-wise ---------------------------------------------------------------------------- */
+
+/* A result seen as rank dimensions; operands step by stride elements a dimension, 0 where they
+ * repeat. */
+enum { VT_RANK_MAX = 6 };
+struct vt_broadcast {
+    int rank;
+    uint32_t dim[VT_RANK_MAX], stride[2][VT_RANK_MAX];
+    uint32_t count;
+};
+int vt_add(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+           cudaStream_t stream);
+int vt_sub(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+           cudaStream_t stream);
+int vt_mul(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+           cudaStream_t stream);
+int vt_div(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+           cudaStream_t stream);
+/* y = scale * a, a repeated */
+int vt_spread(float *y, const float *a, float scale, const struct vt_broadcast *l,
+              cudaStream_t stream);
+
+int vt_affine(float *y, const float *x, int64_t n, float scale, float shift, cudaStream_t stream);
+int vt_above(float *y, const float *x, int64_t n, float threshold, cudaStream_t stream);
+int vt_exp(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_log(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_sqrt(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_erf(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_sigmoid(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_phi(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_relu(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_gelu(float *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_phi_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
+int vt_relu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
+int vt_gelu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
+/* y (rows, width) = x * gain + offset */
+int vt_scale_shift(float *y, const float *x, const float *gain, const float *offset, int64_t rows,
+                   int64_t width, cudaStream_t stream);
+/* to: n values in bf16, as operands of products */
+int vt_to_bf16(void *to, const float *from, int64_t n, cudaStream_t stream);
+
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+/* x (outer, size, inner) -> y (outer, inner) = scale * sum; parts holds vt_sum_parts values */
+int64_t vt_sum_parts(int64_t outer, int64_t size, int64_t inner);
+int vt_sum(float *y, const float *x, float *parts, int64_t outer, int64_t size, int64_t inner,
+           float scale, cudaStream_t stream);
+int vt_max(float *y, const float *x, int64_t outer, int64_t size, int64_t inner,
+           cudaStream_t stream);
+/* softmax along size of (outer, size, inner), and its gradient */
+int vt_softmax(float *y, const float *x, int64_t outer, int64_t size, int64_t inner,
+               cudaStream_t stream);
+int vt_softmax_grad(float *dx, const float *y, const float *dy, int64_t outer, int64_t size,
+                    int64_t inner, cudaStream_t stream);
+
+/* ---- layers ---------------------------------------------------------------------------------- */
+
+int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                  const float *beta, int64_t rows, int64_t width, float eps, cudaStream_t stream);
+/* parts holds vt_layer_norm_parts values */
+int64_t vt_layer_norm_parts(int64_t rows, int64_t width);
+int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                       const float *gamma, const float *mean, const float *rstd, float *parts,
+                       int64_t rows, int64_t width, cudaStream_t stream);
+
+/* x (batch, tokens, channels), w (channels, taps), bias (channels) */
+struct vt_depthwise_size {
+    int64_t batch, tokens, channels, taps;
+};
+int vt_depthwise(float *y, const float *x, const float *w, const float *bias,
+                 struct vt_depthwise_size s, cudaStream_t stream);
+/* parts holds batch * (taps + 1) * channels values */
+int vt_depthwise_grad(float *dx, float *dw, float *dbias, const float *x, const float *w,
+                      const float *dy, float *parts, struct vt_depthwise_size s,
+                      cudaStream_t stream);
+
+/* ---- attention ------------------------------------------------------------------------------- */
+
+/* Token-major operands: head h owns columns h * dim (or h * value_dim) on; ld* from one token to
+ * the next. */
+struct vt_attention_size {
+    int64_t batch, queries, keys, heads, dim, value_dim;
+    int64_t ldq, ldk, ldv, ldo;
+    float scale;
+};
+enum { VT_ATTENTION_WIDEST = 256 }; /* dim and value_dim at most */
+/* bias (batch, keys) or NULL; lse (batch, heads, queries) */
+int vt_attention(float *out, float *lse, const float *q, const float *k, const float *v,
+                 const float *bias, struct vt_attention_size a, cudaStream_t stream);
+/* delta: room for (batch, heads, queries) values */
+int vt_attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
+                      const float *v, const float *bias, const float *out, const float *lse,
+                      const float *dout, float *delta, struct vt_attention_size a,
+                      cudaStream_t stream);
+/* kv (batch, heads, dim, value_dim), ksum (batch, heads, dim); scale is not used */
+int vt_linear_attention(float *out, float *kv, float *ksum, const float *q, const float *k,
+                        const float *v, struct vt_attention_size a, float eps, cudaStream_t stream);
+/* scratch holds vt_linear_attention_parts values */
+int64_t vt_linear_attention_parts(struct vt_attention_size a);
+int vt_linear_attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
+                             const float *v, const float *kv, const float *ksum, const float *out,
+                             const float *dout, float *scratch, struct vt_attention_size a,
+                             float eps, cudaStream_t stream);
+
+/* ---- losses ---------------------------------------------------------------------------------- */
+
+/* labels (batch) or soft (batch, classes), the other NULL. A label out of range gives a loss and
+ * gradients that are not numbers. parts: batch doubles. */
+struct vt_loss {
+    int64_t batch, classes;
+    const int32_t *labels;
+    const float *soft;
+    double smoothing, scale;
+};
+int vt_cross_entropy(float *loss, double *parts, const float *logits, struct vt_loss l,
+                     cudaStream_t stream);
+int vt_cross_entropy_grad(float *dlogits, const float *logits, const float *dloss, struct vt_loss l,
+                          cudaStream_t stream);
+int vt_bce(float *loss, double *parts, const float *logits, struct vt_loss l, cudaStream_t stream);
+int vt_bce_grad(float *dlogits, const float *logits, const float *dloss, struct vt_loss l,
+                cudaStream_t stream);
+
+/* Many labels, some ignored: see op_label_cross_entropy. parts: vt_label_parts doubles. */
+struct vt_labels {
+    int64_t rows, classes;
+    const int32_t *labels;
+    double smoothing;
+    int32_t ignore;
+    int over_all;
+};
+int64_t vt_label_parts(void);
+int vt_label_cross_entropy(float *loss, double *parts, const float *logits, struct vt_labels l,
+                           cudaStream_t stream);
+int vt_label_cross_entropy_grad(float *dlogits, double *parts, const float *logits,
+                                const float *dloss, struct vt_labels l, cudaStream_t stream);
+
+/* ---- token reduction ------------------------------------------------------------------------- */
+
+/* x (outer, size, inner), y (outer, out_size, inner); group outer rows share a row of assign, which
+ * is length long */
+struct vt_moves {
+    int64_t outer, size, inner, out_size, group, length;
+};
+int vt_scatter_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
+                    cudaStream_t stream);
+int vt_gather_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
+                   cudaStream_t stream);
+
+/* x (batch, tokens, channels); scratch holds vt_match_scratch bytes. See op_tome_match and
+ * op_mctf_match. */
+struct vt_match {
+    int64_t batch, tokens, channels;
+    int64_t merged; /* tokens that go */
+    int protect, distill, bidirectional;
+    double tau_sim, tau_info, tau_size;
+};
+int64_t vt_match_scratch(int64_t batch, int64_t tokens);
+int vt_tome_match(int32_t *assign, float *scores, const float *x, void *scratch, struct vt_match m,
+                  cudaStream_t stream);
+/* received, sizes (batch, tokens); sizes may be NULL */
+int vt_mctf_match(int32_t *assign, float *scores, const float *x, const float *received,
+                  const float *sizes, void *scratch, struct vt_match m, cudaStream_t stream);
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+/* y (batch, n) = x times 0 or 1 / (1 - rate), as op_drop_path draws it */
+int vt_drop_path(float *y, const float *x, int64_t batch, int64_t n, double rate,
+                 uint64_t stream_id, const struct vt_scalars *scalars, cudaStream_t stream);
+/* parts holds vt_norm_parts doubles */
+int64_t vt_norm_parts(int64_t n);
+int vt_norm_square(float *y, const float *x, double *parts, int64_t n, cudaStream_t stream);
+/* Coefficients of one step, computed on the device from the hyper-parameters. */
+struct vt_adamw_step {
+    float decay, clip, beta1, beta2, new1, new2, rate, root, eps;
+};
+int vt_adamw(float *p, float *m, float *v, const float *g, const float *norm_square,
+             const float *hyper, struct vt_adamw_step *scratch, int64_t n, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,198 @@
+/* Layer normalisation, a warp a row; backward sums dgamma and dbeta beside dx, so that x and dy are
+ * read from memory once. */
+#include "backend/cuda/kernels/device.h"
+
+/* Four columns at a time where the width allows it: FOURS is 4 or 1. */
+template <int FOURS> struct columns;
+template <> struct columns<4> {
+    typedef float4 value;
+    static __device__ __forceinline__ float4 ld(const float *p)
+    {
+        return vt_io<float>::ld4(p);
+    }
+    static __device__ __forceinline__ void st(float *p, float4 v)
+    {
+        vt_io<float>::st4(p, v);
+    }
+    static __device__ __forceinline__ float sum(float4 v)
+    {
+        return (v.x + v.y) + (v.z + v.w);
+    }
+    static __device__ __forceinline__ float square(float4 v, float mean)
+    {
+        float a = v.x - mean, b = v.y - mean, c = v.z - mean, d = v.w - mean;
+        return (a * a + b * b) + (c * c + d * d);
+    }
+    static __device__ __forceinline__ float4 norm(float4 v, float mean, float rstd, float4 gamma,
+                                                  float4 beta)
+    {
+        return make_float4(
+            (v.x - mean) * rstd * gamma.x + beta.x, (v.y - mean) * rstd * gamma.y + beta.y,
+            (v.z - mean) * rstd * gamma.z + beta.z, (v.w - mean) * rstd * gamma.w + beta.w);
+    }
+};
+template <> struct columns<1> {
+    typedef float value;
+    static __device__ __forceinline__ float ld(const float *p)
+    {
+        return *p;
+    }
+    static __device__ __forceinline__ void st(float *p, float v)
+    {
+        *p = v;
+    }
+    static __device__ __forceinline__ float sum(float v)
+    {
+        return v;
+    }
+    static __device__ __forceinline__ float square(float v, float mean)
+    {
+        return (v - mean) * (v - mean);
+    }
+    static __device__ __forceinline__ float norm(float v, float mean, float rstd, float gamma,
+                                                 float beta)
+    {
+        return (v - mean) * rstd * gamma + beta;
+    }
+};
+
+/* The row stays in the first-level cache between the three passes over it. */
+template <int FOURS>
+static __global__ void layer_norm_kernel(float *y, float *mean, float *rstd, const float *x,
+                                         const float *gamma, const float *beta, int64_t rows,
+                                         int width, float eps)
+{
+    typedef columns<FOURS> io;
+    int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
+    int lane = (int)threadIdx.x & 31;
+    float share = 1.0f / (float)width;
+    for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
+        const float *from = x + r * width;
+        float *to = y + r * width, sum = 0, square = 0;
+        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
+            sum += io::sum(io::ld(from + i));
+        float m = vt_warp_sum(sum) * share;
+        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
+            square += io::square(io::ld(from + i), m);
+        float s = 1 / sqrtf(vt_warp_sum(square) * share + eps);
+        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
+            io::st(to + i, io::norm(io::ld(from + i), m, s, io::ld(gamma + i), io::ld(beta + i)));
+        if (lane == 0) {
+            mean[r] = m;
+            rstd[r] = s;
+        }
+    }
+}
+
+extern "C" int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                             const float *beta, int64_t rows, int64_t width, float eps,
+                             cudaStream_t stream)
+{
+    dim3 grid = vt_grid(32 * rows), block(VT_THREADS);
+    if (rows == 0)
+        return 0;
+    if (width % 4 == 0)
+        return VT_LAUNCH(layer_norm_kernel<4>, grid, block, 0, stream, y, mean, rstd, x, gamma,
+                         beta, rows, (int)width, eps);
+    return VT_LAUNCH(layer_norm_kernel<1>, grid, block, 0, stream, y, mean, rstd, x, gamma, beta,
+                     rows, (int)width, eps);
+}
+
+/* ---- backward -------------------------------------------------------------------------------- */
+
+enum { BLOCKS_MOST = 512, SHARED_MOST = 48 * 1024 };
+
+/* Warps of a block: each has dgamma and dbeta of its rows in shared memory. */
+static int warps_of(int64_t width)
+{
+    return (int)vt_max_of(1, vt_min(VT_WARPS, SHARED_MOST / (8 * width)));
+}
+
+static int64_t blocks_of(int64_t rows, int64_t width)
+{
+    return vt_max_of(1, vt_min(BLOCKS_MOST, vt_ceil(rows, 4 * warps_of(width))));
+}
+
+/* dx = rstd (g - mean(g) - xhat mean(g xhat)), g = dy gamma, xhat = (x - mean) rstd. A block takes
+ * every gridDim.x-th group of rows; parts (blocks, 2, width) get its dgamma and dbeta. A column of
+ * a warp's sums belongs to one lane. */
+static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const float *dy,
+                                              const float *x, const float *gamma, const float *mean,
+                                              const float *rstd, int64_t rows, int width)
+{
+    VT_SHARED_DYN(float, sums); /* [warps][2][width] */
+    int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x >> 5;
+    int warps = (int)blockDim.x >> 5;
+    float *dgamma = sums + warp * 2 * width, *dbeta = dgamma + width;
+    float share = 1.0f / (float)width;
+    for (int i = lane; i < 2 * width; i += 32)
+        dgamma[i] = 0;
+    __syncwarp();
+    for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < rows;
+         r += (int64_t)gridDim.x * warps) {
+        const float *xr = x + r * width, *dyr = dy + r * width;
+        float m = mean[r], s = rstd[r], shift = 0, slope = 0;
+        for (int i = lane; i < width; i += 32) {
+            float xhat = (xr[i] - m) * s, down = dyr[i], g = down * gamma[i];
+            shift += g;
+            slope += g * xhat;
+            dgamma[i] += down * xhat;
+            dbeta[i] += down;
+        }
+        shift = vt_warp_sum(shift) * share;
+        slope = vt_warp_sum(slope) * share;
+        for (int i = lane; i < width; i += 32) {
+            float xhat = (xr[i] - m) * s;
+            dx[r * width + i] = s * (dyr[i] * gamma[i] - shift - xhat * slope);
+        }
+    }
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < 2 * width; i += (int)blockDim.x) {
+        float sum = sums[i];
+        for (int w = 1; w < warps; w++)
+            sum += sums[w * 2 * width + i];
+        parts[(int64_t)blockIdx.x * 2 * width + i] = sum;
+    }
+}
+
+/* Adds the parts of all blocks in order: eight threads a column. */
+static __global__ void layer_norm_parts_kernel(float *dgamma, float *dbeta, const float *parts,
+                                               int blocks, int width)
+{
+    VT_SHARED(float, part, [VT_WARPS][32]);
+    int lane = (int)threadIdx.x & 31, line = (int)threadIdx.x >> 5;
+    int col = (int)blockIdx.x * 32 + lane;
+    float sum = 0;
+    for (int b = line; col < 2 * width && b < blocks; b += VT_WARPS)
+        sum += parts[(int64_t)b * 2 * width + col];
+    part[line][lane] = sum;
+    __syncthreads();
+    if (line > 0 || col >= 2 * width)
+        return;
+    for (int i = 1; i < VT_WARPS; i++)
+        sum += part[i][lane];
+    if (col < width)
+        dgamma[col] = sum;
+    else
+        dbeta[col - width] = sum;
+}
+
+extern "C" int64_t vt_layer_norm_parts(int64_t rows, int64_t width)
+{
+    return 2 * width * blocks_of(rows, width);
+}
+
+extern "C" int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy,
+                                  const float *x, const float *gamma, const float *mean,
+                                  const float *rstd, float *parts, int64_t rows, int64_t width,
+                                  cudaStream_t stream)
+{
+    int warps = warps_of(width), blocks = (int)blocks_of(rows, width);
+    int code = VT_LAUNCH(layer_norm_grad_kernel, dim3((unsigned)blocks), dim3((unsigned)warps * 32),
+                         (size_t)warps * 2 * (size_t)width * sizeof(float), stream, dx, parts, dy,
+                         x, gamma, mean, rstd, rows, (int)width);
+    if (code)
+        return code;
+    return VT_LAUNCH(layer_norm_parts_kernel, dim3((unsigned)vt_ceil(2 * width, 32)),
+                     dim3(VT_THREADS), 0, stream, dgamma, dbeta, parts, blocks, (int)width);
+}

@@ -1,0 +1,455 @@
+/* Products by cuBLASLt.
+ *
+ * cuBLASLt offers several algorithms for a product. Each is timed once on this kind of device, and
+ * the fastest is written to a file under $XDG_CACHE_HOME/vittm (or ~/.cache/vittm), one line a
+ * product; whoever wrote first wins, so that every process computes the same bits. Without a place
+ * for that file the library's own first choice is taken, which is the same every time. Algorithms
+ * that add in an order of chance are not asked for.
+ *
+ * cuBLASLt counts matrices by columns: the row-major c = a b is its c^T = b^T a^T. */
+#include "backend/cuda/lt.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <cublasLt.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CANDIDATES = 8, WORKSPACE = 32 << 20, REPEATS = 5, CACHE_MOST = 16 << 20 };
+
+/* A product that can be executed. */
+struct product {
+    struct vt_lt_plan plan;
+    cublasLtMatmulDesc_t desc;
+    cublasLtMatrixLayout_t a, b, c; /* of our a, b, c */
+    cublasLtMatmulAlgo_t algo;
+};
+
+struct vt_lt {
+    cublasLtHandle_t handle;
+    void *workspace;
+    struct product **products;
+    size_t n_products, cap_products;
+    char *path; /* of the file of algorithms, or NULL */
+};
+
+/* ---- the file of algorithms ------------------------------------------------------------------ */
+
+/* Every fact of a plan, as the beginning of its line. */
+static void describe(const struct vt_lt_plan *p, struct strbuf *line)
+{
+    const int64_t facts[] = {
+        p->m,       p->n,       p->k,       p->trans_a,  p->trans_b,      p->lda,
+        p->ldb,     p->ldc,     p->batch,   p->stride_a, p->stride_b,     p->stride_c,
+        p->shift_a, p->shift_b, p->shift_c, p->has_bias, p->has_residual, p->type_ab,
+        p->type_c,  p->math};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        strbuf_addf(line, "%lld ", (long long)facts[i]);
+    strbuf_addf(line, "=");
+}
+
+/* The file for this kind of device and this version of the library. */
+static char *cache_path(void)
+{
+    struct strbuf path = STRBUF_INIT;
+    struct cudaDeviceProp prop;
+    struct error ignored;
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int device = 0;
+    if (cudaGetDevice(&device) || cudaGetDeviceProperties(&prop, device) || (!cache && !home))
+        return NULL;
+    strbuf_addf(&path, "%s%s/vittm", cache ? cache : home, cache ? "" : "/.cache");
+    if (file_make_folder(path.text, &ignored)) {
+        strbuf_release(&path);
+        return NULL;
+    }
+    for (char *c = prop.name; *c; c++)
+        if (*c == ' ' || *c == '/')
+            *c = '-';
+    strbuf_addf(&path, "/cublaslt-%zu-%s.txt", cublasLtGetVersion(), prop.name);
+    char *text = mem_strdup(path.text);
+    strbuf_release(&path);
+    return text;
+}
+
+static int parse_algo(const char *text, cublasLtMatmulAlgo_t *algo)
+{
+    for (size_t i = 0; i < sizeof algo->data / sizeof *algo->data; i++) {
+        unsigned long long word;
+        int used = 0;
+        if (sscanf(text, " %llx%n", &word, &used) != 1)
+            return -1;
+        algo->data[i] = word;
+        text += used;
+    }
+    return 0;
+}
+
+/* 0 where the file has the product: its first line counts. */
+static int cache_find(const struct vt_lt *lt, const struct vt_lt_plan *p,
+                      cublasLtMatmulAlgo_t *algo)
+{
+    struct strbuf key = STRBUF_INIT;
+    struct error ignored;
+    char *data = NULL;
+    size_t size;
+    int rc = -1;
+    describe(p, &key);
+    if (lt->path && !file_read(lt->path, CACHE_MOST, &data, &size, &ignored))
+        for (char *line = data, *next; rc && line && *line; line = next) {
+            next = strchr(line, '\n');
+            if (!next)
+                break; /* somebody is writing it */
+            *next++ = 0;
+            if (!strncmp(line, key.text, key.len))
+                rc = parse_algo(line + key.len, algo);
+        }
+    free(data);
+    strbuf_release(&key);
+    return rc;
+}
+
+static int cache_append(const struct vt_lt *lt, const struct vt_lt_plan *p,
+                        const cublasLtMatmulAlgo_t *algo)
+{
+    struct strbuf line = STRBUF_INIT;
+    struct error ignored;
+    int fd = lt->path ? open(lt->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    if (fd < 0)
+        return -1;
+    describe(p, &line);
+    for (size_t i = 0; i < sizeof algo->data / sizeof *algo->data; i++)
+        strbuf_addf(&line, " %llx", (unsigned long long)algo->data[i]);
+    strbuf_addf(&line, "\n");
+    int rc = file_write_fd(fd, line.text, line.len, lt->path, &ignored);
+    strbuf_release(&line);
+    return close(fd) || rc ? -1 : 0;
+}
+
+/* ---- descriptions ---------------------------------------------------------------------------- */
+
+static cudaDataType_t type_of(enum vt_type t)
+{
+    return t == VT_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+static size_t size_of(enum vt_type t)
+{
+    return t == VT_BF16 ? 2 : 4;
+}
+
+/* A row-major (rows, cols) matrix: by columns it is (cols, rows). */
+static int layout(cublasLtMatrixLayout_t *l, enum vt_type type, int64_t rows, int64_t cols,
+                  int64_t ld, int64_t batch, int64_t stride)
+{
+    int32_t count = (int32_t)batch;
+    int code = cublasLtMatrixLayoutCreate(l, type_of(type), (uint64_t)cols, (uint64_t)rows, ld);
+    if (code || batch == 1)
+        return code;
+    code = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count,
+                                            sizeof count);
+    if (!code)
+        code = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                                                &stride, sizeof stride);
+    return code;
+}
+
+static int description(struct product *x)
+{
+    const struct vt_lt_plan *p = &x->plan;
+    cublasOperation_t of_a = p->trans_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t of_b = p->trans_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    cublasComputeType_t compute =
+        p->math == VT_MATH_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    int code = cublasLtMatmulDescCreate(&x->desc, compute, CUDA_R_32F);
+    if (!code) /* the library's first operand is our second */
+        code = cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_TRANSA, &of_b,
+                                              sizeof of_b);
+    if (!code)
+        code = cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_TRANSB, &of_a,
+                                              sizeof of_a);
+    if (!code && p->has_bias)
+        code = cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                              sizeof epilogue);
+    if (!code)
+        code = layout(&x->a, p->type_ab, p->trans_a ? p->k : p->m, p->trans_a ? p->m : p->k, p->lda,
+                      p->batch, p->stride_a);
+    if (!code)
+        code = layout(&x->b, p->type_ab, p->trans_b ? p->n : p->k, p->trans_b ? p->k : p->n, p->ldb,
+                      p->batch, p->stride_b);
+    if (!code)
+        code = layout(&x->c, p->type_c, p->m, p->n, p->ldc, p->batch, p->stride_c);
+    return code;
+}
+
+static void product_free(struct product *x)
+{
+    if (x->desc)
+        cublasLtMatmulDescDestroy(x->desc);
+    cublasLtMatrixLayout_t layouts[] = {x->a, x->b, x->c};
+    for (int i = 0; i < 3; i++)
+        if (layouts[i])
+            cublasLtMatrixLayoutDestroy(layouts[i]);
+    free(x);
+}
+
+/* ---- candidates ------------------------------------------------------------------------------ */
+
+/* Bytes to which an address is aligned that lies shift elements, or a multiple, from 16. */
+static uint32_t alignment(int64_t shift, enum vt_type type)
+{
+    uint32_t bytes = 16;
+    while ((uint64_t)shift * size_of(type) % bytes)
+        bytes /= 2;
+    return bytes;
+}
+
+static int prefer(cublasLtMatmulPreference_t pref, cublasLtMatmulPreferenceAttributes_t which,
+                  uint64_t value, size_t size)
+{
+    uint32_t small = (uint32_t)value;
+    return cublasLtMatmulPreferenceSetAttribute(
+        pref, which, size == sizeof small ? (const void *)&small : (const void *)&value, size);
+}
+
+/* The library's proposals, best first by its own reckoning; how many, or -1. */
+static int candidates(const struct vt_lt *lt, const struct product *x,
+                      cublasLtMatmulHeuristicResult_t found[CANDIDATES])
+{
+    const struct vt_lt_plan *p = &x->plan;
+    uint32_t a = alignment(p->shift_a, p->type_ab), b = alignment(p->shift_b, p->type_ab);
+    uint32_t c = alignment(p->shift_c, p->type_c);
+    cublasLtMatmulPreference_t pref = NULL;
+    int n = 0, code = cublasLtMatmulPreferenceCreate(&pref);
+    if (!code)
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE, 8);
+    if (!code) /* no sums whose order is left to chance */
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                      CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, 4);
+    if (!code)
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, b, 4);
+    if (!code)
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, a, 4);
+    if (!code)
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c, 4);
+    if (!code)
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, c, 4);
+    if (!code)
+        code = cublasLtMatmulAlgoGetHeuristic(lt->handle, x->desc, x->b, x->a, x->c, x->c, pref,
+                                              CANDIDATES, found, &n);
+    if (pref)
+        cublasLtMatmulPreferenceDestroy(pref);
+    return code ? -1 : n;
+}
+
+static int execute(const struct vt_lt *lt, const struct product *x,
+                   const cublasLtMatmulAlgo_t *algo, const void *a, const void *b,
+                   const void *residual, void *c, cudaStream_t stream)
+{
+    float beta = x->plan.has_residual ? 1 : 0;
+    return cublasLtMatmul(lt->handle, x->desc, &x->plan.scale, b, x->b, a, x->a, &beta,
+                          x->plan.has_residual ? residual : c, x->c, c, x->c, algo, lt->workspace,
+                          WORKSPACE, stream);
+}
+
+/* Elements between the first and the last of an operand. */
+static size_t extent(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int64_t stride)
+{
+    return (size_t)((batch - 1) * stride + (rows - 1) * ld + cols);
+}
+
+/* Memory to time a product on. */
+struct trial {
+    void *a, *b, *c, *bias;
+    cudaEvent_t from, to;
+};
+
+static int trial_open(struct trial *t, const struct product *x, cudaStream_t stream)
+{
+    const struct vt_lt_plan *p = &x->plan;
+    struct {
+        void **memory;
+        size_t bytes;
+    } needs[] = {
+        {&t->a, size_of(p->type_ab) * extent(p->trans_a ? p->k : p->m, p->trans_a ? p->m : p->k,
+                                             p->lda, p->batch, p->stride_a)},
+        {&t->b, size_of(p->type_ab) * extent(p->trans_b ? p->n : p->k, p->trans_b ? p->k : p->n,
+                                             p->ldb, p->batch, p->stride_b)},
+        {&t->c, size_of(p->type_c) * extent(p->m, p->n, p->ldc, p->batch, p->stride_c)},
+        {&t->bias, sizeof(float) * (size_t)p->n},
+    };
+    int code = 0;
+    for (size_t i = 0; i < sizeof needs / sizeof *needs && !code; i++) {
+        code = (int)cudaMalloc(needs[i].memory, needs[i].bytes);
+        code = code ? code : (int)cudaMemsetAsync(*needs[i].memory, 0, needs[i].bytes, stream);
+    }
+    code = code ? code : (int)cudaEventCreate(&t->from);
+    return code ? code : (int)cudaEventCreate(&t->to);
+}
+
+static void trial_close(struct trial *t)
+{
+    void *memory[] = {t->a, t->b, t->c, t->bias};
+    for (int i = 0; i < 4; i++)
+        if (memory[i])
+            cudaFree(memory[i]);
+    if (t->from)
+        cudaEventDestroy(t->from);
+    if (t->to)
+        cudaEventDestroy(t->to);
+    cudaGetLastError();
+}
+
+/* The shortest of several executions in ms, or less than 0 where the algorithm fails. */
+static float time_of(const struct vt_lt *lt, const struct product *x, const struct trial *t,
+                     const cublasLtMatmulAlgo_t *algo, cudaStream_t stream)
+{
+    float best = -1;
+    for (int i = 0; i <= REPEATS; i++) {
+        float ms = 0;
+        if (cudaEventRecord(t->from, stream) ||
+            execute(lt, x, algo, t->a, t->b, t->c, t->c, stream) ||
+            cudaEventRecord(t->to, stream) || cudaEventSynchronize(t->to) ||
+            cudaEventElapsedTime(&ms, t->from, t->to))
+            return -1;
+        if (i > 0 && (best < 0 || ms < best)) /* the first one warms up */
+            best = ms;
+    }
+    return best;
+}
+
+/* The fastest candidate; the first where none can be timed. */
+static int fastest(const struct vt_lt *lt, struct product *x,
+                   const cublasLtMatmulHeuristicResult_t *found, int n, cudaStream_t stream)
+{
+    struct trial t = {0};
+    int best = 0;
+    float least = -1;
+    if (!trial_open(&t, x, stream)) {
+        if (x->plan.has_bias)
+            cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &t.bias,
+                                           sizeof t.bias);
+        for (int i = 0; i < n; i++) {
+            float ms = time_of(lt, x, &t, &found[i].algo, stream);
+            if (ms >= 0 && (least < 0 || ms < least)) {
+                least = ms;
+                best = i;
+            }
+        }
+    }
+    trial_close(&t);
+    return best;
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+struct vt_lt *vt_lt_new(struct error *err)
+{
+    struct vt_lt *lt = mem_zalloc(1, sizeof *lt);
+    int code = (int)cublasLtCreate(&lt->handle);
+    if (code) {
+        lt->handle = NULL;
+        error_env(err, "cuBLASLt: %s", cublasLtGetStatusString((cublasStatus_t)code));
+    } else if (cudaMalloc(&lt->workspace, WORKSPACE)) {
+        cudaGetLastError();
+        code = -1;
+        error_env(err, "no device memory for the workspace of products, %d MB", WORKSPACE >> 20);
+    }
+    if (code) {
+        vt_lt_free(lt);
+        return NULL;
+    }
+    lt->path = cache_path();
+    return lt;
+}
+
+void vt_lt_free(struct vt_lt *lt)
+{
+    for (size_t i = 0; i < lt->n_products; i++)
+        product_free(lt->products[i]);
+    if (lt->workspace)
+        cudaFree(lt->workspace);
+    if (lt->handle)
+        cublasLtDestroy(lt->handle);
+    free(lt->products);
+    free(lt->path);
+    free(lt);
+}
+
+static int same_layout(const struct vt_lt_plan *p, const struct vt_lt_plan *q)
+{
+    return p->lda == q->lda && p->ldb == q->ldb && p->ldc == q->ldc && p->batch == q->batch &&
+           p->stride_a == q->stride_a && p->stride_b == q->stride_b && p->stride_c == q->stride_c &&
+           p->shift_a == q->shift_a && p->shift_b == q->shift_b && p->shift_c == q->shift_c;
+}
+
+static int same(const struct vt_lt_plan *p, const struct vt_lt_plan *q)
+{
+    return p->m == q->m && p->n == q->n && p->k == q->k && p->trans_a == q->trans_a &&
+           p->trans_b == q->trans_b && same_layout(p, q) && p->has_bias == q->has_bias &&
+           p->has_residual == q->has_residual && p->scale == q->scale && /* the same literal */
+           p->type_ab == q->type_ab && p->type_c == q->type_c && p->math == q->math;
+}
+
+static struct product *find(const struct vt_lt *lt, const struct vt_lt_plan *p)
+{
+    for (size_t i = 0; i < lt->n_products; i++)
+        if (same(&lt->products[i]->plan, p))
+            return lt->products[i];
+    return NULL;
+}
+
+/* Fills x->algo; -1 if the library has none. */
+static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream)
+{
+    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+    if (!cache_find(lt, &x->plan, &x->algo))
+        return 0;
+    int n = candidates(lt, x, found);
+    if (n < 1)
+        return -1;
+    x->algo = found[0].algo;
+    if (!lt->path)
+        return 0;
+    x->algo = found[fastest(lt, x, found, n, stream)].algo;
+    if (cache_append(lt, &x->plan, &x->algo) || cache_find(lt, &x->plan, &x->algo))
+        x->algo = found[0].algo; /* the choice cannot be kept: take what comes every time */
+    return 0;
+}
+
+int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
+                  struct error *err)
+{
+    if (find(lt, p))
+        return 0;
+    struct product *x = mem_zalloc(1, sizeof *x);
+    x->plan = *p;
+    int code = description(x);
+    if (code || choose(lt, x, stream)) {
+        product_free(x);
+        return error_env(err, "cuBLASLt has no product (%lld,%lld) x (%lld,%lld) of this kind: %s",
+                         (long long)p->m, (long long)p->k, (long long)p->k, (long long)p->n,
+                         code ? cublasLtGetStatusString((cublasStatus_t)code) : "not supported");
+    }
+    lt->products = mem_grow(lt->products, lt->n_products, &lt->cap_products, sizeof *lt->products);
+    lt->products[lt->n_products++] = x;
+    return 0;
+}
+
+int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                 const float *bias, const void *residual, void *c, cudaStream_t stream)
+{
+    struct product *x = find(lt, p);
+    if (!x)
+        BUG("a product was not prepared");
+    if (p->has_bias && cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                      &bias, sizeof bias))
+        return cudaErrorInvalidValue;
+    return execute(lt, x, &x->algo, a, b, residual, c, stream) ? cudaErrorUnknown : 0;
+}

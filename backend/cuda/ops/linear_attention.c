@@ -1,0 +1,42 @@
+/* Linear attention. */
+#include "backend/cuda/cuda.h"
+
+static struct vt_attention_size size_of(const struct node *n)
+{
+    struct attention_size s = op_linear_attention_size(n);
+    return (struct vt_attention_size){
+        .batch = s.batch,
+        .queries = s.queries,
+        .keys = s.keys,
+        .heads = s.heads,
+        .dim = s.dim,
+        .value_dim = s.value_dim,
+        .ldq = s.heads * s.dim,
+        .ldk = s.heads * s.dim,
+        .ldv = s.heads * s.value_dim,
+        .ldo = s.heads * s.value_dim,
+    };
+}
+
+static float eps_of(const struct node *n)
+{
+    return (float)((const struct linear_attention_attr *)n->attr)->eps;
+}
+
+int cuda_linear_attention(const struct cuda_call *c)
+{
+    return vt_linear_attention(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
+                               size_of(c->node), eps_of(c->node), c->stream);
+}
+
+size_t cuda_linear_attention_grad_scratch(const struct node *n)
+{
+    return sizeof(float) * (size_t)vt_linear_attention_parts(size_of(n));
+}
+
+int cuda_linear_attention_grad(const struct cuda_call *c)
+{
+    return vt_linear_attention_grad(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
+                                    c->in[3], c->in[4], c->in[5], c->in[6], c->scratch,
+                                    size_of(c->node), eps_of(c->node), c->stream);
+}

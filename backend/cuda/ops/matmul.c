@@ -1,0 +1,90 @@
+/* matmul: stacks of products, one for each batch element and head. */
+#include "backend/cuda/ops/product.h"
+
+/* How far the matrices of a tensor of rank 2, 3 or 4 are apart. */
+struct stack {
+    int64_t ld, batch, head;
+};
+
+static struct stack stack_of(struct shape s, int heads)
+{
+    struct stack k = {.ld = shape_last(s)};
+    if (s.rank == 3) {
+        k.batch = s.dim[1] * k.ld;
+        k.head = k.ld / heads;
+    }
+    if (s.rank == 4) {
+        k.head = s.dim[2] * k.ld;
+        k.batch = s.dim[1] * k.head;
+    }
+    return k;
+}
+
+/* The products as `calls` executions of one plan: of everything at once where batch elements and
+ * heads lie evenly, else one execution a head. step: from one execution to the next. */
+struct stacks {
+    struct vt_lt_plan plan;
+    int64_t calls, step_a, step_b, step_c;
+};
+
+static struct stacks stacks_of(const struct node *n, enum precision precision)
+{
+    const struct matmul_attr *t = n->attr;
+    struct matmul_size s = op_matmul_size(n);
+    struct stack a = stack_of(n->in[0]->shape, t->heads), b = stack_of(n->in[1]->shape, t->heads);
+    struct stack c = stack_of(n->out[0]->shape, t->heads);
+    struct stacks k = {.plan = {.m = s.m,
+                                .n = s.n,
+                                .k = s.k,
+                                .trans_a = t->trans_a,
+                                .trans_b = t->trans_b,
+                                .lda = a.ld,
+                                .ldb = b.ld,
+                                .ldc = c.ld,
+                                .batch = s.batch,
+                                .stride_a = a.batch,
+                                .stride_b = b.batch,
+                                .stride_c = c.batch,
+                                .scale = (float)t->scale},
+                       .calls = t->heads};
+    product_precision(&k.plan, precision);
+    if (n->out[0]->shape.rank == 2) {
+        k.plan.batch = 1;
+        k.calls = 1;
+        return k;
+    }
+    int even = a.batch == t->heads * a.head && b.batch == t->heads * b.head &&
+               c.batch == t->heads * c.head;
+    if (even || s.batch == 1 || t->heads == 1) {
+        k.plan.batch = s.batch * t->heads;
+        k.plan.stride_a = t->heads == 1 ? a.batch : a.head;
+        k.plan.stride_b = t->heads == 1 ? b.batch : b.head;
+        k.plan.stride_c = t->heads == 1 ? c.batch : c.head;
+        k.calls = 1;
+        return k;
+    }
+    k.plan.shift_a = k.step_a = a.head;
+    k.plan.shift_b = k.step_b = b.head;
+    k.plan.shift_c = k.step_c = c.head;
+    return k;
+}
+
+int cuda_matmul_setup(struct cuda_setup *s, struct error *err)
+{
+    struct stacks k = stacks_of(s->node, s->precision);
+    return product_setup(s, &k.plan, shape_count(s->node->in[0]->shape),
+                         shape_count(s->node->in[1]->shape), err);
+}
+
+int cuda_matmul(const struct cuda_call *c)
+{
+    const struct node *n = c->node;
+    struct stacks k = stacks_of(n, c->precision);
+    struct product_operands o;
+    int code = product_operands(&o, c, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape));
+    for (int64_t i = 0; i < k.calls && !code; i++)
+        code = vt_lt_matmul(c->lt, &k.plan, o.a + (size_t)(i * k.step_a) * o.size,
+                            o.b + (size_t)(i * k.step_b) * o.size, NULL, NULL,
+                            (float *)c->out[0] + i * k.step_c, c->stream);
+    return code;
+}
