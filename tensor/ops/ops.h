@@ -317,25 +317,56 @@ struct drop_attr {
 /* Sum of squares of all elements -> (), accumulated in double in a fixed order. */
 struct tensor *op_norm_square(struct graph *g, struct tensor *x);
 
-/* Effect: one AdamW step (Loshchilov and Hutter 2019) over flat blocks of P values, gradients first
- * scaled by min(1, clip / (sqrt(norm_square) + 1e-6)) when clip > 0. Inputs: params, m, v
- * (changed), grads, norm_square, hyper (8): lr, weight decay, 1 - beta1, 1 - beta2, eps, clip,
- * t (1 for the first step), unused. No outputs.
+/* The block of hyper-parameters that the host writes before each run of a training step. The first
+ * group is every update's; HYPER_T is the number of the update, 1 for the first, or 0: this run
+ * only adds to the gradient, and adamw, sgd and running_mean change nothing. */
+enum step_hyper {
+    HYPER_LR,
+    HYPER_DECAY,
+    HYPER_NEW1, /* adamw: 1 - beta1, the share of the new gradient */
+    HYPER_NEW2, /* adamw: 1 - beta2 */
+    HYPER_EPS,  /* adamw */
+    HYPER_CLIP, /* largest norm; 0: none */
+    HYPER_T,
+    HYPER_ADD,      /* accumulate: 1 adds to the sum, 0 starts it anew */
+    HYPER_SHARE,    /* running_mean: share of the new weights; 1 copies them */
+    HYPER_MOMENTUM, /* sgd */
+    HYPER_NESTEROV, /* sgd: 1 or 0 */
+    HYPER_COUNT = 16
+};
+
+/* Effects over flat blocks of P values, one pass each. Inputs of an update: params, its states
+ * (both changed), grads, norm_square, hyper (HYPER_COUNT); no outputs. The gradient is scaled by
+ * min(1, clip / (sqrt(norm_square) + 1e-6)) where clip > 0. Weight decay wd is that of the first
+ * `decayed` values, and 0 for the rest.
+ *
+ * adamw (Loshchilov and Hutter 2019), states m and v:
  *   p <- p (1 - lr wd);  m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;
  *   p <- p - lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps)
  * 1 - beta is handed over because beta in single precision is not precise enough: 1 - 0.999f is off
- * by 1.3e-5, and v with it. */
-enum adamw_hyper {
-    HYPER_LR,
-    HYPER_DECAY,
-    HYPER_NEW1, /* 1 - beta1: the share of the new gradient */
-    HYPER_NEW2, /* 1 - beta2 */
-    HYPER_EPS,
-    HYPER_CLIP,
-    HYPER_T,
-    HYPER_COUNT = 8
+ * by 1.3e-5, and v with it.
+ *
+ * sgd (torch.optim.SGD without dampening), state m, which starts at 0; mu the momentum:
+ *   d = g + wd p;  m <- mu m + d;  p <- p - lr m, or with Nesterov's look ahead p - lr (d + mu m)
+ */
+struct update_attr {
+    int64_t decayed;
 };
+void op_apply_update(struct graph *g, const struct op *update, struct tensor *params,
+                     struct tensor *const *states, struct tensor *grads, struct tensor *norm_square,
+                     struct tensor *hyper, int64_t decayed);
+int op_update_states(const struct op *update); /* how many states */
+/* The same for adamw, all values decayed. */
 void op_apply_adamw(struct graph *g, struct tensor *params, struct tensor *m, struct tensor *v,
                     struct tensor *grads, struct tensor *norm_square, struct tensor *hyper);
+
+/* Effect: sum <- grads, or sum + grads (HYPER_ADD). */
+void op_apply_accumulate(struct graph *g, struct tensor *sum, struct tensor *grads,
+                         struct tensor *hyper);
+
+/* Effect: mean <- mean + share (params - mean), HYPER_SHARE; an exact copy where the share is 1 and
+ * the mean is 0, as before the first update. */
+void op_apply_running_mean(struct graph *g, struct tensor *mean, struct tensor *params,
+                           struct tensor *hyper);
 
 #endif

@@ -1,4 +1,5 @@
-/* Ops that only a training step has: stochastic depth, the gradient norm, AdamW. */
+/* Ops that only a training step has: stochastic depth, the gradient norm, the updates of flat
+ * blocks. */
 #include "base/rng.h"
 #include "tensor/ops/rule.h"
 
@@ -65,36 +66,122 @@ const struct op op_norm_square_row = {
     .grad = square_grad,
 };
 
+/* ---- updates of flat blocks ------------------------------------------------------------------ */
+
+enum { UPDATE_OTHERS = 4, UPDATE_STATES_MAX = 2 }; /* inputs of an update besides its states */
+
+int op_update_states(const struct op *update)
+{
+    return update->max_in - UPDATE_OTHERS;
+}
+
+void op_apply_update(struct graph *g, const struct op *update, struct tensor *params,
+                     struct tensor *const *states, struct tensor *grads, struct tensor *norm_square,
+                     struct tensor *hyper, int64_t decayed)
+{
+    struct tensor *in[UPDATE_OTHERS + UPDATE_STATES_MAX] = {params};
+    int n = 1;
+    for (int i = 0; i < op_update_states(update); i++)
+        in[n++] = states[i];
+    in[n++] = grads;
+    in[n++] = norm_square;
+    in[n++] = hyper;
+    graph_apply(g, update, n, in, &(struct update_attr){decayed});
+}
+
 void op_apply_adamw(struct graph *g, struct tensor *params, struct tensor *m, struct tensor *v,
                     struct tensor *grads, struct tensor *norm_square, struct tensor *hyper)
 {
-    struct tensor *in[] = {params, m, v, grads, norm_square, hyper};
-    graph_apply(g, &op_adamw_row, 6, in, NULL);
+    struct tensor *const states[] = {m, v};
+    op_apply_update(g, &op_adamw_row, params, states, grads, norm_square, hyper,
+                    shape_count(params->shape));
 }
 
-static int adamw_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
-                       struct error *err)
+void op_apply_accumulate(struct graph *g, struct tensor *sum, struct tensor *grads,
+                         struct tensor *hyper)
 {
-    (void)shape;
-    (void)type;
+    graph_apply(g, &op_accumulate_row, 3, (struct tensor *[]){sum, grads, hyper}, NULL);
+}
+
+void op_apply_running_mean(struct graph *g, struct tensor *mean, struct tensor *params,
+                           struct tensor *hyper)
+{
+    graph_apply(g, &op_running_mean_row, 3, (struct tensor *[]){mean, params, hyper}, NULL);
+}
+
+/* The first n inputs are alike, the last is the block of hyper-parameters. */
+static int check_flat(const struct node *n, int alike, struct error *err)
+{
     char left[200], right[200];
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < alike; i++)
         if (!shape_equal(n->in[i]->shape, n->in[0]->shape))
             return op_refuse(n, err, "%s and %s differ in shape",
                              op_describe(n, 0, left, sizeof left),
                              op_describe(n, i, right, sizeof right));
-    if (!shape_equal(n->in[5]->shape, SHAPE(HYPER_COUNT)))
+    if (!shape_equal(n->in[n->n_in - 1]->shape, SHAPE(HYPER_COUNT)))
         return op_refuse(n, err, "%s is not the block of hyper-parameters",
-                         op_describe(n, 5, left, sizeof left));
+                         op_describe(n, n->n_in - 1, left, sizeof left));
     return 0;
+}
+
+static int update_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                        struct error *err)
+{
+    const struct update_attr *a = n->attr;
+    (void)shape;
+    (void)type;
+    if (a->decayed < 0 || a->decayed > shape_count(n->in[0]->shape))
+        return op_refuse(n, err, "decay of %lld values of %lld", (long long)a->decayed,
+                         (long long)shape_count(n->in[0]->shape));
+    return check_flat(n, n->n_in - 2, err);
+}
+
+static int pair_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                      struct error *err)
+{
+    (void)shape;
+    (void)type;
+    return check_flat(n, 2, err);
 }
 
 const struct op op_adamw_row = {
     .name = "adamw",
     .doc = "effect: one AdamW step with clipping over flat blocks",
     .flags = OP_EFFECT,
+    .attr_size = sizeof(struct update_attr),
     .min_in = 6,
     .max_in = 6,
     .n_out = 0,
-    .shape = adamw_shape,
+    .shape = update_shape,
+};
+
+const struct op op_sgd_row = {
+    .name = "sgd",
+    .doc = "effect: one step of gradient descent with momentum and clipping over flat blocks",
+    .flags = OP_EFFECT,
+    .attr_size = sizeof(struct update_attr),
+    .min_in = 5,
+    .max_in = 5,
+    .n_out = 0,
+    .shape = update_shape,
+};
+
+const struct op op_accumulate_row = {
+    .name = "accumulate",
+    .doc = "effect: the gradient of a micro-batch joins the sum of the others",
+    .flags = OP_EFFECT,
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 0,
+    .shape = pair_shape,
+};
+
+const struct op op_running_mean_row = {
+    .name = "running_mean",
+    .doc = "effect: the weights join their running mean (EMA)",
+    .flags = OP_EFFECT,
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 0,
+    .shape = pair_shape,
 };
