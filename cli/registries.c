@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "model/objective.h"
 #include "model/process_init.h"
+#include "model/view.h"
 #include "model/reducer.h"
 #include "plots/figure.h"
 #include "runner/launcher.h"
@@ -36,6 +37,7 @@ static const struct registry registries[] = {
     {"fusions", "model.fusion", fusion_choice},
     {"process-inits", "model.process_init", process_init_choice},
     {"memory-blocks", "model.memory_block", memory_block_choice},
+    {"views", "model.second.view", view_choice},
     {"objectives", "train.objective", objective_choice},
     {"decoders", "model.decoder.type", decoder_choice},
     {"reducers", "model.reduce.method", reducer_choice},

@@ -7,19 +7,31 @@
 #include "base/strbuf.h"
 #include "data/dataset.h"
 #include "runner/experiment.h"
+#include "train/trainer.h"
 
 struct known {
-    const char *text; /* its data.* keys and values */
+    const char *text; /* keys and values that decide whether the data suits */
     double images;
     struct known *next;
 };
+
+/* data.*, and what the model and its objective want of the data. */
+static int matters(const char *key)
+{
+    static const char *const wants[] = {"data.", "model.classes", "model.channels", "model.second.",
+                                        "train.objective"};
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+        if (!strncmp(key, wants[i], strlen(wants[i])))
+            return 1;
+    return 0;
+}
 
 static void data_text(const struct config *c, struct strbuf *out)
 {
     struct config_item item;
     strbuf_clear(out);
     for (int i = 0; config_item(c, i, &item); i++)
-        if (item.active && !strncmp(item.key->name, "data.", 5))
+        if (item.active && matters(item.key->name))
             strbuf_addf(out, "%s: %s\n", item.key->name, item.text);
 }
 
@@ -31,7 +43,10 @@ static int open_both(const struct config *c, double *images, struct error *err)
         if (dataset_open(&d, c, splits[i], err))
             return -1;
         *images = (double)dataset_count(d);
+        int rc = trainer_check_data(c, d, err);
         dataset_close(d);
+        if (rc)
+            return -1;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "model/mae.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "model/memory_input.h"
 #include "model/objective.h"
 #include "model/process_init.h"
 #include "model/vittm.h"
@@ -155,7 +156,7 @@ static int plan_matched(struct builder *b, struct mae *m)
     return 0;
 }
 
-static int plan_masks(struct builder *b, struct mae *m, int64_t image_side)
+static int plan_masks(struct builder *b, struct mae *m, struct tensor *const image[MAE_STREAMS])
 {
     double share = 1 - config_float(b->c, "train.mae.hidden");
     static const char *const names[] = {"memory", "process"};
@@ -163,7 +164,7 @@ static int plan_masks(struct builder *b, struct mae *m, int64_t image_side)
         struct mae_stream *s = &m->streams[i];
         const char *key = arena_printf(&b->g->arena, "model.%s_patch", names[i]);
         s->name = names[i];
-        s->side = image_side / config_int(b->c, key);
+        s->side = image[i]->shape.dim[2] / config_int(b->c, key);
         s->kept = arena_printf(&b->g->arena, "mask/%s_kept", names[i]);
         s->hidden = arena_printf(&b->g->arena, "mask/%s_hidden", names[i]);
         s->error = arena_printf(&b->g->arena, "output/%s_error", names[i]);
@@ -286,7 +287,10 @@ static void build(struct builder *b, const struct model *m, const struct model_o
     struct tensor *kept[MAE_STREAMS], *hidden[MAE_STREAMS];
     struct vittm_tokens tokens;
     (void)o; /* the errors are what there is to see: with or without training */
-    if (!suits(b, m) || plan_masks(b, mae, io->image->shape.dim[2]))
+    if (!suits(b, m))
+        return;
+    struct tensor *image[MAE_STREAMS] = {memory_input(b, io), io->image};
+    if (graph_failed(g, NULL) || plan_masks(b, mae, image))
         return;
     for (int i = 0; i < MAE_STREAMS; i++) {
         const struct mae_stream *s = &mae->streams[i];
@@ -294,13 +298,13 @@ static void build(struct builder *b, const struct model *m, const struct model_o
         hidden[i] = graph_input(g, s->hidden, SHAPE(b->batch, s->n_hidden), TENSOR_INT);
     }
     struct vittm_keep keep = {kept[MAE_MEMORY], kept[MAE_PROCESS]};
-    if (vittm_encode(b, io->image, &keep, &tokens))
+    if (vittm_encode(b, io, &keep, &tokens))
         return;
     struct tensor *of[MAE_STREAMS] = {tokens.memory, tokens.process};
     b->xavier = 1;
     for (int i = 0; i < MAE_STREAMS; i++) {
         const struct mae_stream *s = &mae->streams[i];
-        struct tensor *error = stream_error(b, s, io->image, of[i], kept[i], hidden[i]);
+        struct tensor *error = stream_error(b, s, image[i], of[i], kept[i], hidden[i]);
         graph_output(g, s->error, error);
         error = op_sum(g, error, 0, 1, 0, 1 / (double)b->batch);
         io->loss = i ? op_add(g, io->loss, error) : error;

@@ -11,12 +11,16 @@ struct error;
 struct features;
 struct mae;
 struct segment;
+struct view;
 
 #define MODEL_HEADS_MAX 2
 
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
-    struct tensor *image; /* input "input", (B, channels, H, W), normalised */
+    struct tensor *image;    /* input "input", (B, channels, H, W), normalised */
+    struct tensor *second;   /* input "second", what the memory sees, of another size and other
+                              * channels (model/memory_input.h); NULL: the image */
+    const struct view *view; /* what second shows; NULL without one */
     struct tensor
         *target; /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
     /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits";

@@ -9,6 +9,7 @@
 #include "model/consistency.h"
 #include "model/features.h"
 #include "model/memory_block.h"
+#include "model/memory_input.h"
 #include "model/keys.h"
 #include "model/model.h"
 #include "model/process_init.h"
@@ -41,6 +42,11 @@ static const struct config_key keys[] = {
      .min = 1,
      .max = 1024,
      .doc = "side of a memory patch, pixels"},
+    {.name = "model.memory_input",
+     .type = CONFIG_CHOICE,
+     .fallback = "image",
+     .choice = memory_input_choice,
+     .doc = "what the memory tokens are patches of"},
     {.name = "model.process_init",
      .type = CONFIG_CHOICE,
      .fallback = "patch",
@@ -299,23 +305,24 @@ static struct pos_grid process_grid(const struct builder *b, const struct parts 
     return at;
 }
 
-/* Both streams with their position embeddings. */
+/* Both streams with their position embeddings; seen is what the memory sees. */
 static int embed(struct builder *b, const struct parts *p, struct tensor *image,
-                 struct vittm_tokens *out)
+                 struct tensor *seen, struct vittm_tokens *out)
 {
     const struct config *c = b->c;
     int64_t dim = config_int(c, "model.dim"), patch = config_int(c, "model.memory_patch");
     int64_t width = config_int(c, "model.memory_dim") ? config_int(c, "model.memory_dim") : dim;
-    int64_t table = config_int(c, "model.table_image_size");
-    struct pos_grid grid = {.stored = {table / patch, table / patch}, .kind = pos_resize_kind(c)};
-    if (!nn_patch_grid(b, "model.memory_patch", patch, image, &grid.now))
+    int64_t table = config_int(c, "model.table_image_size"), stored = memory_input_table(b) / patch;
+    int inherits = width == dim && seen->shape.dim[1] == image->shape.dim[1];
+    struct pos_grid grid = {.stored = {stored, stored}, .kind = pos_resize_kind(c)};
+    if (graph_failed(b->g, NULL) || !nn_patch_grid(b, "model.memory_patch", patch, seen, &grid.now))
         return -1;
     struct tensor *memory =
-        nn_patch_embed(b, "memory_embedder", image, patch, width, PATCH_TORCH); /* (B,T,C) */
+        nn_patch_embed(b, "memory_embedder", seen, patch, width, PATCH_TORCH); /* (B,T,C) */
     struct tensor *process = p->process_init->build(b, image, memory, grid.now, dim);
     if (graph_failed(b->g, NULL))
         return -1;
-    declare_inherited(b, image, width == dim ? patch : 0, dim);
+    declare_inherited(b, image, inherits ? patch : 0, dim);
     out->memory = nn_pos_embed_grid(b, "memory_pos_embed", memory, grid);
     out->process = nn_pos_embed_grid(b, "process_pos_embed", process,
                                      process_grid(b, p, image, table)); /* (B,K,C) */
@@ -345,11 +352,14 @@ static void run_layers(struct builder *b, struct parts *p, struct vittm_tokens *
         behind[depth - 1] = *x;
 }
 
-int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_keep *keep,
+int vittm_encode(struct builder *b, struct model_io *io, const struct vittm_keep *keep,
                  struct vittm_tokens *out)
 {
     struct parts p;
-    if (find_parts(b, &p, keep != NULL) || embed(b, &p, image, out))
+    if (find_parts(b, &p, keep != NULL))
+        return -1;
+    struct tensor *seen = memory_input(b, io);
+    if (graph_failed(b->g, NULL) || embed(b, &p, io->image, seen, out))
         return -1;
     if (keep) {
         out->memory = op_gather_rows(b->g, out->memory, keep->memory, 1);
@@ -363,7 +373,7 @@ int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_kee
 static void build(struct builder *b, struct model_io *io)
 {
     struct vittm_tokens tokens;
-    if (vittm_encode(b, io->image, NULL, &tokens))
+    if (vittm_encode(b, io, NULL, &tokens))
         return;
     if (b->token_outputs) {
         graph_output(b->g, "output/memory_tokens", tokens.memory);
@@ -486,7 +496,8 @@ static void features(struct builder *b, struct tensor *image, struct features *o
     int64_t depth = config_int(c, "model.depth"), patch = config_int(c, "model.memory_patch");
     int64_t *taps = ARENA_ARRAY(&b->g->arena, int64_t, depth);
     int n = features_taps(b, depth, taps);
-    if (!n || features_check_merges(b, n) || find_parts(b, &p, 0))
+    if (!n || features_check_merges(b, n) || find_parts(b, &p, 0) ||
+        memory_input_must_be_image(b, "train.objective segment"))
         return;
     image = nn_pad_image(
         b, image, p.process_init->patch ? common_multiple(patch, p.process_init->patch(c)) : patch);
@@ -496,7 +507,7 @@ static void features(struct builder *b, struct tensor *image, struct features *o
         grids.process =
             (struct grid){p.process_init->grid(c, height), p.process_init->grid(c, width)};
     enum feature_stream stream = choose_stream(b, &grids);
-    if (graph_failed(b->g, NULL) || embed(b, &p, image, &x))
+    if (graph_failed(b->g, NULL) || embed(b, &p, image, image, &x))
         return;
     behind = ARENA_ARRAY(&b->g->arena, struct vittm_tokens, depth);
     run_layers(b, &p, &x, behind);

@@ -9,14 +9,17 @@ struct vittm_keep {
     struct tensor *memory, *process;
 };
 
+struct model_io;
+
 struct vittm_tokens {
     struct tensor *memory;  /* (B,T,C) */
     struct tensor *process; /* (B,K,C), after process_norm */
 };
 
-/* From the image to the tokens of both streams; keep NULL: all of them. Refuses, where tokens are
- * left out, what has parameters for a token count. 0, or -1 with b->g failed. */
-int vittm_encode(struct builder *b, struct tensor *image, const struct vittm_keep *keep,
+/* From io's image, and second input, to the tokens of both streams; keep NULL: all of them.
+ * Refuses, where tokens are left out, what has parameters for a token count. 0, or -1 with b->g
+ * failed. */
+int vittm_encode(struct builder *b, struct model_io *io, const struct vittm_keep *keep,
                  struct vittm_tokens *out);
 
 #endif

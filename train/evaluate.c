@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "train/masker.h"
+#include "train/views.h"
 #include "train/metrics.h"
 #include "train/network.h"
 
@@ -66,7 +67,7 @@ static void add_errors(struct evaluation *e, struct network *n, const struct bat
 static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
                       unsigned char *right)
 {
-    network_write(n, n->image, b->images);
+    views_write(n, b->images, b->masks);
     masker_write(n, b, 0, 0);
     network_run(n, 0, 0);
     if (n->mae) {
@@ -87,8 +88,9 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
 {
     struct loader *l;
     struct loader_options options = {.batch = (int)n->batch,
-                                     .image_size = (int)n->image->shape.dim[3],
+                                     .image_size = views_side(n),
                                      .channels = (int)n->image->shape.dim[1],
+                                     .masks = views_need_masks(n),
                                      .threads = o->loader_threads};
     double start = clock_now();
     int rc = 0;

@@ -15,15 +15,15 @@ static void run_once(void *ctx)
     network_run(&m->net, 0, m->step++);
 }
 
-static void write_image(struct network *n)
+static void write_noise(struct network *n, const struct tensor *input, const char *purpose)
 {
     struct rng r;
-    int64_t count = shape_count(n->image->shape);
+    int64_t count = shape_count(input->shape);
     float *values = mem_alloc(sizeof(float) * (size_t)count);
-    rng_init(&r, 0, "latency/input", (uint64_t)n->batch, 0);
+    rng_init(&r, 0, purpose, (uint64_t)n->batch, 0);
     for (int64_t i = 0; i < count; i++)
         values[i] = (float)rng_normal(&r);
-    network_write(n, n->image, values);
+    network_write(n, input, values);
     free(values);
 }
 
@@ -54,7 +54,9 @@ int measure_open(struct measure *m, const struct config *c, const struct device 
     network_init(&m->net, 0);
     if (weights)
         weights_put(weights, &m->net);
-    write_image(&m->net);
+    write_noise(&m->net, m->net.image, "latency/input");
+    if (m->net.second)
+        write_noise(&m->net, m->net.second, "latency/second");
     if (o->training)
         write_training_inputs(&m->net, c);
     return 0;

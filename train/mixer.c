@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "data/loader.h"
 #include "train/network.h"
+#include "train/views.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ void mixer_open(struct mixer *m, const struct network *n)
     if (!mix_is_on(&m->mix))
         return;
     mix_plan_init(&m->plan, (int)n->batch);
-    m->images = mem_alloc(sizeof *m->images * (size_t)shape_count(n->image->shape));
+    m->images = mem_alloc(sizeof *m->images * (size_t)views_count(n));
     if (mixer_has_targets(m) && n->target)
         m->targets = mem_alloc(sizeof *m->targets * (size_t)(n->batch * n->classes));
 }
@@ -38,15 +39,15 @@ void mixer_close(struct mixer *m)
 
 void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed)
 {
-    const int64_t *dim = n->image->shape.dim;
+    int channels = (int)n->image->shape.dim[1], side = views_side(n);
     const float *images = b->images;
     if (m->images) {
-        mix_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, (int)dim[2],
-                 (int)dim[3], &m->plan);
-        mix_apply(&m->plan, b->count, (int)dim[1], (int)dim[2], (int)dim[3], b->images, m->images);
+        mix_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, side, side,
+                 &m->plan);
+        mix_apply(&m->plan, b->count, channels, side, side, b->images, m->images);
         images = m->images;
     }
-    network_write(n, n->image, images);
+    views_write(n, images, b->masks);
     if (!n->target)
         return;
     if (m->targets) {

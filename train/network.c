@@ -19,6 +19,8 @@ static void find_tensors(struct network *n, const struct model_io *io)
 {
     const struct graph *g = n->plan->graph;
     n->image = graph_find(g, "input");
+    n->second = io->second ? graph_find(g, "second") : NULL;
+    n->view = io->view;
     n->target = graph_find(g, "target");
     n->hyper = graph_find(g, "train/hyper");
     n->m = graph_find(g, "train/m");

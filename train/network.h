@@ -7,6 +7,7 @@
 #include "model/mae.h"
 #include "model/model.h"
 #include "model/segment.h"
+#include "model/view.h"
 #include "train/device.h"
 
 #include <stdint.h>
@@ -28,6 +29,8 @@ struct network {
     struct program *program;
     int64_t batch;
     const struct tensor *image;                   /* (B,channels,S,S) */
+    const struct tensor *second;                  /* (B,c,S',S'), what the memory sees, or NULL */
+    const struct view *view;                      /* what second shows; NULL without it */
     const struct tensor *target, *hyper;          /* (B) labels or (B,K), (8) */
     const struct tensor *loss, *norm_square;      /* (), () */
     const struct tensor *m, *v;                   /* moments, flat */

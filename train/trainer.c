@@ -10,6 +10,7 @@
 #include "model/objective.h"
 #include "train/keys.h"
 #include "train/masker.h"
+#include "train/views.h"
 #include "train/optimizer.h"
 #include "train/weights_file.h"
 #include "train/weights_start.h"
@@ -37,7 +38,7 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     if (channels != 3 && channels != d->channels)
         return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
                             d->channels);
-    return 0;
+    return views_check(c, d, err);
 }
 
 static int open_data(struct trainer *t, struct error *err)
@@ -351,8 +352,9 @@ static int end_epoch(struct trainer *t, struct error *err)
 static struct loader_options loader_of(const struct trainer *t)
 {
     return (struct loader_options){.batch = (int)t->net.batch,
-                                   .image_size = (int)t->net.image->shape.dim[3],
+                                   .image_size = views_side(&t->net),
                                    .channels = (int)t->net.image->shape.dim[1],
+                                   .masks = views_need_masks(&t->net),
                                    .seed = t->options.seed,
                                    .train = 1,
                                    .shuffle = 1,

@@ -113,6 +113,9 @@ static void fill_all(const struct probe *p, const struct segment *segment)
 {
     const struct tensor *target = graph_find(p->plan->graph, "target");
     fill(p, graph_find(p->plan->graph, "input"), "image", 1);
+    const struct tensor *second = graph_find(p->plan->graph, "second");
+    if (second)
+        fill(p, second, "second image", 1);
     if (segment)
         fill_labels(p, target, segment->classes);
     else if (target)
@@ -287,13 +290,14 @@ static void check_vittm(struct selftest *t, const struct head *h, const struct f
 static const struct variation {
     const char *family, *key, *value;
 } variations[] = {
-    {"vit", "model.class_token", "false"},    {"vit", "model.pool", "avg"},
-    {"vit", "model.layer_scale", "true"},     {"vit", "model.no_embed_class", "true"},
-    {"vit", "model.table_image_size", "20"},  {"vittm", "model.table_image_size", "18"},
-    {"vittm", "model.layer_scale", "true"},   {"vittm", "model.rw_every", "2"},
-    {"vittm", "model.memory_dim", "8"},       {"revvit", "model.variant", "minrev"},
-    {"revvit", "model.reversible", "false"},  {"vittm", "train.mae.masks", "matched"},
-    {"vittm", "train.mae.normalize", "true"},
+    {"vit", "model.class_token", "false"},      {"vit", "model.pool", "avg"},
+    {"vit", "model.layer_scale", "true"},       {"vit", "model.no_embed_class", "true"},
+    {"vit", "model.table_image_size", "20"},    {"vittm", "model.table_image_size", "18"},
+    {"vittm", "model.layer_scale", "true"},     {"vittm", "model.rw_every", "2"},
+    {"vittm", "model.memory_dim", "8"},         {"revvit", "model.variant", "minrev"},
+    {"revvit", "model.reversible", "false"},    {"vittm", "train.mae.masks", "matched"},
+    {"vittm", "train.mae.normalize", "true"},   {"vittm", "model.memory_input", "second"},
+    {"vittm", "model.second.image_size", "24"},
 };
 
 static void check_variation(struct selftest *t, const struct variation *v)
@@ -303,6 +307,8 @@ static void check_variation(struct selftest *t, const struct variation *v)
     struct config *c = small_config(v->family);
     if (!strncmp(v->key, "train.mae.", strlen("train.mae.")))
         set(c, "train.objective", "mae");
+    if (!strncmp(v->key, "model.second.", strlen("model.second.")))
+        set(c, "model.memory_input", "second");
     set(c, v->key, v->value);
     if (!strcmp(v->key, "model.class_token")) /* nothing to take as the token */
         set(c, "model.pool", "avg");

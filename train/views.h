@@ -1,0 +1,24 @@
+/* The images of a batch go into a network's inputs: the image, and what its memory sees where that
+ * is a second one (model/view.h). The loader makes images of the larger side of both, so that crop,
+ * augmentation and mixing are the same for both; the smaller one is their mean over blocks. */
+#ifndef TRAIN_VIEWS_H
+#define TRAIN_VIEWS_H
+
+#include <stdint.h>
+
+struct config;
+struct dataset;
+struct error;
+struct network;
+
+/* Refuses a second input that the data set, or mixing, cannot supply. 0 or -1. */
+int views_check(const struct config *c, const struct dataset *d, struct error *err);
+
+int views_side(const struct network *n);      /* of the images that views_write takes */
+int64_t views_count(const struct network *n); /* their floats, a batch */
+int views_need_masks(const struct network *n);
+
+/* images (B,C,S,S) with S of views_side; masks (B,S,S), or NULL where none are needed. */
+void views_write(struct network *n, const float *images, const uint8_t *masks);
+
+#endif
