@@ -1,6 +1,6 @@
-/* Operations on float images (C,H,W) in [0, 1], in place, before normalisation: RandAugment (Cubuk
- * et al., 2020) with the arithmetic of float tensors, and 3-augment (DeiT III, Touvron et al.,
- * ECCV 2022). What is random comes from the caller's generator. */
+/* Operations on images (C,H,W), in place, before normalisation: RandAugment (Cubuk et al., 2020)
+ * with the arithmetic of float tensors, of 8-bit tensors or of Pillow, and 3-augment (DeiT III,
+ * Touvron et al., ECCV 2022) on floats. What is random comes from the caller's generator. */
 #ifndef DATA_AUGMENT_H
 #define DATA_AUGMENT_H
 
@@ -10,9 +10,15 @@ struct rng;
 
 #define AUGMENT_BINS 31 /* magnitudes are bins 0 .. 30 */
 
-/* x is contiguous; scratch holds height * width floats. channels is 3 or 1 (gray). */
+/* Floats in [0, 1]. x is contiguous; scratch holds height * width. channels is 3 or 1 (gray). */
 struct augment_image {
     float *x, *scratch;
+    int channels, height, width;
+};
+
+/* The same in bytes. */
+struct augment_bytes {
+    unsigned char *x, *scratch;
     int channels, height, width;
 };
 
@@ -21,7 +27,9 @@ struct augmentation {
     int is_signed; /* half of the draws negate the magnitude */
     /* The magnitude of a bin for an image of this size; NULL: it has none. */
     double (*magnitude)(int bin, int height, int width);
-    void (*apply)(struct augment_image *im, double magnitude);
+    void (*apply)(struct augment_image *im, double magnitude); /* float tensors */
+    void (*apply_u8)(struct augment_bytes *im, double magnitude);
+    void (*apply_pil)(struct augment_bytes *im, double magnitude);
 };
 
 #define AUGMENTATION(name) extern const struct augmentation augmentation_##name;
@@ -33,8 +41,19 @@ extern const struct augmentation augmentation_Invert; /* no part of RandAugment 
 const struct augmentation *augmentation_at(int i);
 const struct augmentation *augmentation_named(const char *name);
 
-/* RandAugment: `ops` operations drawn with replacement, all of one bin. */
-void augment_rand(struct augment_image *im, int ops, int bin, struct rng *r);
+/* Whose arithmetic RandAugment follows. */
+struct augment_flavour {
+    struct config_choice choice;
+    int is_bytes; /* works on bytes: images are resampled to bytes before it */
+    void (*run)(const struct augmentation *a, struct augment_image *im, struct augment_bytes *bytes,
+                double magnitude);
+};
+const struct augment_flavour *augment_flavour_at(int i);
+
+/* RandAugment: `ops` operations drawn with replacement, all of one bin. Flavours of bytes round the
+ * image's values to 255ths first. */
+void augment_rand(struct augment_image *im, const struct augment_flavour *flavour, int ops, int bin,
+                  struct rng *r);
 
 /* 3-augment: blur, solarize or gray, then brightness, contrast, saturation and hue in any order. */
 void augment_three(struct augment_image *im, struct rng *r);

@@ -58,6 +58,8 @@ const struct config_key data_keys[] = {
      "evaluation images used, a fixed random subset; 0: all"},
     {"data.normalize", CONFIG_CHOICE, "auto", 0, 0, preprocess_normalize_choice, 0,
      "mean and deviation that pixels are normalised with"},
+    {"data.augment.policy", CONFIG_CHOICE, "none", 0, 0, augment_policy_choice, 0,
+     "training: operations on colours and shapes after crop and mirror"},
     {"data.on_bad", CONFIG_CHOICE, "error", 0, 0, bad_policy, 0,
      "what becomes of a training image that cannot be read"},
     {0}};

@@ -245,6 +245,12 @@ static int check(struct loader *l, struct error *err)
         return error_set(
             err, "%s: the data set has no segmentation masks (shapes, ade20k and mask_folder have)",
             dataset_name(d));
+    if (o->masks && o->train && augment_moves(&d->preprocess.augment))
+        return error_set(err,
+                         "data.augment.policy moves pixels, which masks do not follow (three and "
+                         "none leave them in place)");
+    if (o->train && augment_is_on(&d->preprocess.augment) && o->image_size < 4)
+        return error_set(err, "data.augment.policy needs images of at least 4 x 4 pixels");
     if (o->train && d->preprocess.crop == CROP_PAD && d->preprocess.pad >= o->image_size)
         return error_set(err, "data.augment.pad %d is as large as the image (%d pixels)",
                          d->preprocess.pad, o->image_size);

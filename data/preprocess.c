@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "data/geometry.h"
 
@@ -26,7 +27,8 @@ void preprocess_levels(struct preprocess *p)
     const float unit = (float)(1.0 / 255);
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++) {
-            p->train_level[c][v] = ((float)v * unit - p->mean[c]) / p->deviation[c];
+            p->unit_level[c][v] = (float)v * unit;
+            p->train_level[c][v] = (p->unit_level[c][v] - p->mean[c]) / p->deviation[c];
             p->eval_level[c][v] = ((float)v / 255.0f - p->mean[c]) / p->deviation[c];
         }
 }
@@ -174,7 +176,7 @@ static float *scratch_rows(struct preprocess_scratch *s, size_t n)
     return s->rows;
 }
 
-/* One channel of a row of n pixels, four at once. */
+/* One channel of n pixels, four at once. out may be in where step is 1. */
 static void normalize_row(const float *in, int step, float mean, float deviation, float *out, int n)
 {
     typedef float lanes __attribute__((vector_size(16)));
@@ -189,8 +191,9 @@ static void normalize_row(const float *in, int step, float mean, float deviation
         out[x] = (*in - mean) / deviation;
 }
 
+/* Floats of 0 to 1, or normalised. */
 static void sample_float(const struct preprocess *p, const struct image_view *v,
-                         const struct placement *at, int size, int channels,
+                         const struct placement *at, int size, int channels, int normalized,
                          struct preprocess_scratch *s, float *out)
 {
     size_t rows = resize_float_rows(at->source, size, v->channels);
@@ -200,8 +203,9 @@ static void sample_float(const struct preprocess *p, const struct image_view *v,
     resize_float(v, at->source, size, RESIZE_BILINEAR, scratch, resized);
     for (int c = 0; c < channels; c++) {
         const float *in = resized + (c < v->channels ? c : 0);
+        float mean = normalized ? p->mean[c] : 0, deviation = normalized ? p->deviation[c] : 1;
         for (int y = 0; y < size; y++, out += size, in += size * v->channels) {
-            normalize_row(in, v->channels, p->mean[c], p->deviation[c], out, size);
+            normalize_row(in, v->channels, mean, deviation, out, size);
             if (at->is_mirrored)
                 mirror(out, size);
         }
@@ -218,6 +222,25 @@ static struct image_view cut(const struct image_view *v, struct box b)
     return part;
 }
 
+/* What is kept of a resampled image, in s->resized. */
+static struct image_view resized_view(const struct preprocess_scratch *s, int channels)
+{
+    int width = s->resized.width;
+    return (struct image_view){s->resized.rgb, width, s->resized.height,
+                               channels,       1,     (ptrdiff_t)width * channels,
+                               channels};
+}
+
+/* A crop resampled to bytes. */
+static struct image_view resample_crop(const struct image_view *v, struct box source, int size,
+                                       struct preprocess_scratch *s)
+{
+    struct image_view part = cut(v, source);
+    image_resize_buffer(&s->resized, size, size);
+    resize_u8(&part, size, size, (struct box){0, 0, size, size}, RESIZE_BILINEAR, s->resized.rgb);
+    return resized_view(s, v->channels);
+}
+
 /* Resamples what the window needs; afterwards the window is counted from the resampled part's
  * corner. */
 static struct image_view resample(const struct image_view *v, struct placement *at, int size,
@@ -232,9 +255,7 @@ static struct image_view resample(const struct image_view *v, struct placement *
     at->top -= w.top;
     at->left -= w.left;
     at->valid = (struct box){0, 0, w.height, w.width};
-    return (struct image_view){s->resized.rgb, w.width, w.height,
-                               v->channels,    1,       (ptrdiff_t)w.width * v->channels,
-                               v->channels};
+    return resized_view(s, v->channels);
 }
 
 static int contains(struct box b, int row, int column)
@@ -280,6 +301,34 @@ static void sample_scene(const struct preprocess *p, const struct image_view *vi
     }
 }
 
+/* The image where it was placed, before colours and shapes change. */
+static void sample_image(const struct preprocess *p, const struct image_view *view,
+                         struct placement *at, int size, int channels, const float level[3][256],
+                         struct preprocess_scratch *s, float *out)
+{
+    struct image_view v = *view;
+    int resampled = at->source.height != size || at->source.width != size;
+    if (at->is_rrc && resampled && !augment_on_bytes(&p->augment)) {
+        sample_float(p, view, at, size, channels, level != p->unit_level, s, out);
+        return;
+    }
+    if (at->is_rrc)
+        v = resampled ? resample_crop(view, at->source, size, s) : cut(view, at->source);
+    else if (at->height != view->height || at->width != view->width)
+        v = resample(view, at, size, s);
+    store(&v, at, level, size, channels, out);
+}
+
+static void augment(const struct preprocess *p, int size, int channels, struct rng *r,
+                    struct preprocess_scratch *s, float *out)
+{
+    int n = size * size;
+    struct augment_image im = {out, scratch_rows(s, (size_t)n), channels, size, size};
+    augment_apply(&p->augment, &im, r);
+    for (int c = 0; c < channels; c++)
+        normalize_row(out + c * n, 1, p->mean[c], p->deviation[c], out + c * n, n);
+}
+
 void preprocess_sample(const struct preprocess *p, const struct image_view *view,
                        const struct image_view *mask, int size, int channels, struct rng *r,
                        struct preprocess_scratch *s, float *out, uint8_t *mask_out)
@@ -289,16 +338,14 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
         return;
     }
     struct placement at = place(p, view->height, view->width, size, r);
-    struct image_view v = *view;
+    int is_augmented = r && augment_is_on(&p->augment);
     if (mask)
         sample_mask(mask, &at, size, mask_out);
-    if (at.is_rrc && (at.source.height != size || at.source.width != size)) {
-        sample_float(p, view, &at, size, channels, s, out);
-        return;
-    }
-    if (at.is_rrc)
-        v = cut(view, at.source);
-    else if (at.height != view->height || at.width != view->width)
-        v = resample(view, &at, size, s);
-    store(&v, &at, r ? p->train_level : p->eval_level, size, channels, out);
+    sample_image(p, view, &at, size, channels,
+                 is_augmented ? p->unit_level
+                 : r          ? p->train_level
+                              : p->eval_level,
+                 s, out);
+    if (is_augmented)
+        augment(p, size, channels, r, s, out);
 }

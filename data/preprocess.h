@@ -1,13 +1,15 @@
 /* From a decoded image to the model's input tensor, as upstream does it:
  *   evaluation  resize the short side (Pillow bicubic on u8), centre crop, x/255, (x - mean)/std
- *   training    crop (none, pad or random resized crop), flip, x*(1/255), (x - mean)/std
- * All that is random comes from the caller's generator, in a fixed order. */
+ *   training    crop (none, pad or random resized crop), flip, x*(1/255), augmentation of colours
+ * and shapes (data/augment_policy.h), (x - mean)/std All that is random comes from the caller's
+ * generator, in a fixed order. */
 #ifndef DATA_PREPROCESS_H
 #define DATA_PREPROCESS_H
 
 #include <stdint.h>
 
 #include "base/config.h"
+#include "data/augment_policy.h"
 #include "data/image.h"
 #include "data/scene.h"
 
@@ -21,6 +23,8 @@ enum crop_kind { CROP_NONE, CROP_PAD, CROP_RRC, CROP_SCENE };
 struct preprocess {
     float mean[3], deviation[3];
     float train_level[3][256], eval_level[3][256]; /* u8 sample -> normalised value, by channel */
+    float unit_level[3][256];                      /* the same before normalisation */
+    struct augment_settings augment;
     int flip;
     enum crop_kind crop;
     int pad;                    /* CROP_PAD: pixels of black on each side */

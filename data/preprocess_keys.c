@@ -129,6 +129,7 @@ int preprocess_init(struct preprocess *p, const struct config *c, const struct d
 {
     if (read_normalization(p, c, d, err))
         return -1;
+    augment_settings_init(&p->augment, c);
     p->flip = config_bool(c, "data.augment.flip");
     p->crop = (enum crop_kind)(config_choice(c, "data.augment.crop") - crops);
     p->eval_crop_ratio = config_float(c, "data.eval.crop_ratio");
@@ -137,6 +138,10 @@ int preprocess_init(struct preprocess *p, const struct config *c, const struct d
     if (p->crop == CROP_RRC && (read_range(c, "data.augment.scale", p->scale, err) ||
                                 read_range(c, "data.augment.ratio", p->ratio, err)))
         return -1;
+    if (p->crop == CROP_SCENE && augment_is_on(&p->augment))
+        return config_error(c, err, "data.augment.policy",
+                            "data.augment.crop=scene distorts colours itself "
+                            "(data.augment.photometric); policy must be none");
     if (p->crop == CROP_SCENE && read_scene(p, c, err))
         return -1;
     preprocess_levels(p);

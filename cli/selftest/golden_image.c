@@ -107,12 +107,18 @@ static int compare_floats(struct image_case *g, const char *name, const float *g
     return 0;
 }
 
+static float *of_bytes(const unsigned char *x, int64_t n)
+{
+    float *out = mem_alloc(sizeof *out * (size_t)(n + 1));
+    for (int64_t i = 0; i < n; i++)
+        out[i] = x[i];
+    return out;
+}
+
 static int compare_bytes(struct image_case *g, const char *name, const unsigned char *got,
                          int64_t n)
 {
-    float *x = mem_alloc(sizeof *x * (size_t)(n + 1));
-    for (int64_t i = 0; i < n; i++)
-        x[i] = got[i];
+    float *x = of_bytes(got, n);
     int rc = compare_floats(g, name, x, n, (struct allowance){0});
     free(x);
     return rc;
@@ -485,23 +491,90 @@ static void closed(struct augment_image *im)
     free(im->scratch);
 }
 
-static int check_job(struct image_case *g, const struct augmentation *a, const json_t *job)
+/* Runs one operation on an image and compares. */
+typedef int run_job(struct image_case *g, const struct augmentation *a, double magnitude,
+                    const struct safetensors_tensor *image, const char *out,
+                    const struct safetensors_tensor *tie);
+
+static int job_float(struct image_case *g, const struct augmentation *a, double magnitude,
+                     const struct safetensors_tensor *image, const char *out,
+                     const struct safetensors_tensor *tie)
+{
+    struct augment_image im = opened(image);
+    a->apply(&im, magnitude);
+    int rc = compare_floats(g, out, im.x, image->count,
+                            (struct allowance){.tolerance = 2e-6, .tie = tie});
+    closed(&im);
+    return rc;
+}
+
+/* Planes, or with channels last. */
+static int job_bytes(struct image_case *g, void (*apply)(struct augment_bytes *im, double m),
+                     double magnitude, const struct safetensors_tensor *image, int is_last,
+                     const char *out, const struct safetensors_tensor *tie)
+{
+    int channels = (int)image->dim[is_last ? 2 : 0], height = (int)image->dim[!is_last];
+    int n = (int)image->count, plane = n / channels;
+    unsigned char *x = mem_alloc((size_t)n + (size_t)plane), *back = mem_alloc((size_t)n + 1);
+    struct augment_bytes im = {x, x + n, channels, height, plane / height};
+    for (int i = 0; i < n; i++)
+        x[is_last ? i % channels * plane + i / channels : i] = image->data[i];
+    apply(&im, magnitude);
+    for (int i = 0; i < n; i++)
+        back[i] = x[is_last ? i % channels * plane + i / channels : i];
+    float *got = of_bytes(back, n);
+    int rc = compare_floats(g, out, got, n, (struct allowance){.tie = tie});
+    free(got);
+    free(back);
+    free(x);
+    return rc;
+}
+
+static int job_u8(struct image_case *g, const struct augmentation *a, double magnitude,
+                  const struct safetensors_tensor *image, const char *out,
+                  const struct safetensors_tensor *tie)
+{
+    return job_bytes(g, a->apply_u8, magnitude, image, 0, out, tie);
+}
+
+static int job_pil(struct image_case *g, const struct augmentation *a, double magnitude,
+                   const struct safetensors_tensor *image, const char *out,
+                   const struct safetensors_tensor *tie)
+{
+    return job_bytes(g, a->apply_pil, magnitude, image, 1, out, tie);
+}
+
+static const struct {
+    const char *name, *image; /* the flavour's, as files begin with it; the image's tensor */
+    run_job *run;
+} job_kinds[] = {
+    {"tensor float32", "image_u8", job_float},
+    {"tensor uint8", "image_u8", job_u8},
+    {"PIL uint8", "image", job_pil},
+};
+
+static int check_job(struct image_case *g, const struct augmentation *a, const json_t *job,
+                     int kind)
 {
     const char *key = json_string_value(json_object_get(job, "key"));
     char image[64], tie[64], out[64];
-    snprintf(image, sizeof image, "%s.image_u8", key);
+    snprintf(image, sizeof image, "%s.%s", key, job_kinds[kind].image);
     snprintf(tie, sizeof tie, "%s.tie", key);
     snprintf(out, sizeof out, "%s.out", key);
     const struct safetensors_tensor *t = safetensors_find(g->file, image);
-    t = t ? t : tensor(g, "image_u8");
-    if (!t)
-        return -1;
-    struct augment_image im = opened(t);
-    struct allowance allowed = {2e-6, 0, safetensors_find(g->file, tie)};
-    a->apply(&im, number(job, "magnitude"));
-    int rc = compare_floats(g, out, im.x, t->count, allowed);
-    closed(&im);
-    return rc;
+    t = t ? t : tensor(g, job_kinds[kind].image);
+    return t ? job_kinds[kind].run(g, a, number(job, "magnitude"), t, out,
+                                   safetensors_find(g->file, tie))
+             : -1;
+}
+
+static int find_flavour(struct image_case *g)
+{
+    const char *name = json_string_value(json_object_get(g->json, "flavour"));
+    for (int i = 0; name && i < (int)(sizeof job_kinds / sizeof *job_kinds); i++)
+        if (!strncmp(name, job_kinds[i].name, strlen(job_kinds[i].name)))
+            return i;
+    return error_set(g->err, "RandAugment on %s is not known", name ? name : "unnamed data");
 }
 
 static int check_randaug(struct image_case *g)
@@ -509,9 +582,11 @@ static int check_randaug(struct image_case *g)
     const char *op = json_string_value(json_object_get(g->json, "op"));
     const struct augmentation *a = op ? augmentation_named(op) : NULL;
     const json_t *jobs = json_object_get(g->json, "jobs");
-    int rc = a ? 0 : error_set(g->err, "names no known operation");
+    int kind = find_flavour(g), rc = kind < 0 ? -1 : 0;
+    if (!a)
+        return error_set(g->err, "names no known operation");
     for (size_t i = 0; i < json_array_size(jobs) && !rc; i++)
-        rc = check_job(g, a, json_array_get(jobs, i));
+        rc = check_job(g, a, json_array_get(jobs, i), kind);
     return rc;
 }
 
@@ -587,18 +662,8 @@ RUN(mix)
 RUN(erase)
 RUN(space)
 RUN(three)
+RUN(randaug)
 #undef RUN
-
-static void run_randaug(struct selftest *t, const char *name, const struct safetensors *file,
-                        json_t *json)
-{
-    const char *flavour = json_string_value(json_object_get(json, "flavour"));
-    if (flavour && !strncmp(flavour, "tensor float32", 14))
-        run_case(t, name, file, json, check_randaug);
-    else
-        selftest_skip(t, name, "RandAugment on %s, which this build does not have",
-                      flavour ? flavour : "unnamed data");
-}
 
 const struct golden_kind golden_image_kinds[] = {
     {"jpeg", run_codec},
