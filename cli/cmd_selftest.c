@@ -17,6 +17,11 @@ static const struct option_spec options[] = {
      .type = OPTION_LIST,
      .value = "FOLDER",
      .doc = "compare with the reference tensors of a folder instead (may be repeated)"},
+    {.name = "part",
+     .type = OPTION_TEXT,
+     .value = "NAME",
+     .fallback = "all",
+     .doc = "one part alone: kernels, ops, planner or models"},
     {.name = "graphs",
      .type = OPTION_INT,
      .value = "N",
@@ -63,6 +68,49 @@ static int find_backends(struct selftest *t, const char *names, const struct bac
     return 0;
 }
 
+static void planner(struct selftest *t, const struct args *a)
+{
+    selftest_planner(t, (int)args_int(a, "graphs"));
+}
+
+static void kernels(struct selftest *t, const struct args *a)
+{
+    (void)a;
+    selftest_kernels(t);
+}
+
+static void ops(struct selftest *t, const struct args *a)
+{
+    (void)a;
+    selftest_ops(t);
+}
+
+static void models(struct selftest *t, const struct args *a)
+{
+    (void)a;
+    selftest_models(t);
+}
+
+static const struct part {
+    const char *name;
+    void (*run)(struct selftest *t, const struct args *a);
+} parts[] = {{"kernels", kernels}, {"ops", ops}, {"planner", planner}, {"models", models}};
+
+static int run_parts(struct selftest *t, const struct args *a, struct error *err)
+{
+    const char *wanted = args_text(a, "part");
+    int all = !strcmp(wanted, "all"), known = all;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (all || !strcmp(wanted, parts[i].name)) {
+            parts[i].run(t, a);
+            known = 1;
+        }
+    return known
+               ? 0
+               : error_set(err, "--part: there is no part %s (all, kernels, ops, planner, models)",
+                           wanted);
+}
+
 static int run(const struct args *a, struct error *err)
 {
     const struct backend *found[BACKENDS_MAX + 1] = {0};
@@ -74,11 +122,8 @@ static int run(const struct args *a, struct error *err)
     for (int i = 0; i < args_given(a, "golden"); i++)
         if (selftest_golden(&t, args_nth(a, "golden", i), err))
             return -1;
-    if (!args_given(a, "golden")) {
-        selftest_ops(&t);
-        selftest_planner(&t, (int)args_int(a, "graphs"));
-        selftest_models(&t);
-    }
+    if (!args_given(a, "golden") && run_parts(&t, a, err))
+        return -1;
     printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped);
     return t.failed ? EXIT_FAILED : EXIT_FINE;
 }
@@ -88,13 +133,14 @@ const struct command command_selftest = {
     .group = "About the program",
     .summary = "check this build on this machine",
     .options = options,
-    .details = "Without --golden: gradients of every op against differences in double, fused ops "
-               "against their "
-               "expansion, the memory planner on random graphs, and every combination of "
-               "read-write head, fusion, "
-               "memory block and initialisation. With --golden: models with stored parameters, "
-               "outputs, losses "
-               "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double.",
+    .details =
+        "Without --golden: kernels of devices other than the processor against it, gradients "
+        "of every op against differences in double, fused ops against their expansion, the memory "
+        "planner on random graphs, and every combination of "
+        "read-write head, fusion, "
+        "memory block and initialisation. With --golden: models with stored parameters, "
+        "outputs, losses "
+        "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double.",
     .examples = "  vittm selftest\n"
                 "  vittm selftest --golden tests/golden --backend cpu",
     .run = run,

@@ -369,22 +369,10 @@ enum { N_INSTANCES = sizeof instances / sizeof *instances };
 
 /* ---- the checks ------------------------------------------------------------------------------ */
 
-/* loss = <cotangent, op(x)> with a random cotangent, so that no symmetry hides a wrong rule. */
 static struct graph *with_loss(const struct instance *in)
 {
     struct graph *g = graph_new();
-    struct tensor *y = in->build(g);
-    int64_t n = shape_count(y->shape);
-    double *cotangent = mem_alloc(sizeof *cotangent * (size_t)n);
-    struct rng r;
-    rng_init(&r, 1, "cotangent", 0, 0);
-    for (int64_t i = 0; i < n; i++)
-        cotangent[i] = rng_normal(&r);
-    graph_output(g, "y", y);
-    struct tensor *weighted = op_mul(g, y, graph_constant(g, "cotangent", y->shape, cotangent));
-    struct tensor *flat = op_reshape(g, weighted, SHAPE(n));
-    graph_output(g, "loss", op_sum(g, flat, 0, 1, 0, 1));
-    free(cotangent);
+    probe_loss(g, in->build(g));
     return g;
 }
 

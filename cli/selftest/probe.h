@@ -17,6 +17,10 @@ struct probe {
     struct program *program;
 };
 
+/* Adds the outputs y and loss = <cotangent, y> with a random cotangent, so that no symmetry hides a
+ * wrong rule. */
+void probe_loss(struct graph *g, struct tensor *y);
+
 /* Takes g over. loss: name of the output to differentiate, every gradient kept; NULL: forward only.
  */
 int probe_open(struct probe *p, const struct backend *backend, struct graph *g, const char *loss,

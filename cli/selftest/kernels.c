@@ -1,0 +1,279 @@
+/* The kernels of a device against the processor's, on shapes that models have and shapes that fit
+ * no tile (1, 17, 49, 64, 65, 197 tokens): error   of every result and gradient at most twice that
+ * of the backend cpu, both against judge (flash attention's rule), over all sizes of a case: one
+ * alone may be exact by luck bits    the first run, the captured one and its replay give the same
+ */
+#include "base/memory.h"
+#include "cli/selftest/probe.h"
+#include "cli/selftest/selftest.h"
+#include "tensor/ops/ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tensor *leaf(struct graph *g, const char *name, struct shape s)
+{
+    return graph_param(g, name, s, (struct init){INIT_NORMAL, 1});
+}
+
+/* ---- cases: n tokens ------------------------------------------------------------------------- */
+
+static struct tensor *c_linear(struct graph *g, int64_t n)
+{
+    return op_linear(g, leaf(g, "x", SHAPE(2, n, 19)), leaf(g, "w", SHAPE(33, 19)),
+                     leaf(g, "b", SHAPE(33)));
+}
+static struct tensor *c_matmul(struct graph *g, int64_t n)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, n, 12)), leaf(g, "b", SHAPE(2, 7, 12)),
+                     (struct matmul_attr){3, 0, 1, 4, 0.5});
+}
+static struct tensor *c_matmul_back(struct graph *g, int64_t n)
+{
+    return op_matmul(g, leaf(g, "a", SHAPE(2, 2, n, 5)), leaf(g, "b", SHAPE(2, 5, 8)),
+                     (struct matmul_attr){2, 0, 0, 3, 1});
+}
+static struct tensor *c_layer_norm(struct graph *g, int64_t n)
+{
+    return op_layer_norm(g, leaf(g, "x", SHAPE(3, n, 33)), leaf(g, "gamma", SHAPE(33)),
+                         leaf(g, "beta", SHAPE(33)), 1e-6);
+}
+static struct tensor *c_layer_norm_fours(struct graph *g, int64_t n)
+{
+    return op_layer_norm(g, leaf(g, "x", SHAPE(2, n, 96)), leaf(g, "gamma", SHAPE(96)),
+                         leaf(g, "beta", SHAPE(96)), 1e-6);
+}
+static struct tensor *c_gelu(struct graph *g, int64_t n)
+{
+    return op_gelu(g, op_affine(g, leaf(g, "x", SHAPE(2, n, 7)), 2, 0.1));
+}
+static struct tensor *c_softmax(struct graph *g, int64_t n)
+{
+    return op_softmax(g, leaf(g, "x", SHAPE(3, 5, n)), -1);
+}
+static struct tensor *c_softmax_tokens(struct graph *g, int64_t n)
+{
+    return op_softmax(g, leaf(g, "x", SHAPE(2, n, 5)), 1);
+}
+static struct tensor *c_attention(struct graph *g, int64_t n)
+{
+    return op_attention(g, leaf(g, "q", SHAPE(2, n, 24)), leaf(g, "k", SHAPE(2, 19, 24)),
+                        leaf(g, "v", SHAPE(2, 19, 10)), NULL, 2, 0.3);
+}
+static struct tensor *c_attention_across(struct graph *g, int64_t n)
+{
+    return op_attention(g, leaf(g, "q", SHAPE(1, 9, 80)), leaf(g, "k", SHAPE(1, n, 80)),
+                        leaf(g, "v", SHAPE(1, n, 66)), leaf(g, "bias", SHAPE(1, n)), 1, 0.11);
+}
+static struct tensor *c_attention_packed(struct graph *g, int64_t n)
+{
+    return op_attention_packed(g, leaf(g, "qkv", SHAPE(1, n, 192)), NULL, 2, 0.177);
+}
+static struct tensor *c_attention_odd(struct graph *g, int64_t n)
+{
+    return op_attention_packed(g, leaf(g, "qkv", SHAPE(1, n, 39)), NULL, 1, 0.277);
+}
+static struct tensor *c_linear_attention(struct graph *g, int64_t n)
+{
+    return op_linear_attention(g, leaf(g, "q", SHAPE(2, n, 36)), leaf(g, "k", SHAPE(2, 21, 36)),
+                               leaf(g, "v", SHAPE(2, 21, 22)), 2, 1e-6);
+}
+static struct tensor *c_linear_attention_keys(struct graph *g, int64_t n)
+{
+    return op_linear_attention(g, leaf(g, "q", SHAPE(1, 9, 70)), leaf(g, "k", SHAPE(1, n, 70)),
+                               leaf(g, "v", SHAPE(1, n, 40)), 1, 1e-6);
+}
+static struct tensor *c_sum_tokens(struct graph *g, int64_t n)
+{
+    return op_mean_tokens(g, leaf(g, "x", SHAPE(2, n, 35)));
+}
+static struct tensor *c_sum_channels(struct graph *g, int64_t n)
+{
+    return op_sum(g, leaf(g, "x", SHAPE(2, 3, n * 3)), 2, 1, 0, 0.5);
+}
+static struct tensor *c_broadcast(struct graph *g, int64_t n)
+{
+    struct tensor *x = op_mul(g, leaf(g, "x", SHAPE(2, n, 5)), leaf(g, "y", SHAPE(n, 1)));
+    return op_add(g, x, leaf(g, "z", SHAPE(2, 1, 5)));
+}
+static struct tensor *c_structure(struct graph *g, int64_t n)
+{
+    struct tensor *x = op_concat(
+        g, (struct tensor *[]){leaf(g, "x", SHAPE(2, n, 6)), leaf(g, "y", SHAPE(2, 3, 6))}, 2, 1);
+    return op_swap(g, op_pad(g, op_slice(g, x, 1, 1, n), 2, 1, 2), 1);
+}
+static struct tensor *c_depthwise(struct graph *g, int64_t n)
+{
+    return op_depthwise(g, leaf(g, "x", SHAPE(2, n, 11)), leaf(g, "w", SHAPE(11, 1, 7)),
+                        leaf(g, "b", SHAPE(11)));
+}
+static struct tensor *c_merge(struct graph *g, int64_t n)
+{
+    struct tensor *x = leaf(g, "x", SHAPE(2, n + 2, 13));
+    int64_t r = op_tome_amount(n + 2, (n + 5) / 6, 1, 0);
+    if (r < 1)
+        return op_affine(g, x, 2, 0);
+    return op_scatter_rows(g, x, op_tome_match(g, op_stop_gradient(g, x), r, 1, 0).assign, 1,
+                           n + 2 - r);
+}
+static struct tensor *c_drop_path(struct graph *g, int64_t n)
+{
+    return op_drop_path(g, leaf(g, "x", SHAPE(9, n, 3)), 0.4, "drop");
+}
+static struct tensor *c_norm(struct graph *g, int64_t n)
+{
+    return op_norm_square(g, leaf(g, "x", SHAPE(n, 45)));
+}
+
+static const struct size_case {
+    const char *name;
+    struct tensor *(*build)(struct graph *g, int64_t tokens);
+} cases[] = {
+    {"linear", c_linear},
+    {"matmul of heads", c_matmul},
+    {"matmul to tokens", c_matmul_back},
+    {"layer_norm, 33 wide", c_layer_norm},
+    {"layer_norm, 96 wide", c_layer_norm_fours},
+    {"gelu", c_gelu},
+    {"softmax", c_softmax},
+    {"softmax over tokens", c_softmax_tokens},
+    {"attention, many queries", c_attention},
+    {"attention, many keys", c_attention_across},
+    {"attention, packed", c_attention_packed},
+    {"attention, 13 wide", c_attention_odd},
+    {"linear_attention, many queries", c_linear_attention},
+    {"linear_attention, many keys", c_linear_attention_keys},
+    {"sum of tokens", c_sum_tokens},
+    {"sum of channels", c_sum_channels},
+    {"broadcasting", c_broadcast},
+    {"structure", c_structure},
+    {"depthwise", c_depthwise},
+    {"tome_match and scatter_rows", c_merge},
+    {"drop_path", c_drop_path},
+    {"norm_square", c_norm},
+};
+
+enum { N_CASES = sizeof cases / sizeof *cases, RESULTS = 8 };
+
+static const int64_t token_counts[] = {1, 17, 49, 64, 65, 197};
+
+/* ---- the checks ------------------------------------------------------------------------------ */
+
+/* The largest relative error of each result over the sizes so far. */
+struct record {
+    double cpu[RESULTS], device[RESULTS];
+};
+
+static int open_case(struct probe *p, const struct backend *b, const struct size_case *c,
+                     int64_t tokens, struct error *err)
+{
+    struct graph *g = graph_new();
+    probe_loss(g, c->build(g, tokens));
+    return probe_open(p, b, g, "loss", &(struct probe_options){0}, 7, err);
+}
+
+/* The largest difference, relative to the largest value of the truth. A result that is zero but for
+ * rounding, as the gradient of a query that meets one key, must be small. */
+static double relative_error(const double *x, const double *truth, int64_t n)
+{
+    const double nothing = 1e-12, of_rounding = 1e-5;
+    double worst = 0, top = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double error = fabs(x[i] - truth[i]);
+        worst = error <= worst ? worst : error; /* not a number is the worst */
+        top = fmax(top, fabs(truth[i]));
+    }
+    if (top < nothing)
+        return worst < of_rounding ? 0 : worst / of_rounding;
+    return worst / top;
+}
+
+static void note_errors(double *errors, const struct probe *p, const struct probe *judge)
+{
+    const struct graph *g = judge->plan->graph;
+    for (int i = 0; i < g->n_outputs && i < RESULTS; i++) {
+        int64_t n;
+        if (!strcmp(g->output_names[i], "loss"))
+            continue; /* a sum that may nearly vanish; y is what it sums */
+        double *truth = probe_read(judge, g->output_names[i], &n);
+        double *x = probe_read(p, g->output_names[i], NULL);
+        double error = relative_error(x, truth, n);
+        errors[i] = error <= errors[i] ? errors[i] : error;
+        free(truth);
+        free(x);
+    }
+}
+
+/* Several runs of the same step: the first is eager, later ones may be replays. */
+static int repeats_bits(struct probe *p)
+{
+    char first[65], again[65];
+    probe_run(p, 5, 3);
+    probe_digest(p, first);
+    for (int i = 0; i < 2; i++) {
+        probe_run(p, 5, 3);
+        probe_digest(p, again);
+        if (strcmp(first, again))
+            return 0;
+    }
+    return 1;
+}
+
+/* 0, or -1 where the case failed already. */
+static int check_size(struct selftest *t, const struct backend *device, const struct size_case *c,
+                      int64_t tokens, struct record *r)
+{
+    struct error err = {0};
+    struct probe judge, cpu, tested;
+    if (open_case(&tested, device, c, tokens, &err)) {
+        selftest_fail(t, device->choice.name, "%s, %lld tokens: %s", c->name, (long long)tokens,
+                      err.msg);
+        return -1;
+    }
+    int same = repeats_bits(&tested);
+    if (open_case(&judge, backend_find("judge"), c, tokens, &err) ||
+        open_case(&cpu, backend_find("cpu"), c, tokens, &err))
+        BUG("%s", err.msg);
+    probe_run(&judge, 5, 3);
+    probe_run(&cpu, 5, 3);
+    note_errors(r->cpu, &cpu, &judge);
+    note_errors(r->device, &tested, &judge);
+    probe_close(&judge);
+    probe_close(&cpu);
+    probe_close(&tested);
+    if (!same)
+        selftest_fail(t, device->choice.name, "%s, %lld tokens: a second run has other bits",
+                      c->name, (long long)tokens);
+    return same ? 0 : -1;
+}
+
+static void check_case(struct selftest *t, const struct backend *device, const struct size_case *c)
+{
+    const double step = 1.2e-7; /* of a float at 1 */
+    struct record r = {0};
+    for (size_t i = 0; i < sizeof token_counts / sizeof *token_counts; i++)
+        if (check_size(t, device, c, token_counts[i], &r))
+            return;
+    double worst = 0;
+    for (int i = 0; i < RESULTS; i++) {
+        worst = fmax(worst, r.device[i]);
+        if (!(r.device[i] <= 2 * r.cpu[i] + step)) {
+            selftest_fail(t, device->choice.name, "%s, result %d: error %.2g, of cpu %.2g", c->name,
+                          i, r.device[i], r.cpu[i]);
+            return;
+        }
+    }
+    selftest_pass(t, device->choice.name, "%s: relative error %.1e", c->name, worst);
+}
+
+void selftest_kernels(struct selftest *t)
+{
+    for (int b = 0; t->backends[b]; b++) {
+        const struct backend *device = t->backends[b];
+        if (!strcmp(device->choice.name, "cpu") || !strcmp(device->choice.name, "judge"))
+            continue; /* they are the measure */
+        for (int i = 0; i < N_CASES; i++)
+            check_case(t, device, &cases[i]);
+    }
+}
