@@ -28,13 +28,19 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
     const struct objective *objective =
         (const struct objective *)config_choice(c, "train.objective");
-    if (!objective->unlabelled && !dataset_has_labels(d))
+    int wanted = objective->dense ? dataset_mask_classes(d) : dataset_classes(d);
+    if (objective->dense && !dataset_has_masks(d))
+        return config_error(c, err, "data.dataset",
+                            "%s has no masks, which train.objective %s learns (shapes, ade20k and "
+                            "mask_folder have)",
+                            dataset_name(d), objective->choice.name);
+    if (!objective->dense && !objective->unlabelled && !dataset_has_labels(d))
         return config_error(c, err, "data.dataset",
                             "%s has classes of pixels, none of images (train.objective)",
                             dataset_name(d));
-    if (!objective->unlabelled && classes != dataset_classes(d))
-        return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
-                            dataset_name(d), dataset_classes(d), dataset_classes(d));
+    if (!objective->unlabelled && classes != wanted)
+        return config_error(c, err, "model.classes", "%s has %d classes%s (set model.classes=%d)",
+                            dataset_name(d), wanted, objective->dense ? " of pixels" : "", wanted);
     if (channels != 3 && channels != d->channels)
         return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
                             d->channels);
@@ -67,6 +73,10 @@ static int open_networks(struct trainer *t, struct error *err)
     if (network_open(&t->net, c, t->options.device, &train, err) ||
         network_open(&t->eval_net, c, t->options.device, &eval, err))
         return -1;
+    if (t->net.segment && mix_is_on(&t->mixer.mix))
+        return config_error(c, err, "train.objective",
+                            "segmentation mixes and erases no images (leave data.mix.* and "
+                            "data.erase.probability out)");
     mixer_open(&t->mixer, &t->net);
     network_init(&t->net, t->options.seed);
     weights_init(&t->weights, &t->net);
@@ -283,9 +293,10 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
 
 static int run_evaluation(struct trainer *t, struct metrics *m, struct error *err)
 {
-    struct evaluate_options o = {.loader_threads =
-                                     (int)config_int(t->options.config, "train.loader_threads"),
-                                 .stop = t->options.stop};
+    struct evaluate_options o;
+    if (evaluate_options_init(&o, t->options.config, err))
+        return -1;
+    o.stop = t->options.stop;
     evaluation_release(&t->evaluation);
     int rc = evaluate(&t->evaluation, &t->eval_net, t->val_set, &o, err);
     if (rc)
@@ -295,10 +306,16 @@ static int run_evaluation(struct trainer *t, struct metrics *m, struct error *er
     return 0;
 }
 
-/* The higher the better: val/top1, or -val/loss where nothing is classified. */
+/* The higher the better: val/top1 or val/miou, or -val/loss where nothing is classified. */
+static const char *merit_name(const struct trainer *t)
+{
+    return t->net.segment ? "val/miou" : t->net.n_logits ? "val/top1" : "val/loss";
+}
+
 static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    double merit = t->net.n_logits ? metrics_get(m, "val/top1") : -metrics_get(m, "val/loss");
+    int is_loss = !t->net.segment && !t->net.n_logits;
+    double merit = (is_loss ? -1 : 1) * metrics_get(m, merit_name(t));
     if (t->at.best_epoch && !(merit > t->at.best_top1))
         return;
     t->at.best_top1 = merit;
@@ -310,7 +327,8 @@ static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 /* One line an epoch, for people who read the log. */
 static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "train/img_s"};
+    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "val/miou",
+                                        "train/img_s"};
     struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "epoch %lld/%lld", (long long)epoch, (long long)t->epochs);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -354,7 +372,7 @@ static struct loader_options loader_of(const struct trainer *t)
     return (struct loader_options){.batch = (int)t->net.batch,
                                    .image_size = views_side(&t->net),
                                    .channels = (int)t->net.image->shape.dim[1],
-                                   .masks = views_need_masks(&t->net),
+                                   .masks = t->net.segment || views_need_masks(&t->net),
                                    .seed = t->options.seed,
                                    .train = 1,
                                    .shuffle = 1,
@@ -403,7 +421,9 @@ int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
         if (rc)
             return rc;
     }
-    if (t->net.n_logits)
+    if (t->net.segment)
+        metrics_set(m, "val/best_miou", t->at.best_top1);
+    else if (t->net.n_logits)
         metrics_set(m, "val/best_top1", t->at.best_top1);
     else
         metrics_set(m, "val/best_loss", -t->at.best_top1);
