@@ -17,7 +17,9 @@ struct golden_kind {
 };
 
 /* Arrays end in a NULL kind. */
-extern const struct golden_kind golden_image_kinds[];   /* images, their files and augmentations */
+extern const struct golden_kind golden_augment_kinds[]; /* RandAugment, 3-augment, whole samples */
+extern const struct golden_kind golden_format_kinds[];  /* files of data sets, resampled weights */
+extern const struct golden_kind golden_image_kinds[];   /* images, their files, crops, mixing */
 extern const struct golden_kind golden_segment_kinds[]; /* resizing, windows, mIoU */
 extern const struct golden_kind golden_train_kinds[];   /* losses, optimiser, schedules, metrics */
 
