@@ -151,7 +151,8 @@ static struct loaded load(const struct subject *s, const struct backend *b, int 
     struct loaded l = {0};
     struct config *c = config_of(s);
     struct model_options o = {.batch = s->batch, .with_loss = s->training, .training = s->training};
-    struct plan_options po = {.loss = s->training ? "loss" : NULL, .optimizer = s->training};
+    struct plan_options po = {.loss = s->training ? "loss" : NULL,
+                              .optimizer = s->training ? &op_adamw_row : NULL};
     struct capability cap = backend_capability(b);
     struct op_cost cost;
     struct graph *g = model_build(c, &o, &l.io, &err);

@@ -6,6 +6,7 @@
 #include "results/rows.h"
 #include "train/cost.h"
 #include "train/keys.h"
+#include "train/update.h"
 #include "train/weights_start.h"
 
 #include <string.h>
@@ -60,7 +61,8 @@ int cli_cost(const struct config *c, struct cell_cost *out, struct error *err)
     int64_t forward, step;
     struct model_options train = {.batch = train_batch, .with_loss = 1, .training = 1};
     struct model_options infer = {.batch = batch};
-    struct plan_options train_plan = {.loss = "loss", .optimizer = 1}, infer_plan = {0};
+    struct plan_options train_plan = {.loss = "loss"}, infer_plan = {0};
+    update_options(c, &train_plan);
     cell_cost_clear(out);
     if (forward_cost(c, out, err) ||
         program_cost(c, &infer, &infer_plan, &out->peak_eval_bytes, &forward, err) ||
@@ -86,8 +88,12 @@ static int check_callback(void *ctx, const struct config *c, struct error *err)
 /* What cli_cost reads. */
 static int matters(const char *key)
 {
-    return !strncmp(key, "model.", 6) || !strcmp(key, "train.batch") ||
-           !strcmp(key, "latency.batch");
+    static const char *const others[] = {"train.batch",   "train.optimizer", "train.accumulate",
+                                         "train.average", "train.freeze",    "latency.batch"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(key, others[i]))
+            return 1;
+    return !strncmp(key, "model.", 6);
 }
 
 const struct cost_model cli_cost_model = {

@@ -53,9 +53,9 @@ static const struct field {
     {                                                                                              \
 #member, offsetof(struct run_position, member), 1                                          \
     }
-    WHOLE(epoch),     WHOLE(batch),      WHOLE(step),           REAL(sums.loss),
-    REAL(sums.norm),  WHOLE(sums.steps), WHOLE(sums.nonfinite), WHOLE(sums.images),
-    WHOLE(sums.top1), REAL(best_top1),   WHOLE(best_epoch),
+    WHOLE(epoch),       WHOLE(batch),      WHOLE(step),       REAL(sums.loss),
+    REAL(sums.norm),    WHOLE(sums.steps), WHOLE(sums.norms), WHOLE(sums.nonfinite),
+    WHOLE(sums.images), WHOLE(sums.top1),  REAL(best_top1),   WHOLE(best_epoch),
 #undef WHOLE
 #undef REAL
 };
@@ -142,17 +142,15 @@ int checkpoint_save(const struct checkpoint_owner *o, const struct run_position 
     struct arena a = {0};
     struct safetensors_pair pairs[N_PAIRS];
     size_t flat = (size_t)n->plan->flat_count * network_value_size(n), count = 0;
-    char *m = mem_alloc(flat + 1), *v = mem_alloc(flat + 1);
+    char *states = mem_alloc(flat * (size_t)n->n_states + 1);
     struct safetensors_entry *entries =
-        ARENA_ARRAY(&a, struct safetensors_entry, 2 * scratch->n + 2);
+        ARENA_ARRAY(&a, struct safetensors_entry, 2 * scratch->n + NETWORK_STATES_MAX);
     weights_get(scratch, n);
     weights_entries(scratch, "", &a, entries);
     count = (size_t)scratch->n;
-    if (n->m && n->v) {
-        network_get(n, n->m, m);
-        network_get(n, n->v, v);
-        entries[count++] = flat_entry(n, n->m, m);
-        entries[count++] = flat_entry(n, n->v, v);
+    for (int i = 0; i < n->n_states; i++) {
+        network_get(n, n->states[i], states + flat * (size_t)i);
+        entries[count++] = flat_entry(n, n->states[i], states + flat * (size_t)i);
     }
     if (best && at->best_epoch > 0) {
         weights_entries(best, "best/", &a, entries + count);
@@ -163,8 +161,7 @@ int checkpoint_save(const struct checkpoint_owner *o, const struct run_position 
         safetensors_write(path_of(&a, o, FILE_NEXT), entries, count, pairs, N_PAIRS, NULL, err);
     if (!rc)
         rc = move_in(&a, o, err);
-    free(m);
-    free(v);
+    free(states);
     arena_release(&a);
     return rc;
 }
@@ -239,8 +236,9 @@ static int restore(const struct safetensors *s, const struct run_position *at, s
         return -1;
     if (best && at->best_epoch > 0 && weights_load(best, s, "best/", NULL, err))
         return -1;
-    if (n->m && n->v && (read_flat(s, n->m, n, err) || read_flat(s, n->v, n, err)))
-        return -1;
+    for (int i = 0; i < n->n_states; i++)
+        if (read_flat(s, n->states[i], n, err))
+            return -1;
     weights_put(scratch, n);
     return 0;
 }

@@ -1,10 +1,10 @@
 /* Checkpoints: everything that a resumed run needs to end with the same bits.
  *
- * FOLDER/checkpoint.safetensors holds the parameters by name, the optimiser's moments as "train/m"
- * and "train/v", and, where the best weights are to be kept, those as "best/NAME". What else
- * training depends on is a function of (seed, epoch, step), so the position is all there is to add.
- * It is in the metadata, with the partial sums of the epoch, and everything is under one SHA-256
- * (train/safetensors.h).
+ * FOLDER/checkpoint.safetensors holds the parameters by name, the optimiser's moments and the
+ * running mean as "train/m", "train/v" and "train/mean", and, where the best weights are to be
+ * kept, those as "best/NAME". What else training depends on is a function of (seed, epoch, step),
+ * so the position is all there is to add. It is in the metadata, with the partial sums of the
+ * epoch, and everything is under one SHA-256 (train/safetensors.h).
  *
  * Saving writes checkpoint.next.safetensors whole, then moves checkpoint to checkpoint.previous and
  * next to checkpoint. After a kill at any moment at least one of them is whole, and loading takes
@@ -23,15 +23,16 @@ struct network;
 /* Sums over the steps of the current epoch. */
 struct epoch_sums {
     double loss;              /* of steps whose loss is finite */
-    double norm;              /* of the gradient, before clipping */
-    int64_t steps, nonfinite; /* all steps; those left out of the sums */
+    double norm;              /* of the gradient of each update, before clipping */
+    int64_t steps, nonfinite; /* batches; those left out of the sums */
+    int64_t norms;            /* updates in the sum */
     int64_t images, top1;     /* of the first classifier, on augmented images */
 };
 
 /* Where a run stands. */
 struct run_position {
     int64_t epoch; /* complete ones */
-    int64_t batch; /* steps done in the current one */
+    int64_t batch; /* batches done in the current one */
     int64_t step;  /* optimiser steps in all */
     struct epoch_sums sums;
     struct metrics last; /* of the last complete epoch */

@@ -83,15 +83,8 @@ static void add_batch(struct evaluation *e, struct network *n, const struct batc
             e->correct[b->indices[i] / 8] |= (unsigned char)(1 << b->indices[i] % 8);
 }
 
-int evaluate_options_init(struct evaluate_options *o, const struct config *c, struct error *err)
-{
-    *o = (struct evaluate_options){.loader_threads = (int)config_int(c, "train.loader_threads")};
-    return config_is_active(c, "train.segment.stride") ? segment_protocol_init(&o->segment, c, err)
-                                                       : 0;
-}
-
-static int evaluate_images(struct evaluation *e, struct network *n, const struct dataset *d,
-                           const struct evaluate_options *o, struct error *err)
+int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
+             const struct evaluate_options *o, struct error *err)
 {
     struct loader *l;
     struct loader_options options = {.batch = (int)n->batch,
@@ -99,7 +92,10 @@ static int evaluate_images(struct evaluation *e, struct network *n, const struct
                                      .channels = (int)n->image->shape.dim[1],
                                      .masks = views_need_masks(n),
                                      .threads = o->loader_threads};
+    double start = clock_now();
     int rc = 0;
+    *e = (struct evaluation){.images = dataset_count(d),
+                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
     if (loader_open(&l, d, &options, err))
         return -1;
     float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes) + 1);
@@ -120,16 +116,6 @@ static int evaluate_images(struct evaluation *e, struct network *n, const struct
     free(logits);
     free(right);
     loader_close(l);
-    return rc;
-}
-
-int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
-             const struct evaluate_options *o, struct error *err)
-{
-    double start = clock_now();
-    *e = (struct evaluation){.images = dataset_count(d),
-                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
-    int rc = n->segment ? segmentation_evaluate(e, n, d, o, err) : evaluate_images(e, n, d, o, err);
     e->wall_s = clock_now() - start;
     if (rc)
         evaluation_release(e);
@@ -139,35 +125,32 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
 void evaluation_release(struct evaluation *e)
 {
     free(e->correct);
-    confusion_release(&e->confusion);
     *e = (struct evaluation){0};
 }
 
-static void set(struct metrics *m, const char *head, const char *what, double value)
+static void set(struct metrics *m, const char *prefix, const char *head, const char *what,
+                double value)
 {
     char name[48];
-    snprintf(name, sizeof name, "val/%s%s%s", head, *head ? "_" : "", what);
+    snprintf(name, sizeof name, "val/%s%s%s%s", prefix, head, *head ? "_" : "", what);
     metrics_set(m, name, value);
 }
 
-void evaluation_metrics(const struct evaluation *e, const struct network *n, struct metrics *m)
+void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,
+                        struct metrics *m)
 {
     double loss = 0;
-    if (n->segment) {
-        segmentation_metrics(e, m);
-        return;
-    }
     for (int h = 0; h < e->n_scores; h++) {
         const struct score *s = &e->scores[h];
         const char *head = h ? n->heads[h] : "";
         double images = (double)s->images;
         if (!n->mae) {
-            set(m, head, "top1", 100 * (double)s->top1 / images);
-            set(m, head, "top5", 100 * (double)s->top5 / images);
+            set(m, prefix, head, "top1", 100 * (double)s->top1 / images);
+            set(m, prefix, head, "top5", 100 * (double)s->top5 / images);
         }
         loss += s->loss / images;
     }
-    metrics_set(m, "val/loss", loss);
+    set(m, prefix, "", "loss", loss);
     for (int h = 0; e->n_scores > 1 && h < e->n_scores; h++)
-        set(m, n->heads[h], "loss", e->scores[h].loss / (double)e->scores[h].images);
+        set(m, prefix, n->heads[h], "loss", e->scores[h].loss / (double)e->scores[h].images);
 }

@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/update.h"
 #include "train/weights_start.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const struct config_choice nonfinite_choices[] = {
     {"stop", "the run fails in the first step whose loss is not a finite number", NULL},
@@ -19,14 +21,15 @@ static const struct config_choice *nonfinite_choice(int i)
 static const struct config_choice select_choices[] = {
     {"final", "the weights after the last epoch", NULL},
     {"best",
-     "the weights of the epoch with the highest val/top1 or val/miou (the earliest of equals); "
-     "with "
+     "the weights of the epoch with the highest val/top1 (the earliest of equals); with "
      "train.objective mae the lowest val/loss",
-     NULL}};
+     NULL},
+    {"average", "the running mean after the last epoch (train.average)", NULL},
+    {"best_average", "the running mean of the epoch where its own val/…_top1 was highest", NULL}};
 
 static const struct config_choice *select_choice(int i)
 {
-    return i < 2 ? &select_choices[i] : NULL;
+    return i < 4 ? &select_choices[i] : NULL;
 }
 
 const struct config_key train_keys[] = {
@@ -41,7 +44,8 @@ const struct config_key train_keys[] = {
      .fallback = "128",
      .min = 1,
      .max = 65536,
-     .doc = "images an optimiser step; the last incomplete batch of an epoch is left out"},
+     .doc = "images a forward and backward pass, and an optimiser step unless train.accumulate is "
+            "more than 1; the last incomplete batch of an epoch is left out"},
     {.name = "train.optimizer",
      .type = CONFIG_CHOICE,
      .fallback = "adamw",
@@ -59,7 +63,8 @@ const struct config_key train_keys[] = {
      .min = 0,
      .max = 10,
      .doc =
-         "decoupled weight decay, of biases, norms and embeddings too; a step takes lr times it"},
+         "weight decay, of biases, norms and embeddings too (train.decay_groups); a step takes lr "
+         "times it"},
     {.name = "train.schedule",
      .type = CONFIG_CHOICE,
      .fallback = "cosine",
@@ -170,11 +175,24 @@ enum precision latency_precision(const struct config *c)
     return chosen == &as_trained ? train_precision(c) : precision_of(chosen);
 }
 
+int train_selects_average(const struct config *c)
+{
+    return strstr(config_string(c, "train.select"), "average") != NULL;
+}
+
+int train_selects_best(const struct config *c)
+{
+    return !strncmp(config_string(c, "train.select"), "best", 4);
+}
+
 int train_check(const struct config *c, struct error *err)
 {
     const double *betas;
     if (config_is_active(c, "train.betas") && config_floats(c, "train.betas", &betas) != 2)
         return config_error(c, err, "train.betas", "needs two numbers, beta1 and beta2");
+    if (train_selects_average(c) && !update_average(c)->share)
+        return config_error(c, err, "train.select",
+                            "there is no running mean to take (set train.average=ema)");
     if (config_float(c, "train.warmup_epochs") >= (double)config_int(c, "train.epochs"))
         return config_error(c, err, "train.warmup_epochs", "must be less than train.epochs (%lld)",
                             (long long)config_int(c, "train.epochs"));

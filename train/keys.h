@@ -18,6 +18,11 @@ extern const struct config_key *const train_schema[];
 enum precision train_precision(const struct config *c);
 enum precision latency_precision(const struct config *c);
 
+/* train.select taken apart: the running mean instead of the weights; the best epoch instead of the
+ * last. */
+int train_selects_average(const struct config *c);
+int train_selects_best(const struct config *c);
+
 /* What ranges cannot say. Called by whoever starts a run, after config_resolve. */
 int train_check(const struct config *c, struct error *err);
 

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "train/optimizer.h"
+#include "train/update.h"
 #include "train/weights.h"
 
 #include <stdlib.h>
@@ -31,14 +31,11 @@ static void write_noise(struct network *n, const struct tensor *input, const cha
  */
 static void write_training_inputs(struct network *n, const struct config *c)
 {
-    const struct optimizer *optimizer =
-        (const struct optimizer *)config_choice(c, "train.optimizer");
-    float hyper[HYPER_COUNT] = {0};
-    int64_t count = n->target ? shape_count(n->target->shape) : 1;
-    int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)count);
-    for (int64_t i = 0; i < count; i++)
+    float hyper[HYPER_COUNT];
+    int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)n->batch);
+    for (int64_t i = 0; i < n->batch; i++)
         labels[i] = n->classes ? (int32_t)(i % n->classes) : 0;
-    optimizer->hyper(c, 0, 0, hyper);
+    update_hyper(c, &(struct update){.last = 1}, hyper);
     if (n->target)
         network_write(n, n->target, labels);
     network_write(n, n->hyper, hyper);

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "train/masker.h"
 #include "train/loss.h"
+#include "train/update.h"
 
 #include <string.h>
 
@@ -12,6 +13,19 @@ static const char *head_name(struct arena *a, const char *logits)
 {
     const char *suffix = strstr(logits, "_logits");
     return arena_strndup(a, logits, suffix ? (size_t)(suffix - logits) : strlen(logits));
+}
+
+/* What an interrupted run must find again. The sum over micro-batches is not of them: a run is left
+ * between updates only. */
+static void find_states(struct network *n, const struct graph *g)
+{
+    for (int i = 0; i < g->n_tensors; i++) {
+        const struct tensor *t = g->tensors[i];
+        if (t->kind != TENSOR_STATE || !strcmp(t->name, "train/sum"))
+            continue;
+        ASSERT(n->n_states < NETWORK_STATES_MAX);
+        n->states[n->n_states++] = t;
+    }
 }
 
 /* Compiling may replace tensors, so they are found again by name. */
@@ -23,8 +37,8 @@ static void find_tensors(struct network *n, const struct model_io *io)
     n->view = io->view;
     n->target = graph_find(g, "target");
     n->hyper = graph_find(g, "train/hyper");
-    n->m = graph_find(g, "train/m");
-    n->v = graph_find(g, "train/v");
+    n->mean = graph_find(g, "train/mean");
+    find_states(n, g);
     n->loss = graph_output_find(g, "loss");
     n->norm_square = graph_output_find(g, "train/norm_square");
     n->n_logits = io->n_logits;
@@ -60,14 +74,18 @@ static int compile(struct network *n, const struct config *c, const struct netwo
                                   .training = o->training,
                                   .smoothing = o->smoothing,
                                   .soft_targets = o->soft_targets};
-    struct plan_options plan = {.loss = o->training ? "loss" : NULL, .optimizer = o->training};
+    struct plan_options plan = {.loss = o->training ? "loss" : NULL};
     struct capability capability = backend_capability(n->device->backend);
-    if (o->training)
+    if (o->training) {
         loss_options(c, &model);
+        update_options(c, &plan);
+    }
     struct graph *g = model_build(c, &model, io, err);
     if (!g)
         return -1;
     n->plan = plan_compile(g, &plan, &capability, err);
+    if (n->plan && o->training && !n->plan->n_trained)
+        return config_error(c, err, "train.freeze", "leaves nothing of this model to be trained");
     return n->plan ? 0 : -1;
 }
 
@@ -76,8 +94,10 @@ int network_open(struct network *n, const struct config *c, const struct device 
 {
     struct model_io io;
     *n = (struct network){.device = device, .batch = o->batch};
-    if (compile(n, c, o, &io, err))
+    if (compile(n, c, o, &io, err)) {
+        network_close(n);
         return -1;
+    }
     find_tensors(n, &io);
     n->program = device->backend->load(n->plan, &device->options, err);
     if (n->program) {

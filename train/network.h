@@ -14,6 +14,8 @@
 
 struct error;
 
+enum { NETWORK_STATES_MAX = 4 };
+
 struct network_options {
     int64_t batch;
     int training; /* loss, gradients, optimiser and stochastic depth; else the forward pass alone */
@@ -28,12 +30,14 @@ struct network {
     struct plan *plan;
     struct program *program;
     int64_t batch;
-    const struct tensor *image;                   /* (B,channels,S,S) */
-    const struct tensor *second;                  /* (B,c,S',S'), what the memory sees, or NULL */
-    const struct view *view;                      /* what second shows; NULL without it */
-    const struct tensor *target, *hyper;          /* (B) labels or (B,K), (8) */
-    const struct tensor *loss, *norm_square;      /* (), () */
-    const struct tensor *m, *v;                   /* moments, flat */
+    const struct tensor *image;              /* (B,channels,S,S) */
+    const struct tensor *second;             /* (B,c,S',S'), what the memory sees, or NULL */
+    const struct view *view;                 /* what second shows; NULL without it */
+    const struct tensor *target, *hyper;     /* (B) labels or (B,K), (HYPER_COUNT) */
+    const struct tensor *loss, *norm_square; /* (), () */
+    const struct tensor *states[NETWORK_STATES_MAX]; /* flat: moments, running mean */
+    int n_states;
+    const struct tensor *mean; /* the running mean of these; NULL without train.average */
     const struct tensor *logits[MODEL_HEADS_MAX]; /* (B,K) */
     const char *heads[MODEL_HEADS_MAX];           /* "logits"; "memory", "process" (mae too) */
     int n_logits;

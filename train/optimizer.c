@@ -17,22 +17,40 @@ static const struct config_key adamw_keys[] = {
      .doc = "added to the root of the second moment"},
     {0}};
 
-static void adamw_hyper(const struct config *c, double lr, int64_t t, float out[HYPER_COUNT])
+static void adamw_hyper(const struct config *c, float out[HYPER_COUNT])
 {
     const double *betas;
     config_floats(c, "train.betas", &betas);
-    out[HYPER_LR] = (float)lr;
-    out[HYPER_DECAY] = (float)config_float(c, "train.weight_decay");
     out[HYPER_NEW1] = (float)(1 - betas[0]);
     out[HYPER_NEW2] = (float)(1 - betas[1]);
     out[HYPER_EPS] = (float)config_float(c, "train.eps");
-    out[HYPER_CLIP] = (float)config_float(c, "train.clip");
-    out[HYPER_T] = (float)(t + 1);
 }
 
 static const struct optimizer optimizer_adamw = {
-    {"adamw", "Adam with decoupled weight decay, on every parameter alike", adamw_keys},
-    adamw_hyper};
+    {"adamw", "Adam with decoupled weight decay", adamw_keys}, &op_adamw_row, adamw_hyper};
+
+static const struct config_key sgd_keys[] = {{.name = "train.momentum",
+                                              .type = CONFIG_FLOAT,
+                                              .fallback = "0.9",
+                                              .min = 0,
+                                              .max = 0.999999,
+                                              .doc = "share of the old velocity"},
+                                             {.name = "train.nesterov",
+                                              .type = CONFIG_BOOL,
+                                              .fallback = "false",
+                                              .doc = "look ahead along the velocity"},
+                                             {0}};
+
+static void sgd_hyper(const struct config *c, float out[HYPER_COUNT])
+{
+    out[HYPER_MOMENTUM] = (float)config_float(c, "train.momentum");
+    out[HYPER_NESTEROV] = (float)config_bool(c, "train.nesterov");
+}
+
+static const struct optimizer optimizer_sgd = {
+    {"sgd", "gradient descent with momentum; weight decay is added to the gradient", sgd_keys},
+    &op_sgd_row,
+    sgd_hyper};
 
 static const struct optimizer *const optimizers[] = {
 #define OPTIMIZER(name) &optimizer_##name,

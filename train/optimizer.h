@@ -1,5 +1,5 @@
-/* Optimisers. The update itself is an op of the compiled plan; a member here reads its keys and
- * fills the plan's input "train/hyper" before each step. One line of optimizers.def each. */
+/* Optimisers. The update itself is an op of the compiled plan; a member here names it and reads its
+ * keys. One line of optimizers.def each. */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 
@@ -8,8 +8,9 @@
 
 struct optimizer {
     struct config_choice choice; /* train.optimizer */
-    /* The hyper-parameters of step t (0 for the first) at this rate. */
-    void (*hyper)(const struct config *c, double lr, int64_t t, float out[HYPER_COUNT]);
+    const struct op *op;         /* the update, of plan_options */
+    /* Adds the hyper-parameters that are its own (train/update.h sets the rest). */
+    void (*hyper)(const struct config *c, float out[HYPER_COUNT]);
 };
 
 /* Registry: member i, NULL past the last; as a choice for config tables. */

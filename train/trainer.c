@@ -11,7 +11,7 @@
 #include "train/keys.h"
 #include "train/masker.h"
 #include "train/views.h"
-#include "train/optimizer.h"
+#include "train/update.h"
 #include "train/weights_file.h"
 #include "train/weights_start.h"
 
@@ -28,19 +28,13 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
     const struct objective *objective =
         (const struct objective *)config_choice(c, "train.objective");
-    int wanted = objective->dense ? dataset_mask_classes(d) : dataset_classes(d);
-    if (objective->dense && !dataset_has_masks(d))
-        return config_error(c, err, "data.dataset",
-                            "%s has no masks, which train.objective %s learns (shapes, ade20k and "
-                            "mask_folder have)",
-                            dataset_name(d), objective->choice.name);
-    if (!objective->dense && !objective->unlabelled && !dataset_has_labels(d))
+    if (!objective->unlabelled && !dataset_has_labels(d))
         return config_error(c, err, "data.dataset",
                             "%s has classes of pixels, none of images (train.objective)",
                             dataset_name(d));
-    if (!objective->unlabelled && classes != wanted)
-        return config_error(c, err, "model.classes", "%s has %d classes%s (set model.classes=%d)",
-                            dataset_name(d), wanted, objective->dense ? " of pixels" : "", wanted);
+    if (!objective->unlabelled && classes != dataset_classes(d))
+        return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
+                            dataset_name(d), dataset_classes(d), dataset_classes(d));
     if (channels != 3 && channels != d->channels)
         return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
                             d->channels);
@@ -57,6 +51,7 @@ static int open_data(struct trainer *t, struct error *err)
     if (t->batches == 0)
         return config_error(c, err, "train.batch", "%s has only %lld training images",
                             dataset_name(t->train_set), (long long)dataset_count(t->train_set));
+    t->steps = (t->batches + t->accumulate - 1) / t->accumulate;
     return trainer_check_data(c, t->train_set, err);
 }
 
@@ -73,10 +68,6 @@ static int open_networks(struct trainer *t, struct error *err)
     if (network_open(&t->net, c, t->options.device, &train, err) ||
         network_open(&t->eval_net, c, t->options.device, &eval, err))
         return -1;
-    if (t->net.segment && mix_is_on(&t->mixer.mix))
-        return config_error(c, err, "train.objective",
-                            "segmentation mixes and erases no images (leave data.mix.* and "
-                            "data.erase.probability out)");
     mixer_open(&t->mixer, &t->net);
     network_init(&t->net, t->options.seed);
     weights_init(&t->weights, &t->net);
@@ -101,15 +92,16 @@ static int open_folder(struct trainer *t, struct error *err)
 int trainer_open(struct trainer *t, const struct trainer_options *o, struct error *err)
 {
     const struct config *c = o->config;
-    *t =
-        (struct trainer){.options = *o,
-                         .epochs = config_int(c, "train.epochs"),
-                         .keeps_best = !strcmp(config_string(c, "train.select"), "best"),
-                         .optimizer = (const struct optimizer *)config_choice(c, "train.optimizer"),
-                         .journal.events = -1,
-                         .last_loss = NAN,
-                         .at.best_top1 = NAN};
-    if (!train_check(c, err) && !open_data(t, err) && !lr_plan_init(&t->lr, c, t->batches, err) &&
+    *t = (struct trainer){.options = *o,
+                          .epochs = config_int(c, "train.epochs"),
+                          .accumulate = config_int(c, "train.accumulate"),
+                          .keeps_best = train_selects_best(c),
+                          .takes_mean = train_selects_average(c),
+                          .average = update_average(c),
+                          .journal.events = -1,
+                          .last_loss = NAN,
+                          .at.best_top1 = NAN};
+    if (!train_check(c, err) && !open_data(t, err) && !lr_plan_init(&t->lr, c, t->steps, err) &&
         !mixer_init(&t->mixer, c, err) && !open_networks(t, err) && !open_folder(t, err))
         return 0;
     trainer_close(t);
@@ -142,21 +134,21 @@ static int told_to_stop(const struct trainer *t)
 
 static double time_left(const struct trainer *t)
 {
-    int64_t steps = t->epochs * t->batches - t->at.step;
+    int64_t batches = (t->epochs - t->at.epoch) * t->batches - t->at.batch;
     int64_t every = config_int(t->options.config, "train.eval_every");
     int64_t evaluations = (t->epochs - t->at.epoch + every - 1) / every;
-    return t->step_s > 0 ? (double)steps * t->step_s + (double)evaluations * t->eval_s : NAN;
+    return t->batch_s > 0 ? (double)batches * t->batch_s + (double)evaluations * t->eval_s : NAN;
 }
 
 static void note_progress(struct trainer *t, int now)
 {
     if (!t->options.folder)
         return;
-    struct progress_note p = {.epoch = (t->at.step + t->batches - 1) / t->batches,
+    struct progress_note p = {.epoch = (t->at.step + t->steps - 1) / t->steps,
                               .epochs = t->epochs,
                               .step = t->at.step,
-                              .steps = t->epochs * t->batches,
-                              .img_s = t->step_s > 0 ? (double)t->net.batch / t->step_s : NAN,
+                              .steps = t->epochs * t->steps,
+                              .img_s = t->batch_s > 0 ? (double)t->net.batch / t->batch_s : NAN,
                               .eta_s = time_left(t),
                               .loss = t->last_loss};
     journal_progress(&t->journal, &p, now);
@@ -183,7 +175,7 @@ static int save(struct trainer *t, struct error *err)
     return error_prefix(err, "%d checkpoints in a row could not be written", t->failed_saves);
 }
 
-/* ---- one step
+/* ---- one batch
  * ------------------------------------------------------------------------------------ */
 
 static void count_hits(struct trainer *t, const struct batch *b, float *logits)
@@ -197,7 +189,7 @@ static void count_hits(struct trainer *t, const struct batch *b, float *logits)
     t->at.sums.images += b->count;
 }
 
-static int take_loss(struct trainer *t, struct error *err)
+static int take_loss(struct trainer *t, int last, struct error *err)
 {
     float loss, square = 0;
     struct epoch_sums *sums = &t->at.sums;
@@ -207,7 +199,8 @@ static int take_loss(struct trainer *t, struct error *err)
     t->last_loss = (double)loss;
     if (isfinite(loss) && isfinite(square)) {
         sums->loss += (double)loss;
-        sums->norm += sqrt((double)square);
+        sums->norm += last ? sqrt((double)square) : 0;
+        sums->norms += last;
         return 0;
     }
     sums->nonfinite++;
@@ -221,29 +214,45 @@ static int take_loss(struct trainer *t, struct error *err)
                       (long long)t->at.step + 1);
 }
 
-static int train_step(struct trainer *t, const struct batch *b, float *logits, struct error *err)
+/* The randomness of a batch is keyed by its number in the whole run. */
+static uint64_t batch_number(const struct trainer *t)
 {
-    float hyper[HYPER_COUNT] = {0};
+    return (uint64_t)(t->at.epoch * t->batches + t->at.batch);
+}
+
+static int train_batch(struct trainer *t, const struct batch *b, float *logits, struct error *err)
+{
+    float hyper[HYPER_COUNT];
+    struct update u = {.lr = lr_plan_rate(&t->lr, t->at.step),
+                       .t = t->at.step,
+                       .part = t->at.batch % t->accumulate};
+    u.last = u.part + 1 == t->accumulate || t->at.batch + 1 == t->batches;
     ASSERT(b->epoch == t->at.epoch && b->number == t->at.batch);
-    t->optimizer->hyper(t->options.config, lr_plan_rate(&t->lr, t->at.step), t->at.step, hyper);
+    update_hyper(t->options.config, &u, hyper);
     mixer_write(&t->mixer, &t->net, b, t->options.seed);
     masker_write(&t->net, b, t->options.seed, (uint64_t)b->epoch);
     network_write(&t->net, t->net.hyper, hyper);
-    network_run(&t->net, t->options.seed, (uint64_t)t->at.step);
-    if (take_loss(t, err))
+    network_run(&t->net, t->options.seed, batch_number(t));
+    if (take_loss(t, u.last, err))
         return -1;
     count_hits(t, b, logits);
-    t->at.step++;
     t->at.batch++;
-    t->steps_done++;
+    t->at.step += u.last;
+    t->steps_done += u.last;
     return 0;
 }
 
-static void clock_step(struct trainer *t, double seconds)
+static void clock_batch(struct trainer *t, double seconds)
 {
     t->epoch_s += seconds;
-    t->epoch_steps++;
-    t->step_s = t->step_s > 0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
+    t->epoch_batches++;
+    t->batch_s = t->batch_s > 0 ? 0.95 * t->batch_s + 0.05 * seconds : seconds;
+}
+
+/* Whether what the last batches did to the weights is complete: what a checkpoint may hold. */
+static int is_between_updates(const struct trainer *t)
+{
+    return t->at.batch % t->accumulate == 0 || t->at.batch == t->batches;
 }
 
 /* ---- one epoch
@@ -257,15 +266,15 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
     int rc = told_to_stop(t) ? 1 : 0;
     double start = clock_now();
     t->epoch_s = 0;
-    t->epoch_steps = 0;
+    t->epoch_batches = 0;
     for (const struct batch *b; !rc && (b = loader_next(l, &failure));) {
-        rc = train_step(t, b, logits, err);
+        rc = train_batch(t, b, logits, err);
         double now = clock_now();
-        clock_step(t, now - start);
+        clock_batch(t, now - start);
         start = now;
         if (!rc) {
             note_progress(t, 0);
-            rc = told_to_stop(t) ? 1 : 0;
+            rc = is_between_updates(t) && told_to_stop(t) ? 1 : 0;
         }
     }
     free(logits);
@@ -283,39 +292,67 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
     metrics_set(m, "train/loss", s->loss / finite);
     if (t->net.n_logits)
         metrics_set(m, "train/top1", 100 * (double)s->top1 / (double)s->images);
-    metrics_set(m, "train/grad_norm", s->norm / finite);
+    metrics_set(m, "train/grad_norm", s->norm / (double)s->norms);
     metrics_set(m, "train/lr", lr_plan_rate(&t->lr, t->at.step - 1));
     if (s->nonfinite)
         metrics_set(m, "train/nonfinite", (double)s->nonfinite);
-    if (t->epoch_steps)
-        metrics_set(m, "train/img_s", (double)(t->epoch_steps * t->net.batch) / t->epoch_s);
+    if (t->epoch_batches)
+        metrics_set(m, "train/img_s", (double)(t->epoch_batches * t->net.batch) / t->epoch_s);
 }
 
-static int run_evaluation(struct trainer *t, struct metrics *m, struct error *err)
+/* Of t->weights. */
+static int run_evaluation(struct trainer *t, const char *prefix, struct metrics *m,
+                          struct error *err)
 {
-    struct evaluate_options o;
-    if (evaluate_options_init(&o, t->options.config, err))
-        return -1;
-    o.stop = t->options.stop;
+    struct evaluate_options o = {.loader_threads =
+                                     (int)config_int(t->options.config, "train.loader_threads"),
+                                 .stop = t->options.stop};
     evaluation_release(&t->evaluation);
+    weights_put(&t->weights, &t->eval_net);
     int rc = evaluate(&t->evaluation, &t->eval_net, t->val_set, &o, err);
     if (rc)
         return rc;
-    t->eval_s = t->evaluation.wall_s;
-    evaluation_metrics(&t->evaluation, &t->eval_net, m);
+    t->eval_s += t->evaluation.wall_s;
+    evaluation_metrics(&t->evaluation, &t->eval_net, prefix, m);
     return 0;
 }
 
-/* The higher the better: val/top1 or val/miou, or -val/loss where nothing is classified. */
-static const char *merit_name(const struct trainer *t)
+static void take_weights(struct trainer *t, int mean)
 {
-    return t->net.segment ? "val/miou" : t->net.n_logits ? "val/top1" : "val/loss";
+    if (mean)
+        weights_get_mean(&t->weights, &t->net);
+    else
+        weights_get(&t->weights, &t->net);
+}
+
+/* The weights and, where there is one, their running mean; those that the run may end with are the
+ * last, in t->weights and t->evaluation. */
+static int evaluate_epoch(struct trainer *t, struct metrics *m, struct error *err)
+{
+    int kinds = t->average->prefix ? 2 : 1;
+    t->eval_s = 0;
+    for (int i = 0; i < kinds; i++) {
+        int mean = kinds == 2 && (i == 0) != t->takes_mean;
+        take_weights(t, mean);
+        int rc = run_evaluation(t, mean ? t->average->prefix : "", m, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* The higher the better: val/top1, or -val/loss where nothing is classified. */
+static double merit_of(const struct trainer *t, const struct metrics *m)
+{
+    char name[48];
+    snprintf(name, sizeof name, "val/%s%s", t->takes_mean ? t->average->prefix : "",
+             t->net.n_logits ? "top1" : "loss");
+    return t->net.n_logits ? metrics_get(m, name) : -metrics_get(m, name);
 }
 
 static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    int is_loss = !t->net.segment && !t->net.n_logits;
-    double merit = (is_loss ? -1 : 1) * metrics_get(m, merit_name(t));
+    double merit = merit_of(t, m);
     if (t->at.best_epoch && !(merit > t->at.best_top1))
         return;
     t->at.best_top1 = merit;
@@ -327,8 +364,7 @@ static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 /* One line an epoch, for people who read the log. */
 static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "val/miou",
-                                        "train/img_s"};
+    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "train/img_s"};
     struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "epoch %lld/%lld", (long long)epoch, (long long)t->epochs);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -347,9 +383,7 @@ static int end_epoch(struct trainer *t, struct error *err)
     int64_t epoch = t->at.epoch + 1;
     training_metrics(t, &m);
     if (epoch % config_int(t->options.config, "train.eval_every") == 0 || epoch == t->epochs) {
-        weights_get(&t->weights, &t->net);
-        weights_put(&t->weights, &t->eval_net);
-        int rc = run_evaluation(t, &m, err);
+        int rc = evaluate_epoch(t, &m, err);
         if (rc)
             return rc;
         keep_best(t, epoch, &m);
@@ -372,7 +406,7 @@ static struct loader_options loader_of(const struct trainer *t)
     return (struct loader_options){.batch = (int)t->net.batch,
                                    .image_size = views_side(&t->net),
                                    .channels = (int)t->net.image->shape.dim[1],
-                                   .masks = t->net.segment || views_need_masks(&t->net),
+                                   .masks = views_need_masks(&t->net),
                                    .seed = t->options.seed,
                                    .train = 1,
                                    .shuffle = 1,
@@ -408,22 +442,25 @@ int trainer_run(struct trainer *t, struct error *err)
 /* ---- the end
  * ------------------------------------------------------------------------------------- */
 
-int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
+static void select_weights(struct trainer *t)
 {
-    *m = t->at.last;
     if (t->keeps_best)
         weights_copy(&t->weights, &t->best);
     else
-        weights_get(&t->weights, &t->net);
+        take_weights(t, t->takes_mean);
+}
+
+int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
+{
+    *m = t->at.last;
+    select_weights(t);
     if (!t->evaluation.images || (t->keeps_best && t->at.best_epoch != t->epochs)) {
-        weights_put(&t->weights, &t->eval_net);
-        int rc = run_evaluation(t, m, err);
+        int rc = run_evaluation(t, "", m, err);
         if (rc)
             return rc;
     }
-    if (t->net.segment)
-        metrics_set(m, "val/best_miou", t->at.best_top1);
-    else if (t->net.n_logits)
+    evaluation_metrics(&t->evaluation, &t->eval_net, "", m);
+    if (t->net.n_logits)
         metrics_set(m, "val/best_top1", t->at.best_top1);
     else
         metrics_set(m, "val/best_loss", -t->at.best_top1);
@@ -431,17 +468,17 @@ int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
     return 0;
 }
 
-static int save_weights(const struct trainer *t, char digest[65], struct error *err)
+static int save_weights(const struct trainer *t, const char *name, int64_t epoch, char digest[65],
+                        struct error *err)
 {
     struct arena a = {0};
-    int64_t epoch = t->keeps_best ? t->at.best_epoch : t->at.epoch;
     const struct safetensors_pair pairs[] = {
         {"cell", t->options.cell},
         {"seed", arena_printf(&a, "%llu", (unsigned long long)t->options.seed)},
         {"epoch", arena_printf(&a, "%lld", (long long)epoch)}};
     struct weights_about about = {
         .config = t->options.config, .pairs = pairs, .n_pairs = sizeof pairs / sizeof *pairs};
-    const char *path = arena_printf(&a, "%s/weights.safetensors", t->options.folder);
+    const char *path = arena_printf(&a, "%s/%s", t->options.folder, name);
     int rc = weights_write(&t->weights, path, &about, digest, err);
     arena_release(&a);
     return rc;
@@ -461,5 +498,13 @@ static int save_correct(const struct trainer *t, struct error *err)
 
 int trainer_save(struct trainer *t, char digest[65], struct error *err)
 {
-    return save_correct(t, err) ? -1 : save_weights(t, digest, err);
+    int64_t epoch = t->keeps_best ? t->at.best_epoch : t->at.epoch;
+    if (save_correct(t, err) || save_weights(t, "weights.safetensors", epoch, digest, err))
+        return -1;
+    if (!t->average->prefix || t->takes_mean)
+        return 0;
+    weights_get_mean(&t->weights, &t->net);
+    int rc = save_weights(t, "average.safetensors", t->at.epoch, NULL, err);
+    select_weights(t);
+    return rc;
 }

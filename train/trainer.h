@@ -1,12 +1,12 @@
 /* The trainer: a configuration, a seed and a device become trained weights.
  *
- * An epoch is: for each batch write images, labels and hyper-parameters, run one step, read the
- * loss; then evaluate; then one event; then a checkpoint. Every bit of the outcome is a function of
- * (configuration, seed, device): not of the number of threads, and not of how often the run was
- * stopped and resumed.
+ * An epoch is: for each batch write images, labels and hyper-parameters, run the step, read the
+ * loss (train.accumulate batches make one update); then evaluate; then one event; then a
+ * checkpoint. Every bit of the outcome is a function of (configuration, seed, device): not of the
+ * number of threads, and not of how often the run was stopped and resumed.
  *
- * Stopping: options.stop is looked at after every step. The position inside the epoch goes into the
- * checkpoint, so nothing is done twice. */
+ * Stopping: options.stop is looked at after every update. The position inside the epoch goes into
+ * the checkpoint, so nothing is done twice. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
@@ -17,7 +17,7 @@
 #include "train/schedule.h"
 
 struct dataset;
-struct optimizer;
+struct average;
 
 struct trainer_options {
     const struct config *config; /* resolved */
@@ -26,7 +26,8 @@ struct trainer_options {
     const char *cell;         /* whose checkpoints to take; "" where there is no folder */
     const char *folder;       /* NULL: nothing is written, nothing resumed */
     volatile const int *stop; /* non-zero: checkpoint and return; may be NULL */
-    int64_t stop_after; /* steps of this call after which to stop as if told to (tests); 0: never */
+    int64_t stop_after; /* optimiser steps of this call after which to stop as if told to (tests);
+                           0: never */
 };
 
 /* Owned by the caller of trainer_open; configuration, device and folder are borrowed. */
@@ -36,19 +37,21 @@ struct trainer {
     struct network net, eval_net;
     struct mixer mixer;
     struct lr_plan lr;
-    const struct optimizer *optimizer;
-    struct weights weights, best; /* best only with train.select: best */
+    const struct average *average;
+    struct weights weights, best; /* best only with train.select: best, best_average */
     int keeps_best;
-    int64_t epochs, batches; /* a run, an epoch */
+    int takes_mean;                 /* train.select: average, best_average */
+    int64_t epochs, batches, steps; /* a run; an epoch's batches and optimiser steps */
+    int64_t accumulate;             /* batches an optimiser step */
     struct run_position at;
     struct journal journal;
     struct checkpoint_owner owner;
-    struct evaluation evaluation; /* the last one */
-    int failed_saves;             /* in a row */
-    int64_t steps_done;           /* by this call */
-    int64_t epoch_steps;          /* of those, in this epoch */
-    double step_s, epoch_s,
-        eval_s; /* seconds a step (smoothed), of this epoch's steps, of the last evaluation */
+    struct evaluation evaluation;    /* the last one */
+    int failed_saves;                /* in a row */
+    int64_t steps_done;              /* optimiser steps of this call */
+    int64_t epoch_batches;           /* batches of this call in this epoch */
+    double batch_s, epoch_s, eval_s; /* seconds a batch (smoothed), of this epoch's batches, of
+                                      * the last evaluations */
     double last_loss;
 };
 
@@ -70,7 +73,8 @@ int trainer_run(struct trainer *t, struct error *err);
  * metrics. Returns 0, 1, -1 alike. */
 int trainer_finish(struct trainer *t, struct metrics *m, struct error *err);
 
-/* FOLDER/weights.safetensors and correct.bits of the finished run. digest, if not NULL, gets the
+/* FOLDER/weights.safetensors and correct.bits of the finished run, and average.safetensors where
+ * there is a running mean besides the selected weights. digest, if not NULL, gets the
  * SHA-256 of the weights file's content. */
 int trainer_save(struct trainer *t, char digest[65], struct error *err);
 

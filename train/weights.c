@@ -60,6 +60,22 @@ void weights_get(struct weights *w, const struct network *n)
         network_get(n, w->tensors[i], w->values[i]);
 }
 
+/* Flat states hold the trained parameters in their order, each padded to PLAN_ALIGN values. */
+void weights_get_mean(struct weights *w, const struct network *n)
+{
+    const struct plan *p = n->plan;
+    char *flat = mem_alloc((size_t)p->flat_count * w->value_size + 1), *at = flat;
+    size_t unit = PLAN_ALIGN * w->value_size;
+    weights_get(w, n);
+    network_get(n, n->mean, flat);
+    for (int i = 0; i < p->n_trained; i++) {
+        ASSERT(w->tensors[i] == p->params[i]);
+        memcpy(w->values[i], at, bytes_of(w, w->tensors[i]));
+        at += (bytes_of(w, w->tensors[i]) + unit - 1) / unit * unit;
+    }
+    free(flat);
+}
+
 const void *weights_find(const struct weights *w, const char *name)
 {
     for (int i = 0; i < w->n; i++)

@@ -25,6 +25,8 @@ void weights_init_graph(struct weights *w, const struct graph *g);
 void weights_release(struct weights *w);
 /* w must be made for n. */
 void weights_get(struct weights *w, const struct network *n);
+/* The same from n's running mean; what it does not cover, being frozen, is as in the network. */
+void weights_get_mean(struct weights *w, const struct network *n);
 /* n may be another network of the same model: parameters are matched by name. */
 void weights_put(const struct weights *w, struct network *n);
 void weights_copy(struct weights *to, const struct weights *from);   /* both made for one network */

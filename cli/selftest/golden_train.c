@@ -309,7 +309,8 @@ static void find_parts(struct parts *p, const struct safetensors *f)
     }
 }
 
-/* The update of a training step over n values, micro-batches averaged. */
+/* The update of a training step over n values: each micro-batch's share of the gradient is summed,
+ * the running mean follows. */
 static struct graph *adamw_graph(int64_t n, int micro)
 {
     struct graph *g = graph_new();
@@ -317,28 +318,27 @@ static struct graph *adamw_graph(int64_t n, int micro)
     struct tensor *p = graph_state(g, "p", SHAPE(n), zero),
                   *m = graph_state(g, "m", SHAPE(n), zero),
                   *v = graph_state(g, "v", SHAPE(n), zero),
+                  *sum = graph_state(g, "sum", SHAPE(n), zero),
+                  *mean = graph_state(g, "ema", SHAPE(n), zero),
                   *hyper = graph_input(g, "hyper", SHAPE(HYPER_COUNT), TENSOR_VALUE);
-    struct tensor *grads =
-        op_sum(g, graph_input(g, "g", SHAPE(micro, n), TENSOR_VALUE), 0, 1, 0, 1 / (double)micro);
-    struct tensor *norm = op_norm_square(g, grads);
+    struct tensor *part = graph_input(g, "g", SHAPE(n), TENSOR_VALUE);
+    op_apply_accumulate(g, sum, op_affine(g, part, 1 / (double)micro, 0), hyper);
+    struct tensor *norm = op_norm_square(g, sum);
     graph_output(g, "norm_square", norm);
-    op_apply_adamw(g, p, m, v, grads, norm, hyper);
+    op_apply_adamw(g, p, m, v, sum, norm, hyper);
+    op_apply_running_mean(g, mean, p, hyper);
     return g;
 }
 
-static int read_gradients(const struct parts *p, int step, int micro, double *out,
-                          struct error *err)
+static int read_gradient(const struct parts *p, int step, int part, int micro, double *out,
+                         struct error *err)
 {
-    for (int a = 0; a < micro; a++) {
-        char suffix[40];
-        if (micro == 1)
-            snprintf(suffix, sizeof suffix, "step%d", step);
-        else
-            snprintf(suffix, sizeof suffix, "step%d.micro%d", step, a);
-        if (gather(p, "g", suffix, out + a * p->offset[p->n], err))
-            return -1;
-    }
-    return 0;
+    char suffix[40];
+    if (micro == 1)
+        snprintf(suffix, sizeof suffix, "step%d", step);
+    else
+        snprintf(suffix, sizeof suffix, "step%d.micro%d", step, part);
+    return gather(p, "g", suffix, out, err);
 }
 
 static int compare_state(struct train_case *s, const struct loaded *l, const struct parts *p,
@@ -368,16 +368,48 @@ static void adamw_hyper(const json_t *o, float hyper[HYPER_COUNT])
     hyper[HYPER_CLIP] = (float)number(o, "clip_norm");
 }
 
+/* One update: as many runs as there are micro-batches. x has room for a gradient. */
+static int adamw_update(const struct train_case *s, const struct loaded *l, const struct parts *p,
+                        int step, float hyper[HYPER_COUNT], double *x, struct error *err)
+{
+    const json_t *decay = json_object_get(s->json, "ema_decay");
+    int micro = (int)number(s->json, "accum");
+    hyper[HYPER_SHARE] = step ? (float)(1 - json_number_value(decay)) : 1;
+    for (int a = 0; a < micro; a++) {
+        hyper[HYPER_ADD] = a > 0;
+        hyper[HYPER_T] = a + 1 == micro ? (float)(step + 1) : 0;
+        if (read_gradient(p, step, a, micro, x, err))
+            return -1;
+        write_named(l, "g", x);
+        l->backend->write(l->program, graph_find(l->plan->graph, "hyper"), hyper);
+        l->backend->run(l->program, 0, 0);
+    }
+    return 0;
+}
+
+/* What the gradient was multiplied by, from our norm; the product shows in the parameters. */
+static void compare_clip(struct train_case *s, const struct loaded *l, double clip, double want)
+{
+    double square, got = 1;
+    l->backend->read_double(l->program, graph_output_find(l->plan->graph, "norm_square"), &square);
+    if (clip > 0 && clip < sqrt(square) + 1e-6)
+        got = clip / (sqrt(square) + 1e-6);
+    compare_values(&s->result, "clip_coef", &got, &want, 1, 0, 1e-5);
+}
+
 static int adamw_steps(struct train_case *s, const struct loaded *l, const struct parts *p,
                        struct error *err)
 {
-    int micro = (int)number(s->json, "accum"), steps = (int)number(s->json, "steps");
-    int64_t n = p->offset[p->n], n_lr, n_norm;
-    double *x = mem_alloc(sizeof *x * (size_t)(n * micro));
+    int steps = (int)number(s->json, "steps");
+    int64_t n_lr, n_norm, n_clip;
+    double *x = mem_alloc(sizeof *x * (size_t)p->offset[p->n]);
     double *lr = values(s->file, "lr", &n_lr, err),
-           *norm = values(s->file, "grad_norm", &n_norm, err);
+           *norm = values(s->file, "grad_norm", &n_norm, err),
+           *clip = values(s->file, "clip_coef", &n_clip, err);
     float hyper[HYPER_COUNT];
-    int rc = lr && norm && n_lr >= steps && n_norm >= steps ? 0 : error_set(err, "has no rates");
+    int rc = lr && norm && clip && n_lr >= steps && n_norm >= steps && n_clip >= steps
+                 ? 0
+                 : error_set(err, "has no rates, norms or clip_coef");
     adamw_hyper(s->json, hyper);
     if (!rc)
         rc = gather(p, "p", "init", x, err);
@@ -386,23 +418,23 @@ static int adamw_steps(struct train_case *s, const struct loaded *l, const struc
     for (int i = 0; !rc && i < steps; i++) {
         char suffix[40];
         hyper[HYPER_LR] = (float)lr[i];
-        hyper[HYPER_T] = (float)(i + 1);
-        rc = read_gradients(p, i, micro, x, err);
+        rc = adamw_update(s, l, p, i, hyper, x, err);
         if (rc)
             break;
-        write_named(l, "g", x);
-        l->backend->write(l->program, graph_find(l->plan->graph, "hyper"), hyper);
-        l->backend->run(l->program, 0, 0);
+        compare_clip(s, l, number(s->json, "clip_norm"), clip[i]);
         double square = norm[i] * norm[i];
         compare_output(l, &s->result, "norm_square", "grad_norm squared", &square, 1e-12, 2e-5);
         snprintf(suffix, sizeof suffix, "after%d", i);
         rc = compare_state(s, l, p, "p", suffix, err);
+        if (!rc && json_is_number(json_object_get(s->json, "ema_decay")))
+            rc = compare_state(s, l, p, "ema", suffix, err);
     }
     if (!rc && !compare_state(s, l, p, "m", "final", err))
         rc = compare_state(s, l, p, "v", "final", err);
     free(x);
     free(lr);
     free(norm);
+    free(clip);
     return rc;
 }
 

@@ -154,7 +154,7 @@ static int verify_only(uint64_t seed, struct error *err)
     struct graph *g = random_graph(seed);
     forgive_unread(g);
     struct capability c = backend_capability(backend_find("null"));
-    struct plan_options o = {.loss = "loss", .optimizer = (int)(seed % 2)};
+    struct plan_options o = {.loss = "loss", .optimizer = seed % 2 ? &op_adamw_row : NULL};
     struct plan *p = plan_compile(g, &o, &c, err);
     int rc = p ? plan_verify(p, err) : -1;
     plan_free(p);

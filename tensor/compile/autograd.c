@@ -96,13 +96,13 @@ static void differentiate(struct sweep *s, const struct node *n)
     free(wanted);
 }
 
-int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
+int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n, double scale,
                   struct error *err)
 {
     struct sweep s = {g, grads, mem_zalloc((size_t)n, sizeof *s.again), n, g->n_nodes, 0};
     const char *scope = g->scope;
     g->in_backward = 1;
-    grads[loss->id] = graph_scalar(g, 1.0);
+    grads[loss->id] = graph_scalar(g, scale);
     for (int i = s.n_nodes - 1; i >= 0; i--)
         differentiate(&s, g->nodes[i]);
     g->in_backward = 0;

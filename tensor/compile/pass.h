@@ -8,10 +8,13 @@
 /* Expands every fused op that the backend lacks, alone or through its gradient op. */
 int pass_lower(struct graph *g, const struct capability *backend, struct error *err);
 
-/* Appends the gradient of loss. grads[id] is the gradient of each tensor that had one when called
- * (the caller's array, n entries, zeroed). */
-int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n,
+/* Appends the gradient of scale * loss. grads[id] is the gradient of each tensor that had one when
+ * called (the caller's array, n entries, zeroed). */
+int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n, double scale,
                   struct error *err);
+
+/* Takes the chosen parameters for constants: nothing is differentiated for their sake. */
+void pass_freeze(struct graph *g, int (*frozen)(const struct tensor *param));
 
 /* Refuses parameters that nothing reads and inputs that nothing reads. */
 int pass_check(const struct graph *g, struct error *err);

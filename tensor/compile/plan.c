@@ -40,26 +40,37 @@ static struct tensor *own_memory(struct plan *p, struct tensor *d, char *taken)
     return shared ? op_affine(p->graph, d, 1, 0) : d;
 }
 
-static void list_params(struct plan *p, struct tensor *const *grads)
+/* The parameters with a gradient whose decay is like this. */
+static void list_trained(struct plan *p, struct tensor *const *grads, int n, char *taken,
+                         int (*undecayed)(const struct tensor *param), int decays)
 {
-    struct graph *g = p->graph;
-    p->params = mem_zalloc((size_t)g->n_tensors, sizeof *p->params);
-    p->grads = mem_zalloc((size_t)g->n_tensors, sizeof *p->grads);
-    char *taken = mem_zalloc((size_t)g->n_tensors, 1);
-    for (int i = 0; i < g->n_outputs; i++)
-        taken[memory_of(g->outputs[i])->id] = 1;
-    for (int i = 0, n = g->n_tensors; grads && i < n; i++) {
-        struct tensor *t = g->tensors[i];
-        if (t->kind != TENSOR_PARAM || !grads[i])
+    for (int i = 0; i < n; i++) {
+        struct tensor *t = p->graph->tensors[i];
+        if (t->kind != TENSOR_PARAM || !grads[i] || (undecayed && undecayed(t)) == decays)
             continue;
-        p->params[p->n_params++] = t;
-        p->grads[p->n_trained] = own_memory(p, grads[i], taken);
-        p->n_trained++;
         int64_t count = shape_count(t->shape);
+        p->params[p->n_params++] = t;
+        p->grads[p->n_trained++] = own_memory(p, grads[i], taken);
         p->flat_count += (count + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
     }
+}
+
+static void list_params(struct plan *p, const struct plan_options *o, struct tensor *const *grads)
+{
+    struct graph *g = p->graph;
+    int n = g->n_tensors;
+    p->params = mem_zalloc((size_t)n, sizeof *p->params);
+    p->grads = mem_zalloc((size_t)n, sizeof *p->grads);
+    char *taken = mem_zalloc((size_t)n, 1);
+    for (int i = 0; i < g->n_outputs; i++)
+        taken[memory_of(g->outputs[i])->id] = 1;
+    if (grads) {
+        list_trained(p, grads, n, taken, o->undecayed, 1);
+        p->decayed_count = p->flat_count;
+        list_trained(p, grads, n, taken, o->undecayed, 0);
+    }
     free(taken);
-    for (int i = 0; i < g->n_tensors; i++) {
+    for (int i = 0; i < n; i++) {
         struct tensor *t = g->tensors[i];
         if (t->kind != TENSOR_PARAM)
             continue;
@@ -69,18 +80,28 @@ static void list_params(struct plan *p, struct tensor *const *grads)
     }
 }
 
-static void append_optimizer(struct plan *p)
+/* The sum over micro-batches where there is one, and what reads it: the norm, the update. */
+static void append_optimizer(struct plan *p, const struct plan_options *o)
 {
     struct graph *g = p->graph;
     struct init zero = {INIT_ZERO, 0};
+    struct shape flat = SHAPE(p->flat_count);
     struct tensor *params = graph_flat(g, FLAT_PARAMS, p->flat_count);
     struct tensor *grads = graph_flat(g, FLAT_GRADS, p->flat_count);
-    struct tensor *m = graph_state(g, "train/m", SHAPE(p->flat_count), zero);
-    struct tensor *v = graph_state(g, "train/v", SHAPE(p->flat_count), zero);
+    struct tensor *states[2] = {graph_state(g, "train/m", flat, zero)};
+    if (op_update_states(o->optimizer) > 1)
+        states[1] = graph_state(g, "train/v", flat, zero);
     struct tensor *hyper = graph_input(g, "train/hyper", SHAPE(HYPER_COUNT), TENSOR_VALUE);
+    if (o->accumulate > 1) {
+        struct tensor *sum = graph_state(g, "train/sum", flat, zero);
+        op_apply_accumulate(g, sum, grads, hyper);
+        grads = sum;
+    }
     struct tensor *square = op_norm_square(g, grads);
     graph_output(g, "train/norm_square", square);
-    op_apply_adamw(g, params, m, v, grads, square, hyper);
+    op_apply_update(g, o->optimizer, params, states, grads, square, hyper, p->decayed_count);
+    if (o->running_mean)
+        op_apply_running_mean(g, graph_state(g, "train/mean", flat, zero), params, hyper);
 }
 
 static void name_gradients(struct plan *p)
@@ -100,11 +121,13 @@ static int differentiate(struct plan *p, const struct plan_options *o,
         return error_set(err, "the model has no result named %s", o->loss);
     int n = g->n_tensors;
     struct tensor **grads = mem_zalloc((size_t)n, sizeof *grads);
-    int rc = pass_autograd(g, loss, grads, n, err);
+    if (o->frozen)
+        pass_freeze(g, o->frozen);
+    int rc = pass_autograd(g, loss, grads, n, o->accumulate > 1 ? 1.0 / o->accumulate : 1, err);
     if (!rc) {
-        list_params(p, grads);
+        list_params(p, o, grads);
         if (o->optimizer && p->n_trained)
-            append_optimizer(p);
+            append_optimizer(p, o);
         if (o->keep_gradients)
             name_gradients(p);
         rc = pass_lower(g, backend, err);
@@ -125,7 +148,7 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     if (o->loss && differentiate(p, o, backend, err))
         return -1;
     if (!o->loss)
-        list_params(p, NULL);
+        list_params(p, o, NULL);
     graph_prune(g, p->grads, p->n_trained);
     pass_place(p, o, backend);
     return 0;

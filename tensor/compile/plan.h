@@ -25,9 +25,17 @@ struct capability {
 };
 
 struct plan_options {
-    const char *loss;   /* output to differentiate; NULL: forward only */
-    int optimizer;      /* append the gradient norm and AdamW (needs loss):
-                         * makes the input "train/hyper" and the output "train/norm_square" */
+    const char *loss; /* output to differentiate; NULL: forward only */
+    /* Append the gradient norm and this update, op_adamw_row or another with inputs like its (needs
+     * loss): makes the input "train/hyper", the output "train/norm_square" and the states "train/m"
+     * and, where it has two, "train/v". NULL: none. */
+    const struct op *optimizer;
+    int accumulate;   /* > 1: micro-batches an update. The loss is divided by it, and the update
+                       * reads the sum of the gradients, the state "train/sum" */
+    int running_mean; /* the state "train/mean" follows the trained parameters (HYPER_SHARE) */
+    /* Parameters that get no gradient, those that weight decay leaves alone; NULL: none. */
+    int (*frozen)(const struct tensor *param);
+    int (*undecayed)(const struct tensor *param);
     int keep_gradients; /* name each parameter's gradient as an output "grad/NAME" */
     int no_reuse;       /* every tensor gets its own place (tests: an oracle for the planner) */
 };
@@ -54,12 +62,14 @@ struct plan {
     size_t static_bytes, arena_bytes;
     size_t value_size;
 
-    struct tensor **params; /* learned parameters in flat order, those with a gradient first */
+    struct tensor **params; /* learned parameters in flat order, those with a gradient first, and of
+                             * these the decayed ones */
     struct tensor **grads;  /* [n_trained] their gradients */
     int n_params, n_trained;
-    int64_t param_count; /* values in all registered parameters, unused ones included */
-    int64_t flat_count;  /* length of the flat gradients and moments: the trained parameters, each
-                          * padded to PLAN_ALIGN values; padding is zero and stays zero */
+    int64_t param_count;   /* values in all registered parameters, unused ones included */
+    int64_t flat_count;    /* length of the flat gradients and moments: the trained parameters, each
+                            * padded to PLAN_ALIGN values; padding is zero and stays zero */
+    int64_t decayed_count; /* of flat_count, how many come before the undecayed */
     size_t params_offset, grads_offset; /* of the flat segments in the static block */
 };
 

@@ -57,7 +57,7 @@ static struct run open(const char *backend, const struct backend_options *o)
 {
     struct error err = {0};
     struct run r = {.backend = backend_find(backend)};
-    struct plan_options po = {.loss = "loss", .optimizer = 1};
+    struct plan_options po = {.loss = "loss", .optimizer = &op_adamw_row};
     assert_non_null(r.backend);
     struct capability cap = backend_capability(r.backend);
     r.plan = plan_compile(network(), &po, &cap, &err);
