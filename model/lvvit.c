@@ -2,9 +2,12 @@
  * stem, branches divided by 2, no bias on q, k and v, and a second classifier that votes with the
  * largest score over all patch tokens.
  *
- * Two things are reconstructed. The stem's batch norms are in their inference form, a gain and an
- * offset a channel with the statistics folded in, in training too. The original trains with token
- * labelling, which has no meaning for fused tokens: here the sum of both votes is trained. */
+ * It is a host to count, to time and to load weights into, exact in inference. The stem's batch
+ * norms are folded: weight and bias of bn1 … bn3 are w / sqrt(var + eps) and b - mean w / sqrt(var
+ * + eps) of the original's statistics, which is what batch norm computes in inference. Training
+ * moves them as a gain and an offset, without statistics of batches, so it is not the original's
+ * training. Nor is token labelling there (Jiang et al. section 3), which has no meaning for fused
+ * tokens: the sum of both votes is trained. */
 #include "model/keys.h"
 #include "model/model.h"
 #include "model/reducer.h"
@@ -139,7 +142,9 @@ static void build(struct builder *b, struct model_io *io)
 }
 
 const struct model model_lvvit = {
-    .choice = {.name = "lvvit", .doc = "LV-ViT, reconstructed from public facts", .keys = keys},
+    .choice = {.name = "lvvit",
+               .doc = "LV-ViT, reconstructed: folded batch norms, no token labelling",
+               .keys = keys},
     .paper = "Jiang et al. 2021; the third host of MCTF (Lee et al. 2024)",
     .build = build,
 };
