@@ -13,12 +13,14 @@
 #include <math.h>
 #include <stdio.h>
 
-enum pooling { POOL_ATTENTION_SIZE, POOL_SIZE, POOL_MEAN };
+enum pooling { POOL_ATTENTION_SIZE, POOL_SIZE, POOL_MEAN, POOL_MAX };
 
 static const struct config_choice poolings[] = {
     {.name = "attention_times_size", .doc = "mean weighted by attention received and size"},
     {.name = "size", .doc = "mean weighted by size"},
     {.name = "mean", .doc = "plain mean"},
+    {.name = "max",
+     .doc = "largest value, channel by channel; the attention of what is fused as with mean"},
 };
 
 static const struct config_choice *pooling_choice(int i)
@@ -237,7 +239,7 @@ static struct tensor *group_weights(struct builder *b, const struct reduction *r
             return s;
         return op_mul(b->g, received, op_div(b->g, s, op_max(b->g, s, 1)));
     }
-    return pooling == &poolings[POOL_MEAN] ? reduction_ones(b, tokens) : received;
+    return pooling == &poolings[POOL_ATTENTION_SIZE] ? received : reduction_ones(b, tokens);
 }
 
 struct fusion_plan {
@@ -280,11 +282,25 @@ static struct tensor *group_mean(struct builder *b, const struct fusion_plan *p,
     return op_div(g, x, reduction_along(b, p->total, rank, axis));
 }
 
+/* Largest value of each group along the tokens of x (B,N,C), with the gradient to where it is:
+ * scatter_max itself is a constant. Equal ones share. */
+static struct tensor *group_max(struct builder *b, const struct fusion_plan *p, struct tensor *x)
+{
+    struct graph *g = b->g;
+    const double below_zero = -1e-30;
+    struct tensor *top = op_scatter_max(g, x, p->assign, 1, p->left); /* (B,M,C) */
+    top = op_gather_rows(g, top, p->assign, 1);                       /* (B,N,C) */
+    struct tensor *is_top = op_above(g, op_sub(g, x, top), below_zero);
+    struct tensor *sum = op_scatter_rows(g, op_mul(g, x, is_top), p->assign, 1, p->left);
+    return op_div(g, sum, op_scatter_rows(g, is_top, p->assign, 1, p->left));
+}
+
 void mctf_fuse(struct builder *b, struct reduction *r, int64_t n, struct tensor **x,
                struct tensor **attn)
 {
     struct fusion_plan p = plan_fusion(b, r, *x, *attn, n);
-    *x = group_mean(b, &p, *x, 1);
+    int takes_max = config_choice(b->c, "model.reduce.pooling") == &poolings[POOL_MAX];
+    *x = takes_max ? group_max(b, &p, *x) : group_mean(b, &p, *x, 1);
     *attn = op_scatter_rows(b->g, *attn, p.assign, 3, p.left); /* (B,H,N,M): rows still sum to 1 */
     *attn = group_mean(b, &p, *attn, 2);                       /* (B,H,M,M) */
     reduction_note(b, r, p.assign, p.left);

@@ -261,6 +261,12 @@ static struct tensor *i_scatter_keys(struct graph *g)
 {
     return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 3, 4, 7)), tome_assign(g), 3, 5);
 }
+static struct tensor *i_scatter_max(struct graph *g)
+{
+    struct tensor *x = leaf(g, "x", SHAPE(2, 7, 3)), *assign = tome_assign(g);
+    struct tensor *top = op_gather_rows(g, op_scatter_max(g, x, assign, 1, 5), assign, 1);
+    return op_mul(g, x, op_above(g, op_sub(g, x, top), -1e-30));
+}
 static struct tensor *i_gather_rows(struct graph *g)
 {
     return op_gather_rows(g, leaf(g, "x", SHAPE(2, 5, 3)), tome_assign(g), 1);
@@ -356,6 +362,7 @@ static const struct instance instances[] = {
     {"label_cross_entropy", i_label_cross_entropy_all},
     {"scatter_rows", i_scatter_rows},
     {"scatter_rows", i_scatter_keys},
+    {"scatter_max", i_scatter_max},
     {"gather_rows", i_gather_rows},
     {"tome_match", i_tome_match},
     {"mctf_match", i_mctf_match},

@@ -24,6 +24,8 @@ static const struct setting settings[] = {
     {"mctf", {{"model.reduce.pooling", "mean"}, {"model.reduce.one_step_ahead", "2"}}, 0, NULL},
     {"mctf", {{"model.reduce.pooling", "size"}, {"model.reduce.one_step_ahead", "0"}}, 0, NULL},
     {"mctf", {{"model.reduce.pooling", "mean"}, {"model.reduce.bidirectional", "false"}}, 0, NULL},
+    {"mctf", {{"model.reduce.pooling", "max"}}, 0, NULL},
+    {"mctf", {{"model.reduce.pooling", "max"}, {"model.reduce.one_step_ahead", "0"}}, 0, NULL},
     {"mctf", {{"model.reduce.layers", "[0, 1]"}, {"model.reduce.r", "0.3"}}, 1, NULL},
     {"mctf", {{"model.reduce.unmerge", "true"}, {"model.layer_scale", "true"}}, 1, NULL},
     {"mctf", {{"model.reduce.consistency", "true"}, {"model.reduce.teacher_r", "1"}}, 1, NULL},

@@ -9,6 +9,13 @@ struct tensor *op_scatter_rows(struct graph *g, struct tensor *x, struct tensor 
     return apply2(g, &op_scatter_rows_row, x, assign, &a);
 }
 
+struct tensor *op_scatter_max(struct graph *g, struct tensor *x, struct tensor *assign, int axis,
+                              int64_t count)
+{
+    struct assign_attr a = {rule_axis(x->shape.rank, axis), count};
+    return apply2(g, &op_scatter_max_row, x, assign, &a);
+}
+
 struct tensor *op_gather_rows(struct graph *g, struct tensor *x, struct tensor *assign, int axis)
 {
     struct assign_attr a = {rule_axis(x->shape.rank, axis), 0};
@@ -66,6 +73,18 @@ const struct op op_scatter_rows_row = {
     .n_out = 1,
     .shape = scatter_rows_shape,
     .grad = scatter_rows_grad,
+    .cost = scatter_rows_cost,
+};
+
+const struct op op_scatter_max_row = {
+    .name = "scatter_max",
+    .doc = "largest of the rows that are assigned to the same place, a constant to autograd",
+    .flags = OP_CONSTANT_GRAD,
+    .attr_size = sizeof(struct assign_attr),
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .shape = scatter_rows_shape,
     .cost = scatter_rows_cost,
 };
 

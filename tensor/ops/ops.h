@@ -243,9 +243,12 @@ struct tensor *op_label_cross_entropy(struct graph *g, struct tensor *logits, st
  * sequence. Merging is scatter_rows (rows with one place are summed, in ascending n), undoing it is
  * gather_rows; each is the other's adjoint. Axis 0 of x is the batch, axis any later one.
  *   scatter_rows: x (B, …, N, …) -> (B, …, count, …), places nobody has are zero
+ *   scatter_max:  the same with the largest of the rows, value by value; a constant to autograd
  *   gather_rows:  x (B, …, M, …), assign (B,N) with entries below M -> (B, …, N, …) */
 struct tensor *op_scatter_rows(struct graph *g, struct tensor *x, struct tensor *assign, int axis,
                                int64_t count);
+struct tensor *op_scatter_max(struct graph *g, struct tensor *x, struct tensor *assign, int axis,
+                              int64_t count);
 struct tensor *op_gather_rows(struct graph *g, struct tensor *x, struct tensor *assign, int axis);
 struct assign_attr {
     int axis;

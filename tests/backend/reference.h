@@ -208,6 +208,27 @@ static void REF(scatter_rows)(const struct node *n, REF_REAL *const *in, REF_REA
     REF(moves)(n, in, out[0], 0);
 }
 
+static void REF(scatter_max)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    const struct assign_attr *a = n->attr;
+    struct REF(view) v = REF(view)(n->in[0]->shape, a->axis, 1);
+    const int32_t *assign = (const int32_t *)(void *)in[1];
+    int64_t length = n->in[1]->shape.dim[1], count = n->out[0]->shape.dim[a->axis];
+    int64_t group = v.outer / n->in[0]->shape.dim[0];
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t place = 0; place < count; place++)
+            for (int64_t i = 0; i < v.inner; i++) {
+                REF_REAL *y = &out[0][(o * count + place) * v.inner + i];
+                int rows = 0;
+                *y = 0;
+                for (int64_t t = 0; t < length; t++) {
+                    REF_REAL x = in[0][(o * v.size + t) * v.inner + i];
+                    if (assign[o / group * length + t] == place && (!rows++ || x > *y))
+                        *y = x;
+                }
+            }
+}
+
 static void REF(gather_rows)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     REF(moves)(n, in, out[0], 1);
@@ -1107,6 +1128,7 @@ struct REF(row) {
 static const struct REF(row) REF(rows)[] = {
     {"reshape", REF(reshape)},
     {"scatter_rows", REF(scatter_rows)},
+    {"scatter_max", REF(scatter_max)},
     {"gather_rows", REF(gather_rows)},
     {"above", REF(above)},
     {"tome_match", REF(tome_match)},

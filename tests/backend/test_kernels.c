@@ -199,6 +199,14 @@ static void build_scatter(struct graph *g, struct rng *r)
     op_scatter_rows(g, x, assignment(g, batch, tokens), 2, any(r, PLACES, 9));
 }
 
+static void build_scatter_max(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), tokens = any(r, 1, 40), heads = any(r, 1, 3),
+            width = chance(r) ? 1 : any(r, 1, 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, heads, tokens, width));
+    op_scatter_max(g, x, assignment(g, batch, tokens), 2, any(r, PLACES, 9));
+}
+
 static void build_gather(struct graph *g, struct rng *r)
 {
     int64_t batch = any(r, 1, 3), width = chance(r) ? 1 : any(r, 1, 600);
@@ -652,6 +660,7 @@ static const struct recipe recipes[] = {
     {"unfold", build_unfold, NULL},
     {"fold", build_fold, NULL},
     {"scatter_rows", build_scatter, NULL},
+    {"scatter_max", build_scatter_max, NULL},
     {"gather_rows", build_gather, NULL},
     {"above", build_above, NULL},
     {"add", build_add, NULL},

@@ -1,4 +1,4 @@
-/* scatter_rows and gather_rows: tokens moved by an assignment vector. */
+/* scatter_rows, scatter_max and gather_rows: tokens moved by an assignment vector. */
 #include "backend/cpu/kernels/kernel.h"
 
 enum { COLUMNS = 512 }; /* of a row that one block sums */
@@ -85,6 +85,39 @@ void KERNEL(scatter_rows)(const struct kernel_call *c)
             memset(to + i * inner, 0, sizeof(real) * (size_t)width);
         for (int64_t i = 0; i < m.in.size; i++)
             add_row(to + place[i] * inner, from + i * inner, width);
+    }
+}
+
+/* One outer row, width columns of it. A place that holds the lowest value at the end has no row. */
+static void largest_rows(const struct moves *m, const int32_t *place, const real *x, real *y,
+                         int64_t width)
+{
+    const real lowest = (real)-3.4e38;
+    int64_t inner = m->in.inner;
+    for (int64_t i = 0; i < m->out_size; i++)
+        for (int64_t k = 0; k < width; k++)
+            y[i * inner + k] = lowest;
+    for (int64_t i = 0; i < m->in.size; i++) {
+        real *to = y + place[i] * inner;
+        for (int64_t k = 0; k < width; k++)
+            to[k] = x[i * inner + k] <= to[k] ? to[k] : x[i * inner + k];
+    }
+    for (int64_t i = 0; i < m->out_size; i++)
+        for (int64_t k = 0; k < width; k++)
+            y[i * inner + k] = y[i * inner + k] == lowest ? 0 : y[i * inner + k];
+}
+
+void KERNEL(scatter_max)(const struct kernel_call *c)
+{
+    struct moves m = moves_of(c);
+    int64_t inner = m.in.inner, across = ceil_div(inner, COLUMNS);
+    const real *x = c->in[0];
+    real *y = c->out[0];
+    KERNEL_FOR_BLOCKS(c, block, m.in.outer * across)
+    {
+        int64_t outer = block / across, col = block % across * COLUMNS;
+        largest_rows(&m, m.assign + outer / m.group * m.length, x + outer * m.in.size * inner + col,
+                     y + outer * m.out_size * inner + col, min_i64(COLUMNS, inner - col));
     }
 }
 

@@ -192,6 +192,8 @@ struct vt_moves {
 };
 int vt_scatter_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
                     cudaStream_t stream);
+int vt_scatter_max(float *y, const float *x, const int32_t *assign, struct vt_moves m,
+                   cudaStream_t stream);
 int vt_gather_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
                    cudaStream_t stream);
 

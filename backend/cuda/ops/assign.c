@@ -1,4 +1,4 @@
-/* scatter_rows and gather_rows. */
+/* scatter_rows, scatter_max and gather_rows. */
 #include "backend/cuda/cuda.h"
 
 static struct vt_moves moves_of(const struct node *n)
@@ -16,6 +16,11 @@ static struct vt_moves moves_of(const struct node *n)
 int cuda_scatter_rows(const struct cuda_call *c)
 {
     return vt_scatter_rows(c->out[0], c->in[0], c->in[1], moves_of(c->node), c->stream);
+}
+
+int cuda_scatter_max(const struct cuda_call *c)
+{
+    return vt_scatter_max(c->out[0], c->in[0], c->in[1], moves_of(c->node), c->stream);
 }
 
 int cuda_gather_rows(const struct cuda_call *c)
