@@ -4,7 +4,7 @@
 #   make test       install what is missing, then every test this machine can run
 #   make check      the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       include law, format, self-contained headers, forbidden functions
-#   make bench      the benchmark programs under bench/
+#   make bench      the benchmark programs under bench/, ratios first; BENCH=ops for one, PYTHON= a python3 with torch
 #   make install    binary, experiments, published numbers, manual pages and completions under PREFIX
 #   make format     clang-format every source
 #   make clean      remove build/, ./vittm
@@ -60,14 +60,18 @@ KERNEL_judge    := -DKERNEL_VARIANT=judge -DKERNEL_REAL=double
 
 FOLDERS  := base tensor backend nn heads fusion model data train results runner plots cli
 SOURCES  := $(sort $(shell find $(FOLDERS) -name '*.c' -not -path 'backend/cuda/*' -not -path 'backend/sim/*'))
-HEADERS  := $(sort $(shell find $(FOLDERS) tests -name '*.h' -not -path 'backend/cuda/*' -not -path 'backend/sim/*'))
+HEADERS  := $(sort $(shell find $(FOLDERS) tests bench -name '*.h' -not -path 'backend/cuda/*' -not -path 'backend/sim/*'))
 KERNELS  := $(filter backend/cpu/kernels/%,$(SOURCES))
 MAIN     := cli/main.c
 LIBRARY  := $(filter-out $(KERNELS) $(MAIN),$(SOURCES))
 SUPPORT  := $(sort $(wildcard tests/support/*.c))
 TEST_C   := $(sort $(shell find tests -name 'test_*.c' -not -path 'tests/support/*'))
 TEST_SH  := $(sort $(shell find tests -name 'test_*.sh' -not -path 'tests/support/*'))
-BENCH_C  := $(sort $(wildcard bench/*.c))
+# Ratios come first.
+BENCH_C  := $(wildcard bench/bench_*.c)
+BENCH_C  := $(filter bench/bench_models.c bench/bench_worker.c,$(BENCH_C)) \
+            $(sort $(filter-out bench/bench_models.c bench/bench_worker.c,$(BENCH_C)))
+BENCH_SUPPORT := $(sort $(filter-out $(BENCH_C),$(wildcard bench/*.c)))
 
 OBJECTS  := $(LIBRARY:%.c=$(BUILD)/%.o) \
             $(foreach v,$(VARIANTS),$(KERNELS:%.c=$(BUILD)/%.$(v).o))
@@ -77,6 +81,8 @@ TEST_O   := $(TEST_C:%.c=$(BUILD)/%.o)
 TEST_X   := $(TEST_C:%.c=$(BUILD)/%)
 BENCH_O  := $(BENCH_C:%.c=$(BUILD)/%.o)
 BENCH_X  := $(BENCH_C:%.c=$(BUILD)/%)
+BENCH_SUPPORT_O := $(BENCH_SUPPORT:%.c=$(BUILD)/%.o)
+BENCH    ?=
 ARCHIVE  := $(BUILD)/libvittm.a
 
 # ---- program -----------------------------------------------------------------------------------------------
@@ -137,9 +143,11 @@ $(TEST_X): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT_O) $(ARCHIVE)
 	@echo "  link $@"
 	@$(CC) $(EXTRA_CFLAGS) -o $@ $< $(SUPPORT_O) $(ARCHIVE) -lcmocka $(LDLIBS)
 
-$(BENCH_X): $(BUILD)/%: $(BUILD)/%.o $(ARCHIVE)
+$(BUILD)/bench/%.o: CFLAGS += -fopenmp
+
+$(BENCH_X): $(BUILD)/%: $(BUILD)/%.o $(BENCH_SUPPORT_O) $(ARCHIVE)
 	@echo "  link $@"
-	@$(CC) $(EXTRA_CFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+	@$(CC) $(EXTRA_CFLAGS) -o $@ $< $(BENCH_SUPPORT_O) $(ARCHIVE) $(LDLIBS)
 
 setup:
 	@tools/setup
@@ -163,11 +171,11 @@ check-run: $(BUILD)/vittm $(TEST_X)
 	    tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)
 
 bench: all $(BENCH_X)
-	@for b in $(BENCH_X); do echo "== $$b"; $$b || exit 1; done
+	@tools/bench '$(BENCH)' $(BENCH_X)
 
 # ---- lint --------------------------------------------------------------------------------------------------
 
-LINT_C := $(SOURCES) $(SUPPORT) $(TEST_C) $(BENCH_C)
+LINT_C := $(SOURCES) $(SUPPORT) $(TEST_C) $(BENCH_C) $(BENCH_SUPPORT)
 
 lint:
 	@tools/setup lint
@@ -214,4 +222,4 @@ install: all
 clean:
 	rm -rf build vittm
 
--include $(OBJECTS:.o=.d) $(MAIN_O:.o=.d) $(SUPPORT_O:.o=.d) $(TEST_O:.o=.d) $(BENCH_O:.o=.d)
+-include $(OBJECTS:.o=.d) $(MAIN_O:.o=.d) $(SUPPORT_O:.o=.d) $(TEST_O:.o=.d) $(BENCH_O:.o=.d) $(BENCH_SUPPORT_O:.o=.d)

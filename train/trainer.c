@@ -273,7 +273,7 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
         clock_batch(t, now - start);
         start = now;
         if (!rc) {
-            note_progress(t, 0);
+            note_progress(t, t->steps_done == 1); /* the first one at once: it works */
             rc = is_between_updates(t) && told_to_stop(t) ? 1 : 0;
         }
     }
