@@ -11,6 +11,7 @@
 #include "cli/cells.h"
 #include "cli/store.h"
 #include "train/keys.h"
+#include "train/frames.h"
 #include "train/measure.h"
 
 static const struct option_spec options[] = {
@@ -35,6 +36,8 @@ static const struct option_spec options[] = {
      .doc = "of products: fp32, tf32, bf16 (default: latency.precision, or train.precision with "
             "--train)"},
     {.name = "train", .doc = "time whole training steps instead of forward passes"},
+    {.name = "frames",
+     .doc = "segmentation: time whole images of the data set, windows to classes, one at a time"},
     OPTION_FORMAT,
     OPTION_OUTPUT,
     {0}};
@@ -45,8 +48,29 @@ struct entry {
     char *name;
     struct device device;
     struct measure measure;
+    struct frames frames; /* with --frames in its place */
     double min_time;
 };
+
+enum { FRAMES_HELD = 16 }; /* images that are prepared and run in turn */
+
+static struct latency_subject *subject_of(struct entry *e)
+{
+    return e->frames.subject.run ? &e->frames.subject : &e->measure.subject;
+}
+
+static const struct network *network_of(const struct entry *e)
+{
+    return e->frames.subject.run ? &e->frames.net : &e->measure.net;
+}
+
+static int open_frames(struct entry *e, const struct config *c, struct error *err)
+{
+    if (!config_is_active(c, "latency.frames"))
+        return error_set(err, "--frames times segmentation, which %s is not for",
+                         config_string(c, "model.family"));
+    return frames_open(&e->frames, c, &e->device, FRAMES_HELD, NULL, err);
+}
 
 struct bench {
     struct entry **entries;
@@ -96,7 +120,8 @@ static int add(struct bench *b, const struct args *a, const char *name, const st
         return -1;
     if (set_precision(&e->device, a, c, err))
         return -1;
-    if (measure_open(&e->measure, c, &e->device, &o, NULL, err))
+    if ((args_flag(a, "frames") ? open_frames(e, c, err)
+                                : measure_open(&e->measure, c, &e->device, &o, NULL, err)))
         return error_prefix(err, "%s", name);
     return 0;
 }
@@ -119,7 +144,10 @@ static int add_operand(struct bench *b, const struct args *a, const char *operan
 static void release(struct bench *b)
 {
     for (size_t i = 0; i < b->n; i++) {
-        measure_close(&b->entries[i]->measure);
+        if (b->entries[i]->frames.subject.run)
+            frames_close(&b->entries[i]->frames);
+        else
+            measure_close(&b->entries[i]->measure);
         free(b->entries[i]->name);
         free(b->entries[i]);
     }
@@ -132,13 +160,13 @@ static void measure_all(struct bench *b)
     struct latency_options o = {0};
     struct latency_subject *subjects = mem_zalloc(b->n + 1, sizeof *subjects);
     for (size_t i = 0; i < b->n; i++) {
-        subjects[i] = b->entries[i]->measure.subject;
+        subjects[i] = *subject_of(b->entries[i]);
         if (b->entries[i]->min_time > o.min_time)
             o.min_time = b->entries[i]->min_time;
     }
     latency_measure(subjects, b->n, &o);
     for (size_t i = 0; i < b->n; i++)
-        b->entries[i]->measure.subject = subjects[i];
+        *subject_of(b->entries[i]) = subjects[i];
     free(subjects);
 }
 
@@ -149,19 +177,19 @@ static struct rows *make_rows(const struct bench *b)
                                         "images_per_s", "peak_bytes"};
     struct rows *rows = rows_new(sizeof names / sizeof *names, names);
     for (size_t i = 0; i < b->n; i++) {
-        const struct entry *e = b->entries[i];
-        struct latency_figures f = latency_figures(&e->measure.subject);
+        struct entry *e = b->entries[i];
+        struct latency_figures f = latency_figures(subject_of(e));
         struct rows_cell *cell = rows_append(rows);
         rows_set_text(rows, &cell[0], e->name);
         rows_set_real(&cell[1], f.p50_ms);
         rows_set_real(&cell[2], f.p90_ms);
         rows_set_real(&cell[3], f.iqr_ms);
-        rows_set_integer(&cell[4], e->measure.net.batch);
+        rows_set_integer(&cell[4], network_of(e)->batch);
         rows_set_text(rows, &cell[5], device_precision(&e->device));
         rows_set_integer(&cell[6], e->device.options.threads);
         rows_set_text(rows, &cell[7], e->device.text);
         rows_set_real(&cell[8], f.images_per_s);
-        rows_set_integer(&cell[9], network_bytes(&e->measure.net));
+        rows_set_integer(&cell[9], network_bytes(network_of(e)));
     }
     return rows;
 }
@@ -169,7 +197,7 @@ static struct rows *make_rows(const struct bench *b)
 static void say_spread(const struct bench *b)
 {
     for (size_t i = 0; i < b->n; i++) {
-        struct latency_figures f = latency_figures(&b->entries[i]->measure.subject);
+        struct latency_figures f = latency_figures(subject_of(b->entries[i]));
         if (f.iqr_ms > LATENCY_IQR_WARN * f.p50_ms)
             warn("%s: the spread (IQR) is %.0f %% of the median: the machine was busy with other "
                  "work",
@@ -181,9 +209,9 @@ static void say_spread(const struct bench *b)
 static void say_ratios(const struct bench *b)
 {
     for (size_t i = 1; i < b->n; i++) {
-        const struct entry *first = b->entries[0], *e = b->entries[i];
-        struct latency_ratio r = latency_ratio(&first->measure.subject, &e->measure.subject);
-        double images = (double)first->measure.net.batch / (double)e->measure.net.batch;
+        struct entry *first = b->entries[0], *e = b->entries[i];
+        struct latency_ratio r = latency_ratio(subject_of(first), subject_of(e));
+        double images = (double)network_of(first)->batch / (double)network_of(e)->batch;
         fprintf(stderr, "%s takes %.4g times as long an image as %s (95 %%: %.4g to %.4g)\n",
                 e->name, images * r.ratio, first->name, images * r.low, images * r.high);
     }
@@ -228,7 +256,9 @@ const struct command command_bench = {
         "random and already on the device; weights are initial. peak_bytes is what the program "
         "allocates: parameters and activations. With several models the ratios to the first one "
         "are "
-        "said on stderr, with a bootstrap interval over the rounds.",
+        "said on stderr, with a bootstrap interval over the rounds. --frames times segmentation as "
+        "papers do, an image of the data set a call: all its windows, the decoder, resizing and "
+        "argmax; images_per_s are frames a second.",
     .examples = "  vittm bench vit_s16 vittm_s_64_64 --batch 16\n"
                 "  vittm bench experiments/quick.yaml --threads 1 --format csv\n"
                 "  vittm bench vittm_b_64_64 --train --batch 8",

@@ -105,9 +105,9 @@ static int run(const struct args *a, struct error *err)
     if (weights_open(&file, a->operands[0], err))
         return -1;
     if (!prepare(&e, a, &file, err)) {
-        struct evaluate_options o = {.loader_threads =
-                                         (int)config_int(e.config, "train.loader_threads")};
-        rc = evaluate(&v, &e.model.net, e.data, &o, err);
+        struct evaluate_options o;
+        rc = evaluate_options_init(&o, e.config, err) ? -1
+                                                      : evaluate(&v, &e.model.net, e.data, &o, err);
         if (!rc) {
             rc = cli_print_to(a, make_rows(&e, a->operands[0], &v), "nothing evaluated", err);
             evaluation_release(&v);

@@ -14,6 +14,21 @@ static const struct config_choice *average_choice(int i)
     return i >= 0 && i < 2 ? &averages[i] : NULL;
 }
 
+static const struct config_choice absents[] = {
+    {.name = "skip", .doc = "left out of the mean (mmseg)"},
+    {.name = "zero", .doc = "0 (the official evaluation of ADE20K)"},
+};
+
+static const struct config_choice *absent_choice(int i)
+{
+    return i >= 0 && i < 2 ? &absents[i] : NULL;
+}
+
+int segment_absent_is_zero(const struct config *c)
+{
+    return config_choice(c, "train.segment.absent") == &absents[1];
+}
+
 static const struct config_key keys[] = {
     {.name = "model.decoder.type",
      .type = CONFIG_CHOICE,
@@ -26,6 +41,53 @@ static const struct config_key keys[] = {
      .fallback = "labelled",
      .choice = average_choice,
      .doc = "what the loss is a mean over"},
+    {.name = "train.segment.stride",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 65536,
+     .doc =
+         "evaluation: pixels from window to window (0: a window's side, model.image_size; papers "
+         "on ADE20K: 480)"},
+    {.name = "train.segment.short_side",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 65536,
+     .doc = "evaluation: images are resized to this shorter side (0: model.image_size)"},
+    {.name = "train.segment.long_side",
+     .type = CONFIG_INT,
+     .fallback = "2048",
+     .min = 1,
+     .max = 65536,
+     .doc = "evaluation: … unless the longer one then had more than this"},
+    {.name = "train.segment.scales",
+     .type = CONFIG_FLOATS,
+     .fallback = "1",
+     .min = 0.05,
+     .max = 16,
+     .doc = "evaluation: probabilities are averaged over images resized by these factors"},
+    {.name = "train.segment.flip",
+     .type = CONFIG_BOOL,
+     .fallback = "false",
+     .doc = "evaluation: … and over their mirror images"},
+    {.name = "latency.frames",
+     .type = CONFIG_INT,
+     .fallback = "200",
+     .min = 0,
+     .max = 1000000,
+     .doc = "images of the data set that throughput/fps times one by one (0: none)"},
+    {.name = "latency.frames_skipped",
+     .type = CONFIG_INT,
+     .fallback = "5",
+     .min = 0,
+     .max = 1000000,
+     .doc = "of which the first so many do not count"},
+    {.name = "train.segment.absent",
+     .type = CONFIG_CHOICE,
+     .fallback = "skip",
+     .choice = absent_choice,
+     .doc = "val/miou: what a class is that no pixel has, labelled or predicted"},
     {0},
 };
 

@@ -22,4 +22,7 @@ struct segment {
 struct tensor *segment_upsample(struct graph *g, struct tensor *masks, struct grid covered,
                                 struct grid image);
 
+/* train.segment.absent. */
+int segment_absent_is_zero(const struct config *c);
+
 #endif

@@ -83,8 +83,15 @@ static void add_batch(struct evaluation *e, struct network *n, const struct batc
             e->correct[b->indices[i] / 8] |= (unsigned char)(1 << b->indices[i] % 8);
 }
 
-int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
-             const struct evaluate_options *o, struct error *err)
+int evaluate_options_init(struct evaluate_options *o, const struct config *c, struct error *err)
+{
+    *o = (struct evaluate_options){.loader_threads = (int)config_int(c, "train.loader_threads")};
+    return config_is_active(c, "train.segment.stride") ? segment_protocol_init(&o->segment, c, err)
+                                                       : 0;
+}
+
+static int evaluate_images(struct evaluation *e, struct network *n, const struct dataset *d,
+                           const struct evaluate_options *o, struct error *err)
 {
     struct loader *l;
     struct loader_options options = {.batch = (int)n->batch,
@@ -92,10 +99,7 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
                                      .channels = (int)n->image->shape.dim[1],
                                      .masks = views_need_masks(n),
                                      .threads = o->loader_threads};
-    double start = clock_now();
     int rc = 0;
-    *e = (struct evaluation){.images = dataset_count(d),
-                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
     if (loader_open(&l, d, &options, err))
         return -1;
     float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes) + 1);
@@ -116,6 +120,16 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
     free(logits);
     free(right);
     loader_close(l);
+    return rc;
+}
+
+int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
+             const struct evaluate_options *o, struct error *err)
+{
+    double start = clock_now();
+    *e = (struct evaluation){.images = dataset_count(d),
+                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
+    int rc = n->segment ? segmentation_evaluate(e, n, d, o, err) : evaluate_images(e, n, d, o, err);
     e->wall_s = clock_now() - start;
     if (rc)
         evaluation_release(e);
@@ -125,6 +139,7 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
 void evaluation_release(struct evaluation *e)
 {
     free(e->correct);
+    confusion_release(&e->confusion);
     *e = (struct evaluation){0};
 }
 
@@ -140,6 +155,10 @@ void evaluation_metrics(const struct evaluation *e, const struct network *n, con
                         struct metrics *m)
 {
     double loss = 0;
+    if (n->segment) {
+        segmentation_metrics(e, prefix, m);
+        return;
+    }
     for (int h = 0; h < e->n_scores; h++) {
         const struct score *s = &e->scores[h];
         const char *head = h ? n->heads[h] : "";

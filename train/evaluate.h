@@ -5,6 +5,7 @@
 #define TRAIN_EVALUATE_H
 
 #include "model/model.h"
+#include "train/segmentation.h"
 
 #include <stdint.h>
 
@@ -37,11 +38,15 @@ struct evaluation {
     unsigned char *correct;
     int64_t images;
     double wall_s;
+    /* Of a segmenting network, whose scores[0] holds the loss over labelled pixels. */
+    struct confusion confusion;
+    enum absent absent;
 };
 
 struct evaluate_options {
     int loader_threads;
-    volatile const int *stop; /* non-zero ends it early; may be NULL */
+    volatile const int *stop;        /* non-zero ends it early; may be NULL */
+    struct segment_protocol segment; /* of a segmenting network */
 };
 
 /* Runs n (a forward network whose parameters are set) over d. Returns 0; 1 where it was stopped; -1
@@ -50,10 +55,13 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
              const struct evaluate_options *o, struct error *err);
 void evaluation_release(struct evaluation *e);
 
-/* Of masked autoencoding val/loss, val/memory_loss and val/process_loss alone. Else
- * val/top1, val/top5 of the first classifier; val/NAME_top1, val/NAME_top5 of the second; val/loss,
- * their sum, and each one's own where there are two. prefix comes after "val/", "" or as in
- * val/ema_top1. */
+/* What the configuration says of evaluations. */
+int evaluate_options_init(struct evaluate_options *o, const struct config *c, struct error *err);
+
+/* Of segmentation those of segmentation_metrics. Of masked autoencoding val/loss, val/memory_loss
+ * and val/process_loss alone. Else val/top1, val/top5 of the first classifier; val/NAME_top1,
+ * val/NAME_top5 of the second; val/loss, their sum, and each one's own where there are two. prefix
+ * comes after "val/", "" or as in val/ema_top1. */
 void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,
                         struct metrics *m);
 

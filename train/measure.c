@@ -32,8 +32,9 @@ static void write_noise(struct network *n, const struct tensor *input, const cha
 static void write_training_inputs(struct network *n, const struct config *c)
 {
     float hyper[HYPER_COUNT];
-    int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)n->batch);
-    for (int64_t i = 0; i < n->batch; i++)
+    int64_t count = n->target ? shape_count(n->target->shape) : 1;
+    int32_t *labels = mem_alloc(sizeof(int32_t) * (size_t)count);
+    for (int64_t i = 0; i < count; i++)
         labels[i] = n->classes ? (int32_t)(i % n->classes) : 0;
     update_hyper(c, &(struct update){.last = 1}, hyper);
     if (n->target)

@@ -20,6 +20,8 @@ int mixer_has_targets(const struct mixer *m)
 
 void mixer_open(struct mixer *m, const struct network *n)
 {
+    if (n->segment && n->target)
+        m->pixels = mem_alloc(sizeof *m->pixels * (size_t)shape_count(n->target->shape));
     if (!mix_is_on(&m->mix))
         return;
     mix_plan_init(&m->plan, (int)n->batch);
@@ -34,6 +36,7 @@ void mixer_close(struct mixer *m)
         mix_plan_release(&m->plan);
     free(m->images);
     free(m->targets);
+    free(m->pixels);
     *m = (struct mixer){0};
 }
 
@@ -50,7 +53,11 @@ void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint
     views_write(n, images, b->masks);
     if (!n->target)
         return;
-    if (m->targets) {
+    if (m->pixels) {
+        for (int64_t i = 0; i < shape_count(n->target->shape); i++)
+            m->pixels[i] = b->masks[i];
+        network_write(n, n->target, m->pixels);
+    } else if (m->targets) {
         mix_targets(&m->plan, b->labels, b->count, n->classes, m->targets);
         network_write(n, n->target, m->targets);
     } else {

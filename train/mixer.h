@@ -14,6 +14,7 @@ struct mixer {
     struct mix mix;
     struct mix_plan plan;
     float *images, *targets; /* (B,C,S,S), (B,K); NULL where nothing is mixed */
+    int32_t *pixels;         /* (B,S,S) labels; NULL where images have one each */
 };
 
 /* Reads the configuration alone, so that the network can be made for its targets. */

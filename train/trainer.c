@@ -28,13 +28,19 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
     const struct objective *objective =
         (const struct objective *)config_choice(c, "train.objective");
-    if (!objective->unlabelled && !dataset_has_labels(d))
+    int wanted = objective->dense ? dataset_mask_classes(d) : dataset_classes(d);
+    if (objective->dense && !dataset_has_masks(d))
+        return config_error(c, err, "data.dataset",
+                            "%s has no masks, which train.objective %s learns (shapes, ade20k and "
+                            "mask_folder have)",
+                            dataset_name(d), objective->choice.name);
+    if (!objective->dense && !objective->unlabelled && !dataset_has_labels(d))
         return config_error(c, err, "data.dataset",
                             "%s has classes of pixels, none of images (train.objective)",
                             dataset_name(d));
-    if (!objective->unlabelled && classes != dataset_classes(d))
-        return config_error(c, err, "model.classes", "%s has %d classes (set model.classes=%d)",
-                            dataset_name(d), dataset_classes(d), dataset_classes(d));
+    if (!objective->unlabelled && classes != wanted)
+        return config_error(c, err, "model.classes", "%s has %d classes%s (set model.classes=%d)",
+                            dataset_name(d), wanted, objective->dense ? " of pixels" : "", wanted);
     if (channels != 3 && channels != d->channels)
         return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
                             d->channels);
@@ -68,6 +74,10 @@ static int open_networks(struct trainer *t, struct error *err)
     if (network_open(&t->net, c, t->options.device, &train, err) ||
         network_open(&t->eval_net, c, t->options.device, &eval, err))
         return -1;
+    if (t->net.segment && mix_is_on(&t->mixer.mix))
+        return config_error(c, err, "train.objective",
+                            "segmentation mixes and erases no images (leave data.mix.* and "
+                            "data.erase.probability out)");
     mixer_open(&t->mixer, &t->net);
     network_init(&t->net, t->options.seed);
     weights_init(&t->weights, &t->net);
@@ -304,9 +314,10 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
 static int run_evaluation(struct trainer *t, const char *prefix, struct metrics *m,
                           struct error *err)
 {
-    struct evaluate_options o = {.loader_threads =
-                                     (int)config_int(t->options.config, "train.loader_threads"),
-                                 .stop = t->options.stop};
+    struct evaluate_options o;
+    if (evaluate_options_init(&o, t->options.config, err))
+        return -1;
+    o.stop = t->options.stop;
     evaluation_release(&t->evaluation);
     weights_put(&t->weights, &t->eval_net);
     int rc = evaluate(&t->evaluation, &t->eval_net, t->val_set, &o, err);
@@ -341,13 +352,18 @@ static int evaluate_epoch(struct trainer *t, struct metrics *m, struct error *er
     return 0;
 }
 
-/* The higher the better: val/top1, or -val/loss where nothing is classified. */
+/* What a run is judged by: the higher the better, but for a loss. */
+static const char *merit_name(const struct trainer *t)
+{
+    return t->net.segment ? "miou" : t->net.n_logits ? "top1" : "loss";
+}
+
 static double merit_of(const struct trainer *t, const struct metrics *m)
 {
     char name[48];
-    snprintf(name, sizeof name, "val/%s%s", t->takes_mean ? t->average->prefix : "",
-             t->net.n_logits ? "top1" : "loss");
-    return t->net.n_logits ? metrics_get(m, name) : -metrics_get(m, name);
+    int is_loss = !t->net.segment && !t->net.n_logits;
+    snprintf(name, sizeof name, "val/%s%s", t->takes_mean ? t->average->prefix : "", merit_name(t));
+    return (is_loss ? -1 : 1) * metrics_get(m, name);
 }
 
 static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
@@ -364,7 +380,8 @@ static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 /* One line an epoch, for people who read the log. */
 static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "train/img_s"};
+    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "val/miou",
+                                        "train/img_s"};
     struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "epoch %lld/%lld", (long long)epoch, (long long)t->epochs);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -406,7 +423,7 @@ static struct loader_options loader_of(const struct trainer *t)
     return (struct loader_options){.batch = (int)t->net.batch,
                                    .image_size = views_side(&t->net),
                                    .channels = (int)t->net.image->shape.dim[1],
-                                   .masks = views_need_masks(&t->net),
+                                   .masks = t->net.segment || views_need_masks(&t->net),
                                    .seed = t->options.seed,
                                    .train = 1,
                                    .shuffle = 1,
@@ -460,7 +477,9 @@ int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
             return rc;
     }
     evaluation_metrics(&t->evaluation, &t->eval_net, "", m);
-    if (t->net.n_logits)
+    if (t->net.segment)
+        metrics_set(m, "val/best_miou", t->at.best_top1);
+    else if (t->net.n_logits)
         metrics_set(m, "val/best_top1", t->at.best_top1);
     else
         metrics_set(m, "val/best_loss", -t->at.best_top1);

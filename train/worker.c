@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "train/cost.h"
 #include "train/keys.h"
+#include "train/frames.h"
 #include "train/measure.h"
 #include "train/run_config.h"
 #include "train/trainer.h"
@@ -104,18 +105,24 @@ static int asked_to_stop(void *ctx)
     return stop_requested;
 }
 
-static void take_figures(struct work *w, const struct measure *m, const struct device *d)
+static void add_latency_row(struct work *w, const struct latency_figures *f,
+                            const struct network *n, const struct device *d, const char *protocol)
 {
-    struct latency_figures f = latency_figures(&m->subject);
     json_array_append_new(
         w->latency_rows,
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                   "model", config_string(w->run.config, "model.family"), "precision",
-                  device_precision(d), "device", d->text, "protocol", MEASURE_PROTOCOL, "batch",
-                  (json_int_t)m->net.batch, "threads", d->options.threads, "blocks",
-                  (json_int_t)f.blocks, "peak_bytes", (json_int_t)network_bytes(&m->net), "p50_ms",
-                  f.p50_ms, "p90_ms", f.p90_ms, "p99_ms", f.p99_ms, "iqr_ms", f.iqr_ms, "mean_ms",
-                  f.mean_ms, "min_ms", f.min_ms, "images_per_s", f.images_per_s));
+                  device_precision(d), "device", d->text, "protocol", protocol, "batch",
+                  (json_int_t)n->batch, "threads", d->options.threads, "blocks",
+                  (json_int_t)f->blocks, "peak_bytes", (json_int_t)network_bytes(n), "p50_ms",
+                  f->p50_ms, "p90_ms", f->p90_ms, "p99_ms", f->p99_ms, "iqr_ms", f->iqr_ms,
+                  "mean_ms", f->mean_ms, "min_ms", f->min_ms, "images_per_s", f->images_per_s));
+}
+
+static void take_figures(struct work *w, const struct measure *m, const struct device *d)
+{
+    struct latency_figures f = latency_figures(&m->subject);
+    add_latency_row(w, &f, &m->net, d, MEASURE_PROTOCOL);
     metrics_set(&w->metrics, "latency/p50_ms", f.p50_ms);
     metrics_set(&w->metrics, "latency/p90_ms", f.p90_ms);
     metrics_set(&w->metrics, "latency/iqr_ms", f.iqr_ms);
@@ -124,6 +131,31 @@ static void take_figures(struct work *w, const struct measure *m, const struct d
         warn("latency: the spread (IQR) is %.0f %% of the median: the machine was busy with other "
              "work",
              100 * f.iqr_ms / f.p50_ms);
+}
+
+/* Of a segmenting model also frames a second, by the authors' protocol. */
+static int measure_frames(struct work *w, const struct device *d, struct error *err)
+{
+    const struct config *c = w->run.config;
+    const struct weights *trained = w->trainer.train_set ? &w->trainer.weights : NULL;
+    struct frames frames;
+    int64_t count = config_is_active(c, "latency.frames") ? config_int(c, "latency.frames") : 0;
+    int64_t skip = count ? config_int(c, "latency.frames_skipped") : 0;
+    if (!count)
+        return 0;
+    if (skip >= count)
+        return config_error(c, err, "latency.frames_skipped", "is not less than latency.frames");
+    if (frames_open(&frames, c, d, 1, trained, err))
+        return -1;
+    int rc = frames_measure(&frames, count, skip, (volatile const int *)&stop_requested, err);
+    if (!rc) {
+        struct latency_figures f = latency_figures(&frames.subject);
+        f.images_per_s = 1e3 / f.mean_ms;
+        add_latency_row(w, &f, &frames.net, d, FRAMES_PROTOCOL);
+        metrics_set(&w->metrics, "throughput/fps", f.images_per_s);
+    }
+    frames_close(&frames);
+    return rc;
 }
 
 static int measure_latency(struct work *w, struct error *err)
@@ -145,7 +177,7 @@ static int measure_latency(struct work *w, struct error *err)
     if (!rc)
         take_figures(w, &m, &device);
     measure_close(&m);
-    return rc;
+    return rc ? rc : measure_frames(w, &device, err);
 }
 
 /* ---- facts
