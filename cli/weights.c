@@ -81,7 +81,7 @@ int loaded_model_open(struct loaded_model *m, const struct config *c, const stru
     network_init(&m->net, seed);
     weights_init(&m->weights, &m->net);
     weights_get(&m->weights, &m->net);
-    if (weights_import(&m->weights, file, &rules, &m->report, err))
+    if (file && weights_import(&m->weights, file, &rules, &m->report, err))
         return -1;
     weights_put(&m->weights, &m->net);
     return 0;

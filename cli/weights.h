@@ -23,7 +23,8 @@ struct loaded_model {
     struct weights_report report;
 };
 
-/* What the file lacks starts as a run with this seed does. Release after failures too. */
+/* What the file lacks starts as a run with this seed does; without a file everything does. Release
+ * after failures too. */
 int loaded_model_open(struct loaded_model *m, const struct config *c, const struct device *d,
                       int64_t batch, uint64_t seed, const struct safetensors *file,
                       struct error *err);

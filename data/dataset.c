@@ -160,6 +160,12 @@ const char *dataset_class_name(const struct dataset *d, int k)
     return d->kind->class_name(d, k);
 }
 
+const char *dataset_mask_class_name(const struct dataset *d, int k)
+{
+    ASSERT(k >= 0 && k < d->mask_classes);
+    return (d->kind->mask_class_name ? d->kind->mask_class_name : d->kind->class_name)(d, k);
+}
+
 int dataset_has_labels(const struct dataset *d)
 {
     return d->kind->label != NULL;

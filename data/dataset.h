@@ -43,6 +43,8 @@ struct dataset_kind {
     int (*label)(const struct dataset *d, int64_t i);
     /* Of class k of images; of class k of pixels where the kind has masks alone. */
     const char *(*class_name)(const struct dataset *d, int k);
+    /* Of class k of pixels where the kind has both; NULL: class_name says it. */
+    const char *(*mask_class_name)(const struct dataset *d, int k);
     /* Sample i as u8. The view points into the data set or into scratch, which is the calling
      * thread's. Kinds that draw their images (shapes) draw them at size x size; the others ignore
      * size. */
@@ -96,6 +98,7 @@ int64_t dataset_count(const struct dataset *d);
 int dataset_classes(const struct dataset *d); /* 0 where it has masks alone */
 /* "airplane"; of pixels' classes where the set has masks alone. */
 const char *dataset_class_name(const struct dataset *d, int k);
+const char *dataset_mask_class_name(const struct dataset *d, int k); /* of pixels */
 int dataset_has_labels(const struct dataset *d);
 int dataset_label(const struct dataset *d, int64_t i); /* 0 where it has masks alone */
 int dataset_has_masks(const struct dataset *d);

@@ -290,6 +290,11 @@ static const char *shapes_class_name(const struct dataset *d, int k)
     return shapes_outlines[k].name;
 }
 
+static const char *shapes_mask_class_name(const struct dataset *d, int k)
+{
+    return k ? shapes_class_name(d, k - 1) : "background";
+}
+
 static int shapes_read(const struct dataset *d, int64_t i, int size, struct image *scratch,
                        struct image_view *view, struct error *err)
 {
@@ -329,6 +334,7 @@ const struct dataset_kind dataset_shapes = {
     .close = shapes_close,
     .label = shapes_label,
     .class_name = shapes_class_name,
+    .mask_class_name = shapes_mask_class_name,
     .read = shapes_read,
     .mask = shapes_mask,
     .hash = shapes_hash,

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "model/objective.h"
+#include "train/examples.h"
 #include "train/keys.h"
 #include "train/masker.h"
 #include "train/views.h"
@@ -515,10 +516,27 @@ static int save_correct(const struct trainer *t, struct error *err)
     return rc;
 }
 
+/* Of segmentation: what a few images look like. */
+static int save_examples(struct trainer *t, struct error *err)
+{
+    struct strbuf path = STRBUF_INIT;
+    struct evaluate_options o;
+    if (!t->net.segment)
+        return 0;
+    strbuf_addf(&path, "%s/%s", t->options.folder, EXAMPLES_FILE);
+    int rc = evaluate_options_init(&o, t->options.config, err) ||
+                     examples_write(&t->eval_net, t->val_set, &o.segment, path.text, err)
+                 ? -1
+                 : 0;
+    strbuf_release(&path);
+    return rc;
+}
+
 int trainer_save(struct trainer *t, char digest[65], struct error *err)
 {
     int64_t epoch = t->keeps_best ? t->at.best_epoch : t->at.epoch;
-    if (save_correct(t, err) || save_weights(t, "weights.safetensors", epoch, digest, err))
+    if (save_correct(t, err) || save_examples(t, err) ||
+        save_weights(t, "weights.safetensors", epoch, digest, err))
         return -1;
     if (!t->average->prefix || t->takes_mean)
         return 0;

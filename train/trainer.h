@@ -73,9 +73,9 @@ int trainer_run(struct trainer *t, struct error *err);
  * metrics. Returns 0, 1, -1 alike. */
 int trainer_finish(struct trainer *t, struct metrics *m, struct error *err);
 
-/* FOLDER/weights.safetensors and correct.bits of the finished run, and average.safetensors where
- * there is a running mean besides the selected weights. digest, if not NULL, gets the
- * SHA-256 of the weights file's content. */
+/* FOLDER/weights.safetensors and correct.bits of the finished run, average.safetensors where there
+ * is a running mean besides the selected weights, and of segmentation examples.png. digest, if not
+ * NULL, gets the SHA-256 of the weights file's content. */
 int trainer_save(struct trainer *t, char digest[65], struct error *err);
 
 #endif

@@ -102,6 +102,7 @@ struct import {
     struct weights_report *report;
     int unexplained; /* tensors of one side only that no rule explains */
     struct weights_row first;
+    int backbone; /* the file is of a classifier, the model a segmenter with it as its backbone */
 };
 
 static void add(struct import *m, struct weights_row row)
@@ -159,10 +160,20 @@ static const char *init_text(struct arena *a, struct init init)
 /* ---- why one side lacks a tensor
  * ----------------------------------------------------------------- */
 
+/* Without the name that segmentation code gives a backbone: "encoder.blocks.0" -> "blocks.0". */
+static const char *bare(const char *name)
+{
+    static const char *const scopes[] = {"encoder", "backbone"};
+    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
+        if (name_is_in(name, scopes[i]) && name[strlen(scopes[i])])
+            return name + strlen(scopes[i]) + 1;
+    return name;
+}
+
 static int model_has(const struct import *m, const char *module)
 {
     for (int i = 0; i < m->w->n; i++)
-        if (name_is_in(m->w->tensors[i]->name, module))
+        if (name_is_in(bare(m->w->tensors[i]->name), module))
             return 1;
     return 0;
 }
@@ -170,7 +181,7 @@ static int model_has(const struct import *m, const char *module)
 static int file_has(const struct import *m, const char *module)
 {
     for (int i = 0; i < m->names.n; i++)
-        if (name_is_in(m->names.all[i].name, module))
+        if (name_is_in(bare(m->names.all[i].name), module))
             return 1;
     return 0;
 }
@@ -183,9 +194,11 @@ static int is_decoder(const char *name)
 
 static const char *why_missing(const struct import *m, const struct tensor *t)
 {
-    const char *name = t->name;
+    const char *name = bare(t->name);
     if (t->unused)
         return "nothing reads it";
+    if (m->backbone && name_is_in(name, "decoder"))
+        return "a classifier has no decoder";
     if (m->from_vit && !name_is_vit(name))
         return "a ViT has none";
     if (name_is_in(name, "fc_norm") && file_has(m, "norm") && !file_has(m, "fc_norm"))
@@ -209,6 +222,11 @@ static const char *why_ignored(const struct import *m, const char *name)
         {"dist_token", "DeiT's distillation token, which this model does not have"},
         {"head_dist", "DeiT's distillation classifier, which this model does not have"},
         {"n_averaged", "a counter of weight averaging"}};
+    name = bare(name);
+    if (m->backbone &&
+        (weights_is_head(name) || name_is_in(name, "norm") || name_is_in(name, "fc_norm") ||
+         name_is_in(name, "process_norm") || name_is_in(name, "fc_norm_process")))
+        return "of the classifier, which segmentation leaves out";
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
         if (name_is_in(name, optional[i][0]) && !model_has(m, optional[i][0]))
             return optional[i][1];
@@ -274,7 +292,9 @@ static int take(struct import *m, int i, struct named_tensor *from, struct weigh
     if (!values)
         return -1;
     from->taken = 1;
-    if (m->rules->replace_heads && weights_is_head(to->name))
+    if (m->backbone && to->unused && weights_is_head(bare(to->name)))
+        fit = (struct weights_fit){WEIGHTS_REPLACED, "nothing reads it"};
+    else if (m->rules->replace_heads && weights_is_head(to->name))
         fit = (struct weights_fit){WEIGHTS_REPLACED, "as asked for"};
     else
         fit = weights_fit(&m->report->arena, to, from->tensor, values, m->rules->kernels, &fitted);
@@ -325,8 +345,10 @@ static struct named_tensor *spread_source(struct import *m, const char *name)
         {"memory_embedder.proj.bias", "patch_embed.proj.bias"},
         {"process_embedder.proj.bias", "patch_embed.proj.bias"}};
     for (size_t i = 0; m->rules->spread_patches && m->from_vit && i < 4; i++)
-        if (!strcmp(name, pairs[i][0]))
-            return named_tensors_find(&m->names, pairs[i][1]);
+        if (!strcmp(bare(name), pairs[i][0]))
+            return named_tensors_find(&m->names,
+                                      arena_printf(&m->report->arena, "%.*s%s",
+                                                   (int)(bare(name) - name), name, pairs[i][1]));
     return NULL;
 }
 
@@ -373,11 +395,28 @@ static int refuse_unexplained(const struct import *m, struct error *err)
     return rc;
 }
 
+/* A classifier's tensors are those of a segmenter's backbone. */
+static void become_backbone(struct import *m)
+{
+    const char *first = m->w->n ? m->w->tensors[0]->name : "";
+    int prefix = (int)(bare(first) - first);
+    if (!prefix || file_has(m, "decoder"))
+        return;
+    for (int i = 0; i < m->names.n; i++)
+        if (bare(m->names.all[i].name) != m->names.all[i].name)
+            return;
+    m->backbone = 1;
+    for (int i = 0; i < m->names.n; i++)
+        m->names.all[i].name =
+            arena_printf(&m->report->arena, "%.*s%s", prefix, first, m->names.all[i].name);
+}
+
 static int run_import(struct import *m, struct error *err)
 {
     if (named_tensors_init(&m->names, m->file, &m->report->arena, err))
         return -1;
     m->from_vit = named_tensors_are_vit(&m->names);
+    become_backbone(m);
     m->report->rows = ARENA_ARRAY(&m->report->arena, struct weights_row, m->w->n + m->names.n + 1);
     for (int i = 0; i < m->w->n; i++)
         if (import_parameter(m, i, err))

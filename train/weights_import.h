@@ -16,6 +16,9 @@
  *             classifier and token, the class token of a model without one, counters of averaging,
  *             a masked autoencoder's decoders
  *
+ * A segmenter takes a classifier's file for its backbone: names get "encoder." or "backbone." in
+ * front, classifiers are left out, the decoder starts anew.
+ *
  * Anything else is an error that names the tensor; a shape that no rule explains always is. */
 #ifndef TRAIN_WEIGHTS_IMPORT_H
 #define TRAIN_WEIGHTS_IMPORT_H
