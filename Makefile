@@ -5,12 +5,16 @@
 #   make check      the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       include law, format, self-contained headers, forbidden functions
 #   make bench      the benchmark programs under bench/, ratios first; BENCH=ops for one, PYTHON= a python3 with torch
+#   make sim        the CUDA kernels on the CPU, under AddressSanitizer and as a race check
+#   make backend-sim   backend-sim.so alone, for --device sim
 #   make install    binary, experiments, published numbers, manual pages and completions under PREFIX
 #   make format     clang-format every source
 #   make clean      remove build/, ./vittm
 #
 # Variables: BUILD=build/release (all output goes there), CC=gcc, EXTRA_CFLAGS=, PREFIX=/usr/local, DESTDIR=,
 # JOBS=(processors), TESTS=(a part of test names: make test TESTS=strbuf).
+# CUDA: CUDA=/usr/local/cuda, NVCC=(found there or in PATH; empty: no CUDA backend),
+# CUDA_ARCHS=90 (all: 80 86 89 90 100 and PTX, for binaries that are given away).
 
 VERSION := 0.1.0
 BUILD   ?= build/release
@@ -85,12 +89,41 @@ BENCH_SUPPORT_O := $(BENCH_SUPPORT:%.c=$(BUILD)/%.o)
 BENCH    ?=
 ARCHIVE  := $(BUILD)/libvittm.a
 
+# backend/cuda is compiled twice: by nvcc for GPUs, and against backend/sim for the processor.
+CUDA_C   := $(sort $(shell find backend/cuda -name '*.c'))
+CUDA_CU  := $(sort $(wildcard backend/cuda/kernels/*.cu))
+CUDA_H   := $(sort $(shell find backend/cuda -name '*.h'))
+SIM_C    := $(sort $(wildcard backend/sim/*.c))
+SIM_H    := $(sort $(wildcard backend/sim/*.h backend/sim/include/*.h))
+
+# ---- nvcc -----------------------------------------------------------------------------------------------------
+
+# backend-cuda.so, where nvcc is.
+CUDA       ?= /usr/local/cuda
+NVCC       ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+CUDA_ARCHS ?= 90
+ifneq (,$(and $(NVCC),$(CUDA_CU)))
+CUDA_PLUGIN := $(BUILD)/backend-cuda.so
+endif
+empty       :=
+space       := $(empty) $(empty)
+comma       := ,
+ARCHS_ALL   := 80 86 89 90 100
+ARCH_FLAGS  := $(foreach a,$(patsubst all,$(ARCHS_ALL),$(CUDA_ARCHS)),-gencode=arch=compute_$(a),code=sm_$(a)) \
+               $(if $(filter all,$(CUDA_ARCHS)),-gencode=arch=compute_100$(comma)code=compute_100)
+# gcc links: function-local statics of nvcc's stubs must not ask for libstdc++.
+NVCC_HOST   := -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
+NVCC_FLAGS  := -O3 -std=c++17 -lineinfo $(ARCH_FLAGS) -Xptxas -v -Xcompiler $(subst $(space),$(comma),$(NVCC_HOST))
+CUDA_CFLAGS := -isystem $(CUDA)/include
+CUDA_LIBS   := -L$(CUDA)/lib64 -lcublasLt -lcudnn -Wl,-rpath,$(CUDA)/lib64 -lcudart_static -lrt
+CUDA_O      := $(CUDA_C:%.c=$(BUILD)/cuda/%.o) $(CUDA_CU:%=$(BUILD)/cuda/%.o)
+
 # ---- program -----------------------------------------------------------------------------------------------
 
 .PHONY: all setup test test-run check lint format bench demo install clean FORCE
 .SECONDARY:
 
-all: $(BUILD)/vittm
+all: $(BUILD)/vittm $(CUDA_PLUGIN)
 	@ln -sfn $(BUILD)/vittm vittm
 
 $(BUILD)/vittm: $(MAIN_O) $(ARCHIVE)
@@ -104,6 +137,11 @@ $(ARCHIVE): $(OBJECTS) $(BUILD)/objects.txt
 $(BUILD)/objects.txt: FORCE
 	@mkdir -p $(@D)
 	@echo '$(OBJECTS)' | cmp -s - $@ || echo '$(OBJECTS)' > $@
+
+# Other flags: everything anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS) $(KERNEL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(KERNEL_CFLAGS)' > $@
 
 # Detection lines, once per build folder.
 $(BUILD)/detected: tools/detect
@@ -124,15 +162,89 @@ $(BUILD)/backend/backend.o $(BUILD)/backend/plugin.o: $(BUILD)/generated/plugin_
 
 $(BUILD)/backend/cpu/%.o: CFLAGS += -fopenmp
 
+# ---- plugins: shared libraries that hold their own copy of base/ and tensor/ -----------------------------------
+
+PLUGIN_LINK := -shared -Wl,--version-script=backend/plugin.map -Wl,--as-needed
+
+.PHONY: backend-cuda backend-sim sim
+backend-cuda: $(BUILD)/backend-cuda.so
+$(BUILD)/backend-cuda.so: $(CUDA_O) $(ARCHIVE) backend/plugin.map
+	@echo "  link $@"
+	@$(CC) $(EXTRA_CFLAGS) $(PLUGIN_LINK) -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $(CUDA_O) $(ARCHIVE) \
+	    $(CUDA_LIBS) $(LDLIBS)
+
+$(BUILD)/cuda/%.o: %.c $(BUILD)/flags $(BUILD)/generated/plugin_abi.h | $(BUILD)/detected
+	@mkdir -p $(@D)
+	@echo "  cc   $< (cuda)"
+	@$(CC) $(CPPFLAGS) $(CUDA_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# What the assembler says of registers and spills is kept beside the object.
+$(BUILD)/cuda/%.cu.o: %.cu $(BUILD)/cuda/flags
+	@mkdir -p $(@D)
+	@echo "  nvcc $<"
+	@$(NVCC) $(NVCC_FLAGS) -I. -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2> $@.log || { cat $@.log; exit 1; }
+	@grep -v '^ptxas info\|^    \|^$$' $@.log || :
+
+$(BUILD)/cuda/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(NVCC) $(NVCC_FLAGS)' | cmp -s - $@ || echo '$(NVCC) $(NVCC_FLAGS)' > $@
+
+# backend-sim.so: the same sources, but for the doors to NVIDIA's libraries. Plain, under AddressSanitizer and
+# UndefinedBehaviorSanitizer, and with the kernels under ThreadSanitizer: the scheduler must not be instrumented.
+CXX         := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+SIM_LACKS   := $(wildcard backend/cuda/lt.c backend/cuda/cudnn*.c)
+SIM_SOURCES := $(filter-out $(SIM_LACKS),$(CUDA_C)) $(CUDA_CU) $(SIM_C)
+SIM_FLAGS   := -DVT_SIM -Ibackend/sim/include
+SIM_CXXFLAGS := -std=c++17 -g $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(WARNINGS)) -Wno-unused-function -Wno-unknown-pragmas \
+               -MMD -MP -ffp-contract=off -fno-strict-aliasing -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti \
+               -fno-threadsafe-statics $(EXTRA_CFLAGS)
+SANITIZE_plain :=
+SANITIZE_asan  := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE_tsan  := -O1 -fsanitize=thread
+SIM_C_plain  := $(CFLAGS)
+SIM_C_asan   := $(CFLAGS) $(SANITIZE_asan) -Wno-error
+SIM_C_tsan   := $(CFLAGS) -DSIM_TSAN=1
+SIM_CXX_plain := -O2
+SIM_CXX_asan := $(SANITIZE_asan) -Wno-error
+SIM_CXX_tsan := $(SANITIZE_tsan)
+
+define sim_rules
+SIM_O_$(1) := $$(patsubst %,$$(BUILD)/sim/$(1)/%.o,$$(SIM_SOURCES))
+
+$$(BUILD)/sim/$(1)/%.c.o: %.c $$(BUILD)/flags $$(BUILD)/generated/plugin_abi.h | $$(BUILD)/detected
+	@mkdir -p $$(@D)
+	@echo "  cc   $$< (sim, $(1))"
+	@$$(CC) $$(CPPFLAGS) $$(SIM_FLAGS) $$(SIM_C_$(1)) -c -o $$@ $$<
+
+$$(BUILD)/sim/$(1)/%.cu.o: %.cu $$(BUILD)/flags
+	@mkdir -p $$(@D)
+	@echo "  c++  $$< (sim, $(1))"
+	@$$(CXX) -I. $$(SIM_FLAGS) $$(SIM_CXXFLAGS) $$(SIM_CXX_$(1)) -x c++ -c -o $$@ $$<
+
+$$(BUILD)/sim/$(1)/backend-sim.so: $$(SIM_O_$(1)) $$(ARCHIVE) backend/plugin.map
+	@echo "  link $$@"
+	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) $$(PLUGIN_LINK) -o $$@ $$(SIM_O_$(1)) $$(ARCHIVE) $$(LDLIBS)
+
+# The program itself, so that the library finds the sanitizer it needs.
+$$(BUILD)/sim/$(1)/vittm: $$(MAIN_O) $$(ARCHIVE)
+	@mkdir -p $$(@D)
+	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$(MAIN_O) $$(ARCHIVE) $$(LDLIBS)
+endef
+$(foreach m,plain asan tsan,$(eval $(call sim_rules,$(m))))
+
+backend-sim: $(BUILD)/backend-sim.so
+$(BUILD)/backend-sim.so: $(BUILD)/sim/plain/backend-sim.so
+	@ln -sfn sim/plain/backend-sim.so $@
+
 define kernel_rule
-$$(BUILD)/backend/cpu/kernels/%.$(1).o: backend/cpu/kernels/%.c | $$(BUILD)/detected
+$$(BUILD)/backend/cpu/kernels/%.$(1).o: backend/cpu/kernels/%.c $$(BUILD)/flags | $$(BUILD)/detected
 	@mkdir -p $$(@D)
 	@echo "  cc   $$< ($(1))"
 	@$$(CC) $$(CPPFLAGS) $$(KERNEL_CFLAGS) $$(KERNEL_$(1)) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call kernel_rule,$(v))))
 
-$(BUILD)/%.o: %.c | $(BUILD)/detected
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/detected
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -222,4 +334,5 @@ install: all
 clean:
 	rm -rf build vittm
 
+-include $(CUDA_O:.o=.d) $(foreach m,plain asan tsan,$(patsubst %.o,%.d,$(SIM_O_$(m))))
 -include $(OBJECTS:.o=.d) $(MAIN_O:.o=.d) $(SUPPORT_O:.o=.d) $(TEST_O:.o=.d) $(BENCH_O:.o=.d) $(BENCH_SUPPORT_O:.o=.d)

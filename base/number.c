@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,15 +86,43 @@ static void lay_out(char *out, size_t size, const char *digits, int n, int expon
                  digits + exponent + 1);
 }
 
+/* The digits of a whole number, without printf: listings have hundreds of thousands of them. */
+char *number_whole(int64_t value, char text[32])
+{
+    char digits[24];
+    int n = 0;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char *out = text;
+    do
+        digits[n++] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *out++ = '-';
+    while (n)
+        *out++ = digits[--n];
+    *out = 0;
+    return text;
+}
+
+/* "-2.512e-03" with the fewest digits that read back. A decimal of up to 15 digits is the only one
+ * that a double prints as at 15, so shorter ones are that without its zeros; subnormal ones have
+ * fewer digits. */
+static void shortest(double value, char *e, size_t size)
+{
+    for (int precision = fabs(value) < DBL_MIN ? 0 : 14; precision < 17; precision++) {
+        snprintf(e, size, "%.*e", precision, value);
+        if (strtod(e, NULL) == value)
+            return;
+    }
+}
+
 char *number_format(double value, char text[32])
 {
     char e[40], digits[20];
-    int precision = 0, n = 0;
-    if (value == 0)
-        return memcpy(text, "0", 2);
-    do
-        snprintf(e, sizeof e, "%.*e", precision, value);
-    while (strtod(e, NULL) != value && ++precision < 17);
+    int n = 0;
+    if (fabs(value) < 1e15 && value == floor(value))
+        return number_whole((int64_t)value, text);
+    shortest(value, e, sizeof e);
     const char *s = e;
     char *out = text;
     if (*s == '-')
@@ -101,6 +130,8 @@ char *number_format(double value, char text[32])
     for (; *s && *s != 'e'; s++)
         if (isdigit((unsigned char)*s) && n < 18)
             digits[n++] = *s;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
     lay_out(out, 31, digits, n, *s ? (int)strtol(s + 1, NULL, 10) : 0);
     return text;
 }

@@ -12,6 +12,8 @@
 int number_int(const char *text, int64_t *value);
 int number_float(const char *text, double *value);
 
+char *number_whole(int64_t value, char text[32]);
+
 /* The shortest text that reads back to the same double: 0.001, 3, 1e-5, 2.5e20. Negative zero is 0.
  * Writes at most 31 characters and a zero byte into text and returns it. value must be finite. */
 char *number_format(double value, char text[32]);

@@ -1,21 +1,21 @@
 /* vittm plan: every cell of an experiment with its exact costs; runs nothing. */
 #include "cli/command.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/cost.h"
+#include "cli/expect.h"
 #include "cli/models.h"
 #include "cli/schema.h"
 #include "cli/store.h"
-#include "results/query.h"
 #include "runner/experiment.h"
 
 static const struct option_spec options[] = {
@@ -24,41 +24,11 @@ static const struct option_spec options[] = {
      .value = "EXPR",
      .doc = "only cells for which this holds: \"model.rw_head == linear\""},
     {.name = "many", .doc = "allow more than 100,000 runs"},
+    OPTION_DEVICE("DEVICE", "whose time to expect: auto, cpu, cuda or cuda:1"),
     OPTION_FORMAT,
     OPTION_OUTPUT,
     OPTION_DB,
     {0}};
-
-/* Seconds that a run of this cell took per MAC and epoch on earlier runs of the same data; NAN
- * where there are none. */
-static double seconds_per_work(struct store *s, const struct cell *c)
-{
-    struct error ignored = {0};
-    const char *dataset = config_text(c->config, "data.dataset");
-    const char *images = config_text(c->config, "data.train_size");
-    if (s == NULL || dataset == NULL || images == NULL)
-        return NAN;
-    struct rows *r =
-        store_query(s, &ignored,
-                    "SELECT sum(wall_s) / sum(\"cost/macs\" * \"train.epochs\") FROM v_runs"
-                    " WHERE state = 'done' AND \"data.dataset\" = ?1"
-                    " AND CAST(\"data.train_size\" AS TEXT) = ?2",
-                    "ss", dataset, images);
-    if (r == NULL)
-        return NAN; /* a database that has no such columns yet */
-    double rate = r->count > 0 ? rows_number(rows_cell(r, 0, 0)) : NAN;
-    rows_free(r);
-    return rate;
-}
-
-/* Seconds for all seeds of a cell, one after the other. */
-static double expected_s(struct store *s, const struct experiment *e, const struct cell *c)
-{
-    if (c->state != CELL_PLANNED || c->cost.macs < 0)
-        return NAN;
-    double work = (double)c->cost.macs * (double)config_int(c->config, "train.epochs");
-    return seconds_per_work(s, c) * work * e->n_seeds;
-}
 
 static void set_count(struct rows_cell *cell, int64_t value)
 {
@@ -66,7 +36,7 @@ static void set_count(struct rows_cell *cell, int64_t value)
         rows_set_integer(cell, value);
 }
 
-static struct rows *machine_rows(struct store *s, const struct experiment *e)
+static struct rows *machine_rows(const struct experiment *e, const double *expected)
 {
     static const char *const names[] = {"index",           "cell",   "label",
                                         "state",           "params", "macs",
@@ -76,7 +46,7 @@ static struct rows *machine_rows(struct store *s, const struct experiment *e)
     struct rows *r = rows_new(sizeof names / sizeof names[0], names);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
-        double seconds = expected_s(s, e, c);
+        double seconds = expected[i];
         struct rows_cell *cell = rows_append(r);
         rows_set_integer(&cell[0], c->index);
         rows_set_text(r, &cell[1], c->id);
@@ -112,13 +82,13 @@ static void set_short(struct rows *r, struct rows_cell *cell, int64_t value, con
     rows_set_format(r, cell, "%.*f %s%s", decimals, shown, prefixes[p], unit);
 }
 
-static struct rows *human_rows(struct store *s, const struct experiment *e)
+static struct rows *human_rows(const struct experiment *e, const double *expected)
 {
     static const char *const names[] = {"cell", "params", "MACs", "memory", "time", "state"};
     struct rows *r = rows_new(sizeof names / sizeof names[0], names);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
-        double seconds = expected_s(s, e, c);
+        double seconds = expected[i];
         char text[32];
         struct rows_cell *cell = rows_append(r);
         rows_set_text(r, &cell[0], c->label != NULL && c->label[0] ? c->label : e->name);
@@ -149,39 +119,44 @@ static void print_reasons(const struct experiment *e)
     strbuf_release(&out);
 }
 
-static void say_total(struct store *s, const struct experiment *e)
+static void say_total(const struct experiment *e, const double *expected,
+                      const struct expectation *x)
 {
     double total = 0;
+    char text[32];
     for (int i = 0; i < e->n_cells; i++)
         if (e->cells[i].state == CELL_PLANNED)
-            total += expected_s(s, e, &e->cells[i]);
+            total += expected[i];
     fprintf(stderr, "%d cell%s, %d seed%s each; %d excluded, %d refused, %d folded", e->n_planned,
             e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s", e->n_excluded,
             e->n_refused, e->n_folded);
-    char text[32];
     if (e->n_planned > 0 && isfinite(total))
         fprintf(stderr, "; about %s one at a time\n", clock_format(total, text, sizeof text));
     else
-        fprintf(stderr, "; time unknown: no finished runs on this data yet\n");
-}
-
-/* The database, if there is one already: only the expected time needs it. */
-static struct store *open_if_there(const struct args *a)
-{
-    struct error ignored = {0};
-    return file_exists(args_db(a)) ? cli_store_open(a, STORE_READ, &ignored) : NULL;
+        fputs("; time unknown\n", stderr);
+    if (isfinite(x->macs_per_s))
+        fprintf(stderr, "time: %.3g GMAC/s, a training step measured on %s\n", x->macs_per_s * 1e-9,
+                x->device);
+    if (x->why_unknown != NULL)
+        fprintf(stderr, "time unknown: %s\n", x->why_unknown);
 }
 
 static int print(const struct args *a, const struct experiment *e, struct error *err)
 {
-    struct store *s = open_if_there(a);
+    struct expectation x;
+    double *expected = mem_zalloc((size_t)e->n_cells + 1, sizeof *expected);
+    expect_open(&x, a, e);
+    for (int i = 0; i < e->n_cells; i++)
+        expected[i] = expect_cell(&x, &e->cells[i]);
     int human = strcmp(args_text(a, "format"), "table") == 0;
-    int rc = cli_print_to(a, human ? human_rows(s, e) : machine_rows(s, e), "no cells", err);
+    int rc = cli_print_to(a, human ? human_rows(e, expected) : machine_rows(e, expected),
+                          "no cells", err);
     if (rc == EXIT_FINE && human && args_text(a, "output") == NULL)
         print_reasons(e);
     if (rc == EXIT_FINE)
-        say_total(s, e);
-    store_close(s);
+        say_total(e, expected, &x);
+    expect_close(&x);
+    free(expected);
     return rc == EXIT_FINE && e->n_planned == 0 ? EXIT_USAGE : rc;
 }
 
@@ -217,7 +192,9 @@ const struct command command_plan = {
     .details =
         "Also says which cells are excluded, refused or the same as another one, and why. MACs are "
         "those of one image, memory is the peak of a training step, time is for all seeds of a "
-        "cell one after the other, expected from finished runs on the same data.",
+        "cell one after the other, expected from finished runs on the same data or, where there "
+        "are none, from a training step of a small model that is measured on the device once (and "
+        "kept in the database, where there is one).",
     .examples = "  vittm plan experiments/quick.yaml\n"
                 "  vittm plan experiments/quick.yaml model.dim=64,96,128 --format csv",
     .run = run,

@@ -22,9 +22,9 @@ enum { PLAIN_WIDTH = 80, LEAST_TEXT = 8, CELL_TEXT = 64 };
 static const char *exact_number(const struct rows_cell *cell, char text[CELL_TEXT])
 {
     if (cell->type == ROWS_INTEGER)
-        snprintf(text, CELL_TEXT, "%lld", (long long)cell->integer);
+        number_whole(cell->integer, text);
     else if (fabs(cell->real) < 0x1p53 && cell->real == floor(cell->real))
-        snprintf(text, CELL_TEXT, "%.0f", cell->real + 0.0);
+        number_whole((int64_t)cell->real, text);
     else
         number_format(cell->real, text);
     return text;
@@ -125,9 +125,9 @@ static void measure(const struct rows *r, const char **texts, size_t *widths, un
             const struct rows_cell *cell = rows_cell(r, i, c);
             size_t n = texts ? display_width(texts[i * r->columns + c]) : 0;
             widths[c] = n > widths[c] ? n : widths[c];
-            numbers += is_number(cell);
-            numbers += cell->type == ROWS_TEXT && is_numeral(cell->text);
-            words += cell->type == ROWS_TEXT && !is_numeral(cell->text);
+            int word = cell->type == ROWS_TEXT && (words || !is_numeral(cell->text));
+            words += word;
+            numbers += cell->type != ROWS_NULL && !word;
         }
         right[c] = numbers > 0 && words == 0;
     }
@@ -252,8 +252,23 @@ static void print_csv(const struct rows *r, int width, FILE *out)
 /* ---- json
  * -------------------------------------------------------------------------------------------- */
 
+static int is_plain_ascii(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || (unsigned char)*text > 126 || *text == '"' ||
+            *text == '\\')
+            return 0;
+    return 1;
+}
+
 static void put_json_text(FILE *out, const char *text)
 {
+    if (is_plain_ascii(text)) { /* almost all: no need of the library's detour */
+        putc_unlocked('"', out);
+        fputs_unlocked(text, out);
+        putc_unlocked('"', out);
+        return;
+    }
     json_t *string = json_string(text);
     if (!string)
         BUG("rows hold text that is not UTF-8");

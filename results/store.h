@@ -248,6 +248,11 @@ int store_put_points(struct store *s, const char *id, const struct store_point *
 /* Adds a tag to a run (twice is once). */
 int store_tag(struct store *s, const char *id, const char *text, struct error *err);
 
+/* Multiply-adds of training that a device does a second, as measured on this machine; device says
+ * whose, in words of the caller's. Returns 1, 0 where none is kept, -1. */
+int store_rate(struct store *s, const char *device, double *rate, struct error *err);
+int store_put_rate(struct store *s, const char *device, double rate, struct error *err);
+
 /* Loads a CSV of published numbers (results/published/README.md) in place of what that file held
  * before. Column file of v_published is its name without folder and ".csv". A CSV with a column
  * cell is a map of cells to rows of other files, whose numbers are loaded under its name; column

@@ -22,6 +22,21 @@ for table in table3 table4 table5 table8 figure1; do
     check "$table has no row of its own invention: $missing" test -z "$missing"
 done
 
+# The expected time: of nothing finished, by a step measured on this machine; kept where there is a database.
+printf 'name: t\nmodel: {family: vit, image_size: 32, patch: 8, dim: 16, depth: 1, heads: 2, classes: 10}\ndata: {dataset: shapes, train_size: 64, val_size: 32}\ntrain: {epochs: 1, batch: 16}\n' > "$scratch/t.yaml"
+planned_s() { "$vittm" plan "$scratch/t.yaml" --db "$scratch/t.db" --format csv 2> "$scratch/said" | cut -d, -f12 | tail -1; }
+positive() { awk -v v="$1" 'BEGIN { exit !(v > 0) }'; }
+check "without finished runs the time comes from a measured step" positive "$(planned_s)"
+check "and says so" grep -q 'GMAC/s, a training step measured on' "$scratch/said"
+check "no database is made for it" test ! -e "$scratch/t.db"
+"$vittm" run "$scratch/t.yaml" seeds=1 --db "$scratch/t.db" --out "$scratch/runs" > "$scratch/log" 2>&1
+check "a run on the same data gives the time from then on" positive "$(planned_s)"
+check "without a measurement" sh -c "! grep -q GMAC '$scratch/said'"
+rate_of() { "$vittm" plan "$scratch/t.yaml" data.train_size=128 --db "$scratch/t.db" 2>&1 | grep GMAC; }
+check "the rate is kept in the database" test "$(rate_of)" = "$(rate_of)"
+printf 'name: c\nmodel: vit_s16\nmeasure: [cost]\n' > "$scratch/c.yaml"
+expect_text "about 0" "costs alone take no time" "$vittm" plan "$scratch/c.yaml" --db "$scratch/none.db"
+
 # What the test is for: a file that asks for what cannot be.
 printf 'model: vit_s16\nmodel: {patch: 16}\n' > "$scratch/twice.yaml"
 printf 'model: {family: vit, latent_dim: 8}\n' > "$scratch/unread.yaml"

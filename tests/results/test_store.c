@@ -619,20 +619,30 @@ static void test_lock_is_released(void **state)
     store_close(a);
 }
 
+static void test_rate_of_a_device(void **state)
+{
+    (void)state;
+    double rate = 0;
+    struct error err = {0};
+    struct store *s = open_store("rate.db");
+    assert_int_equal(store_rate(s, "vm: a CPU, 2 threads", &rate, &err), 0);
+    OK(store_put_rate(s, "vm: a CPU, 2 threads", 1.25e10, &ok_err));
+    OK(store_put_rate(s, "vm: a CPU, 2 threads", 2.5e10, &ok_err));
+    assert_int_equal(store_rate(s, "vm: a CPU, 2 threads", &rate, &err), 1);
+    assert_true(rate == 2.5e10);
+    assert_int_equal(store_rate(s, "vm: a CPU, 4 threads", &rate, &err), 0);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_twice_is_once),
-        cmocka_unit_test(test_life_of_a_run),
-        cmocka_unit_test(test_refused_names),
-        cmocka_unit_test(test_refused_files),
-        cmocka_unit_test(test_migration),
-        cmocka_unit_test(test_read_only_folder),
-        cmocka_unit_test(test_sixteen_writers),
-        cmocka_unit_test(test_killed_writers),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_lock_is_released),
+        cmocka_unit_test(test_views),           cmocka_unit_test(test_rate_of_a_device),
+        cmocka_unit_test(test_twice_is_once),   cmocka_unit_test(test_life_of_a_run),
+        cmocka_unit_test(test_refused_names),   cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_migration),       cmocka_unit_test(test_read_only_folder),
+        cmocka_unit_test(test_sixteen_writers), cmocka_unit_test(test_killed_writers),
+        cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_lock_is_released),
     };
     return cmocka_run_group_tests_name("results/store", tests, make_folder, drop_folder);
 }

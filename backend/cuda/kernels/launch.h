@@ -220,12 +220,34 @@ int vt_drop_path(float *y, const float *x, int64_t batch, int64_t n, double rate
 /* parts holds vt_norm_parts doubles */
 int64_t vt_norm_parts(int64_t n);
 int vt_norm_square(float *y, const float *x, double *parts, int64_t n, cudaStream_t stream);
-/* Coefficients of one step, computed on the device from the hyper-parameters. */
+/* Updates of flat blocks of n values: see op_apply_update. Weight decay is that of the first
+ * `decayed` values. Coefficients of a step are computed on the device, from the hyper-parameters
+ * there, into scratch. */
+enum { /* indices into hyper: those of enum step_hyper */
+       VT_HYPER_LR,
+       VT_HYPER_DECAY,
+       VT_HYPER_NEW1,
+       VT_HYPER_NEW2,
+       VT_HYPER_EPS,
+       VT_HYPER_CLIP,
+       VT_HYPER_T,
+       VT_HYPER_ADD,
+       VT_HYPER_SHARE,
+       VT_HYPER_MOMENTUM,
+       VT_HYPER_NESTEROV
+};
 struct vt_adamw_step {
     float decay, clip, beta1, beta2, new1, new2, rate, root, eps;
+    int update; /* 0: this run changes nothing */
 };
 int vt_adamw(float *p, float *m, float *v, const float *g, const float *norm_square,
-             const float *hyper, struct vt_adamw_step *scratch, int64_t n, cudaStream_t stream);
+             const float *hyper, struct vt_adamw_step *scratch, int64_t n, int64_t decayed,
+             cudaStream_t stream);
+int vt_sgd(float *p, float *m, const float *g, const float *norm_square, const float *hyper,
+           int64_t n, int64_t decayed, cudaStream_t stream);
+int vt_accumulate(float *sum, const float *g, const float *hyper, int64_t n, cudaStream_t stream);
+int vt_running_mean(float *mean, const float *p, const float *hyper, int64_t n,
+                    cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* The run's scalars, stochastic depth, the gradient norm, AdamW. */
+/* The run's scalars, stochastic depth, the gradient norm. */
 #include "backend/cuda/kernels/device.h"
 
 static __global__ void set_scalars_kernel(vt_scalars *to, vt_scalars value)
@@ -106,77 +106,4 @@ extern "C" int vt_norm_square(float *y, const float *x, double *parts, int64_t n
     if (code)
         return code;
     return VT_LAUNCH(add_parts_kernel, dim3(1), dim3(VT_THREADS), 0, stream, y, parts, blocks);
-}
-
-/* ---- AdamW ----------------------------------------------------------------------------------- */
-
-/* Indices into the block of hyper-parameters: enum adamw_hyper of tensor/ops/ops.h. */
-enum { LR, DECAY, NEW1, NEW2, EPS, CLIP, T };
-
-static __global__ void adamw_coefficients_kernel(vt_adamw_step *to, const float *hyper,
-                                                 const float *norm_square)
-{
-    if (threadIdx.x > 0)
-        return;
-    double norm = sqrt((double)*norm_square), clip = (double)hyper[CLIP];
-    double lr = (double)hyper[LR], t = (double)hyper[T];
-    double beta1 = 1 - (double)hyper[NEW1], beta2 = 1 - (double)hyper[NEW2];
-    vt_adamw_step a;
-    a.decay = (float)(1 - lr * (double)hyper[DECAY]);
-    a.clip = clip > 0 && norm + 1e-6 > clip ? (float)(clip / (norm + 1e-6)) : 1;
-    a.beta1 = (float)beta1;
-    a.beta2 = (float)beta2;
-    a.new1 = hyper[NEW1];
-    a.new2 = hyper[NEW2];
-    a.rate = (float)(lr / (1 - pow(beta1, t)));
-    a.root = (float)(1 / sqrt(1 - pow(beta2, t)));
-    a.eps = hyper[EPS];
-    *to = a;
-}
-
-static __device__ __forceinline__ void adamw_one(const vt_adamw_step &a, float &p, float &m,
-                                                 float &v, float g)
-{
-    float d = a.clip * g;
-    m = a.beta1 * m + a.new1 * d;
-    v = a.beta2 * v + a.new2 * d * d;
-    p = a.decay * p - a.rate * m / (sqrtf(v) * a.root + a.eps);
-}
-
-static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g,
-                                    const vt_adamw_step *coefficients, int64_t n)
-{
-    vt_adamw_step a = *coefficients;
-    int64_t fours = n / 4;
-    VT_EACH(i, fours)
-    {
-        float4 pi = vt_io<float>::ld4(p + 4 * i), mi = vt_io<float>::ld4(m + 4 * i);
-        float4 vi = vt_io<float>::ld4(v + 4 * i), gi = vt_io<float>::ld4(g + 4 * i);
-        adamw_one(a, pi.x, mi.x, vi.x, gi.x);
-        adamw_one(a, pi.y, mi.y, vi.y, gi.y);
-        adamw_one(a, pi.z, mi.z, vi.z, gi.z);
-        adamw_one(a, pi.w, mi.w, vi.w, gi.w);
-        vt_io<float>::st4(p + 4 * i, pi);
-        vt_io<float>::st4(m + 4 * i, mi);
-        vt_io<float>::st4(v + 4 * i, vi);
-    }
-    VT_EACH(k, n - 4 * fours)
-    {
-        int64_t i = 4 * fours + k;
-        adamw_one(a, p[i], m[i], v[i], g[i]);
-    }
-}
-
-extern "C" int vt_adamw(float *p, float *m, float *v, const float *g, const float *norm_square,
-                        const float *hyper, struct vt_adamw_step *scratch, int64_t n,
-                        cudaStream_t stream)
-{
-    if (n == 0)
-        return 0;
-    int code = VT_LAUNCH(adamw_coefficients_kernel, dim3(1), dim3(32), 0, stream, scratch, hyper,
-                         norm_square);
-    if (code)
-        return code;
-    return VT_LAUNCH(adamw_kernel, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, p, m, v, g,
-                     scratch, n);
 }

@@ -1,4 +1,4 @@
-/* Stochastic depth, the gradient norm, AdamW. */
+/* Stochastic depth, the gradient norm. */
 #include "backend/cuda/cuda.h"
 
 int cuda_drop_path(const struct cuda_call *c)
@@ -18,16 +18,4 @@ int cuda_norm_square(const struct cuda_call *c)
 {
     return vt_norm_square(c->out[0], c->in[0], c->scratch, shape_count(c->node->in[0]->shape),
                           c->stream);
-}
-
-size_t cuda_adamw_scratch(const struct node *n)
-{
-    (void)n;
-    return sizeof(struct vt_adamw_step);
-}
-
-int cuda_adamw(const struct cuda_call *c)
-{
-    return vt_adamw(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->in[5], c->scratch,
-                    shape_count(c->node->in[0]->shape), c->stream);
 }
