@@ -12,7 +12,8 @@
 #   make clean      remove build/, ./vittm
 #
 # Variables: BUILD=build/release (all output goes there), CC=gcc, EXTRA_CFLAGS=, PREFIX=/usr/local, DESTDIR=,
-# JOBS=(processors), TESTS=(a part of test names: make test TESTS=strbuf).
+# JOBS=(processors), TESTS=(a part of test names: make test TESTS=strbuf). VITTM_TEST_FULL=1 in the environment: tests
+# that kill and crowd processes in the counts of a release, minutes instead of seconds.
 # CUDA: CUDA=/usr/local/cuda, NVCC=(found there or in PATH; empty: no CUDA backend),
 # CUDA_ARCHS=90 (all: 80 86 89 90 100 and PTX, for binaries that are given away).
 
