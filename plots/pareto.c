@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "plots/axis.h"
 #include "plots/canvas.h"
+#include "plots/chance.h"
 #include "plots/data.h"
 #include "plots/encode.h"
 #include "plots/front.h"
@@ -26,6 +27,7 @@ enum { TEXT = 12, LABEL = 11, POINT_REACH = 6 };
 struct point {
     const struct plot_cell *cell;
     struct plot_stat x, y; /* in shown units */
+    double chance;         /* of being on the front; NAN where it cannot be had */
 };
 
 struct pareto {
@@ -38,6 +40,7 @@ struct pareto {
     double left, top, right, bottom; /* of the plotting area, pixels */
     struct point *points;
     size_t n;
+    int resampled; /* some cell has several seeds: chances mean something */
     struct front front, published_front;
     struct published published;
     struct encoding encoding;
@@ -82,13 +85,17 @@ static double largest(const struct pareto *p, int y)
 
 static void collect(struct pareto *p)
 {
+    double *chance = mem_zalloc(p->data->n_cells + 1, sizeof *chance);
     p->points = mem_zalloc(p->data->n_cells + 1, sizeof *p->points);
+    chance_on_front(p->data, p->x_name, p->y_name, chance);
     for (size_t i = 0; i < p->data->n_cells; i++) {
         struct point q = {&p->data->cells[i], data_stat(p->data, &p->data->cells[i], p->x_name),
-                          data_stat(p->data, &p->data->cells[i], p->y_name)};
+                          data_stat(p->data, &p->data->cells[i], p->y_name), chance[i]};
         if (q.x.n > 0 && q.y.n > 0)
             p->points[p->n++] = q;
+        p->resampled |= q.x.n > 0 && q.y.n > 1;
     }
+    free(chance);
     published_points(&p->published, p->data->source.published, p->x_name, p->y_name,
                      &p->data->arena);
     metric_scale(&p->x_scale, p->x_name, largest(p, 0));
@@ -164,6 +171,7 @@ static void put_point(struct pareto *p, const struct point *q, int on_front)
     put_color(p->out, on_front ? ink : style_tint(ink, 0.5, pale));
     strbuf_addf(&p->out->data, "%d %zu ", style_marker(encode_shape(&p->encoding, q->cell)),
                 q->y.n);
+    canvas_number(p->out, q->chance);
     canvas_word(p->out, data_cell_title(p->data, q->cell));
     strbuf_adds(&p->out->data, "\n");
 }
@@ -175,7 +183,7 @@ static int put_points(struct pareto *p, const char *name, int on_front)
         if (p->front.on[i] != on_front)
             continue;
         if (n++ == 0)
-            canvas_block(p->out, name, "x y x_std y_std color marker n cell");
+            canvas_block(p->out, name, "x y x_std y_std color marker n p_front cell");
         put_point(p, &p->points[i], on_front);
     }
     if (n > 0)
@@ -248,6 +256,10 @@ static void front_legend(struct pareto *p, struct legend *l)
         snprintf(text, sizeof text, "bars: ± 1 std, n = %zu", n);
         if (n > 1)
             legend_note(l, text);
+        if (p->resampled)
+            legend_note(l, "%: chance of being on it,");
+        if (p->resampled)
+            legend_note(l, "seeds drawn again");
     }
     if (p->published.n > 0)
         legend_line(l, "(4,3)", 1.2, STYLE_MUTED, p->n > 0 ? "their front" : "Pareto front");
@@ -334,6 +346,15 @@ static void draw_label(struct pareto *p, struct placer *at, double x, double y, 
     }
 }
 
+/* "linear · add, 83 %": how often it is on the front when seeds are drawn again. */
+static const char *front_title(struct pareto *p, const struct point *q)
+{
+    const char *title = data_cell_title(p->data, q->cell);
+    if (!p->resampled || !isfinite(q->chance))
+        return title;
+    return arena_printf(&p->data->arena, "%s, %.0f %%", title, 100 * q->chance);
+}
+
 static void draw_labels(struct pareto *p)
 {
     struct placer at = {.bounds = {p->left + 2, p->top - 8, p->right + 12, p->bottom - 2}};
@@ -341,8 +362,7 @@ static void draw_labels(struct pareto *p)
     block_all(&at, p);
     for (size_t i = 0; i < p->front.n; i++) {
         const struct point *q = &p->points[p->front.points[i].index];
-        draw_label(p, &at, px(p, q->x.mean), py(p, q->y.mean), data_cell_title(p->data, q->cell),
-                   STYLE_INK);
+        draw_label(p, &at, px(p, q->x.mean), py(p, q->y.mean), front_title(p, q), STYLE_INK);
     }
     for (int on = 1; on >= 0; on--)
         for (size_t i = 0; i < p->published.n; i++)
@@ -440,6 +460,11 @@ static void summarize(struct pareto *p)
         add_value(s, q->x, p->x_scale.decimals);
         strbuf_addc(s, ')');
     }
+    if (p->resampled)
+        strbuf_addf(s,
+                    ". Per cent at a point: its probability of being on the front when seeds are "
+                    "drawn again (%d times)",
+                    CHANCE_SAMPLES);
     if (p->published.n > 0 && p->published.source[0] != 0)
         strbuf_addf(s, ". Published: %s", p->published.source);
     double worst_x = p->maximize_x ? p->x.low : p->x.high,

@@ -75,10 +75,10 @@ static void remove_folder(struct report *r, const char *folder, const struct dra
 
 int report_figures(struct report *r, struct error *err)
 {
-    static const struct drawing all[] = {{"pareto", "Pareto front"},
-                                         {"heatmap", "Heatmap"},
-                                         {"curves", "Training curves"},
-                                         {"memory", "Memory and cost by layer"}};
+    static const struct drawing all[] = {
+        {"pareto", "Pareto front"},    {"heatmap", "Heatmap"},
+        {"effects", "Main effects"},   {"interaction", "Interaction"},
+        {"curves", "Training curves"}, {"memory", "Memory and cost by layer"}};
     const size_t n = sizeof all / sizeof *all;
     const char *base = getenv("TMPDIR");
     char *folder = arena_printf(&r->data->arena, "%s/vittm-report.XXXXXX",

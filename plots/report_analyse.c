@@ -7,10 +7,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "plots/chance.h"
 #include "results/rows.h"
 #include "results/stats.h"
-
-enum { BOOTSTRAP_SAMPLES = 2000 };
 
 static int is_done(const struct plot_data *d, size_t row)
 {
@@ -165,57 +164,20 @@ static void compare_all(struct report *r)
 
 /* ---- front ---- */
 
-static size_t put_pairs(const struct report *r, size_t cell, double *values)
-{
-    const struct plot_cell *c = &r->data->cells[cell];
-    size_t n = 0;
-    for (size_t i = 0; i < c->n_rows; i++) {
-        double y = number_at(r->data, c->rows[i], r->metric),
-               x = number_at(r->data, c->rows[i], r->cost);
-        if (!is_done(r->data, c->rows[i]) || !isfinite(x + y))
-            continue;
-        values[2 * n] = x;
-        values[2 * n + 1] = y;
-        n++;
-    }
-    return n;
-}
-
 /* Cells without both numbers take no part. */
 static void find_front(struct report *r)
 {
-    size_t n = r->data->n_cells, points = 0, used = 0;
-    double *values = mem_zalloc(2 * r->data->source.runs->count + 2, sizeof *values);
-    double *means = mem_zalloc(2 * n + 2, sizeof *means),
-           *chance = mem_zalloc(n + 1, sizeof *chance);
-    size_t *offset = mem_zalloc(n + 2, sizeof *offset), *cells = mem_zalloc(n + 1, sizeof *cells);
-    unsigned char *front = mem_zalloc(n + 1, 1);
+    size_t n = r->data->n_cells;
+    double *means = mem_zalloc(2 * n + 2, sizeof *means);
     const int maximize[2] = {r->cost != NULL && data_maximize(r->data, r->cost), r->maximize};
+    chance_on_front(r->data, r->cost, r->metric, r->front_chance);
     for (size_t i = 0; i < n; i++) {
-        r->front_chance[i] = NAN;
-        size_t pairs =
-            r->metric != NULL && r->cost != NULL ? put_pairs(r, i, values + 2 * used) : 0;
-        if (pairs == 0)
-            continue;
-        means[2 * points] = r->costs[i].mean;
-        means[2 * points + 1] = r->stats[i].mean;
-        cells[points++] = i;
-        used += pairs;
-        offset[points] = used;
+        int takes_part = isfinite(r->front_chance[i]);
+        means[2 * i] = takes_part ? r->costs[i].mean : NAN;
+        means[2 * i + 1] = takes_part ? r->stats[i].mean : NAN;
     }
-    stats_pareto(means, points, 2, maximize, front);
-    if (points > 0)
-        stats_pareto_probability(values, offset, points, 2, maximize, BOOTSTRAP_SAMPLES, 1, chance);
-    for (size_t k = 0; k < points; k++) {
-        r->front[cells[k]] = front[k];
-        r->front_chance[cells[k]] = chance[k];
-    }
-    free(values);
+    stats_pareto(means, n, 2, maximize, r->front);
     free(means);
-    free(chance);
-    free(offset);
-    free(cells);
-    free(front);
 }
 
 void report_analyse(struct report *r)
