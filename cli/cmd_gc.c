@@ -12,9 +12,13 @@
 #include "base/strbuf.h"
 #include "cli/store.h"
 #include "results/maintain.h"
+#include "results/query.h"
+#include "results/rows.h"
+#include "train/checkpoint.h"
 
 static const struct option_spec options[] = {
     {.name = "done", .doc = "also remove runs that are done"},
+    {.name = "checkpoints", .doc = "also remove the checkpoints of runs that are done"},
     {.name = "dry-run", .letter = 'n', .doc = "only list what would go"},
     OPTION_FORMAT,
     OPTION_DB,
@@ -55,12 +59,31 @@ static void remove_folders(const struct rows *rows, const struct store *s)
     }
 }
 
+/* Of runs that kept them (train.keep_checkpoints) or were killed before they could remove them. */
+static int remove_checkpoints(struct store *s, struct error *err)
+{
+    struct rows *done =
+        store_query(s, err, "SELECT folder FROM v_runs WHERE state = 'done' AND folder <> ''", "");
+    for (size_t i = 0; done != NULL && i < done->count; i++) {
+        char *path = cli_run_folder(s, rows_cell(done, i, 0)->text);
+        if (file_is_folder(path))
+            checkpoint_remove(path);
+        free(path);
+    }
+    rows_free(done);
+    return done != NULL ? 0 : -1;
+}
+
 static int run(const struct args *a, struct error *err)
 {
     int dry = args_flag(a, "dry-run");
     struct store *s = cli_store_open(a, dry ? STORE_READ : STORE_WRITE, err);
     if (s == NULL)
         return -1;
+    if (!dry && args_flag(a, "checkpoints") && remove_checkpoints(s, err)) {
+        store_close(s);
+        return -1;
+    }
     struct rows *rows = store_gc(s, args_flag(a, "done"), dry, err);
     if (rows != NULL && !dry)
         remove_folders(rows, s);

@@ -210,13 +210,20 @@ static void summarize(struct curves *c)
                 last->n);
 }
 
+/* Points within an epoch are told apart by their step. */
+static const char *usual_x(const char *metric)
+{
+    return metric != NULL && strncmp(metric, "step/", 5) == 0 ? "step" : "epoch";
+}
+
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,
                 struct error *err)
 {
-    struct curves c = {.data = d, .out = out, .x_name = o->x != NULL ? o->x : "epoch"};
+    struct curves c = {.data = d, .out = out};
+    c.metric = o->y != NULL ? o->y : o->metric != NULL ? o->metric : curve_main_metric(d);
+    c.x_name = o->x != NULL ? o->x : usual_x(c.metric);
     if (strcmp(c.x_name, "epoch") != 0 && strcmp(c.x_name, "step") != 0)
         return error_set(err, "curves run over epoch or step, not over %s", c.x_name);
-    c.metric = o->y != NULL ? o->y : o->metric != NULL ? o->metric : curve_main_metric(d);
     c.n = c.metric != NULL ? curve_collect(d, c.metric, c.x_name, &c.curves) : 0;
     if (c.n == 0)
         return error_code(err, EXIT_FAILED, "no run has a curve of %s yet: nothing to draw",

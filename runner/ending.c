@@ -141,6 +141,8 @@ static void settle(struct schedule *q, struct run_state *r, enum store_state sta
 void ending_note(void *context, int epoch, const char *metric, double value)
 {
     struct run_state *r = context;
+    if (!strncmp(metric, "step/", 5))
+        return; /* inside the epoch */
     if (epoch > r->complete)
         r->complete = epoch;
     if (!strcmp(metric, "train/loss"))

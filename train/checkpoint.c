@@ -277,3 +277,15 @@ int checkpoint_load(const struct checkpoint_owner *o, struct run_position *at, s
     arena_release(&a);
     return found;
 }
+
+void checkpoint_remove(const char *folder)
+{
+    struct arena a = {0};
+    const struct checkpoint_owner o = {.folder = folder};
+    for (int i = 0; i < N_FILES; i++) {
+        const char *path = path_of(&a, &o, i);
+        if (unlink(path) && errno != ENOENT)
+            warn("%s: cannot be removed: %s", path, strerror(errno));
+    }
+    arena_release(&a);
+}

@@ -57,4 +57,7 @@ int checkpoint_save(const struct checkpoint_owner *o, const struct run_position 
 int checkpoint_load(const struct checkpoint_owner *o, struct run_position *at, struct network *n,
                     struct weights *scratch, struct weights *best);
 
+/* Removes all of them, which a finished run needs no more. */
+void checkpoint_remove(const char *folder);
+
 #endif

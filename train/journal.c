@@ -47,8 +47,8 @@ void journal_close(struct journal *j)
     j->events = -1;
 }
 
-int journal_event(struct journal *j, int64_t epoch, int64_t step, const struct metrics *m,
-                  struct error *err)
+int journal_step(struct journal *j, int64_t epoch, int64_t step, const struct metrics *m,
+                 struct error *err)
 {
     struct strbuf line = STRBUF_INIT;
     json_t *event = json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch, "step",
@@ -58,10 +58,18 @@ int journal_event(struct journal *j, int64_t epoch, int64_t step, const struct m
     strbuf_addf(&line, "%s\n", text);
     free(text);
     int rc = file_write_fd(j->events, line.text, line.len, "events.jsonl", err);
-    if (!rc && fsync(j->events) && errno != EINVAL)
-        rc = error_env(err, "%s/events.jsonl: cannot sync: %s", j->folder, strerror(errno));
     strbuf_release(&line);
     return rc;
+}
+
+int journal_event(struct journal *j, int64_t epoch, int64_t step, const struct metrics *m,
+                  struct error *err)
+{
+    if (journal_step(j, epoch, step, m, err))
+        return -1;
+    if (fsync(j->events) && errno != EINVAL)
+        return error_env(err, "%s/events.jsonl: cannot sync: %s", j->folder, strerror(errno));
+    return 0;
 }
 
 static void set_finite(json_t *object, const char *key, double value)

@@ -23,6 +23,11 @@ void journal_close(struct journal *j);
 int journal_event(struct journal *j, int64_t epoch, int64_t step, const struct metrics *m,
                   struct error *err);
 
+/* The same for a step inside an epoch, the one under way from 1; not synced: the next event of an
+ * epoch brings it to the disk. */
+int journal_step(struct journal *j, int64_t epoch, int64_t step, const struct metrics *m,
+                 struct error *err);
+
 struct progress_note {
     int64_t epoch, epochs; /* the one under way, from 1 */
     int64_t step, steps;

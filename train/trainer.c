@@ -172,8 +172,11 @@ static int save(struct trainer *t, struct error *err)
     struct error why = {0};
     if (!t->options.folder)
         return 0;
-    if (!checkpoint_save(&t->owner, &t->at, &t->net, &t->weights, t->keeps_best ? &t->best : NULL,
-                         &why)) {
+    t->saved_step = t->at.step;
+    int rc = checkpoint_save(&t->owner, &t->at, &t->net, &t->weights,
+                             t->keeps_best ? &t->best : NULL, &why);
+    t->saved_at = clock_now();
+    if (!rc) {
         t->failed_saves = 0;
         return 0;
     }
@@ -184,6 +187,15 @@ static int save(struct trainer *t, struct error *err)
     if (err)
         *err = why;
     return error_prefix(err, "%d checkpoints in a row could not be written", t->failed_saves);
+}
+
+static int save_is_due(const struct trainer *t)
+{
+    const struct config *c = t->options.config;
+    double every = config_float(c, "train.checkpoint_every");
+    int64_t steps = config_int(c, "train.checkpoint_steps");
+    return (every > 0 && clock_now() - t->saved_at >= every) ||
+           (steps && t->at.step - t->saved_step >= steps);
 }
 
 /* ---- one batch
@@ -269,6 +281,31 @@ static int is_between_updates(const struct trainer *t)
 /* ---- one epoch
  * ----------------------------------------------------------------------------------- */
 
+/* A point of the curves by step. */
+static int note_step(struct trainer *t, struct error *err)
+{
+    float square;
+    struct metrics m = {0};
+    int64_t every = config_int(t->options.config, "train.log_every");
+    if (!t->options.folder || !every || t->at.step % every)
+        return 0;
+    network_read(&t->net, t->net.norm_square, &square);
+    metrics_set(&m, "step/loss", t->last_loss);
+    metrics_set(&m, "step/lr", lr_plan_rate(&t->lr, t->at.step - 1));
+    metrics_set(&m, "step/grad_norm", sqrt((double)square));
+    return journal_step(&t->journal, t->at.epoch + 1, t->at.step, &m, err);
+}
+
+/* After an update: 0, 1 where told to stop, -1. The last one of an epoch is left to end_epoch. */
+static int after_update(struct trainer *t, struct error *err)
+{
+    if (note_step(t, err))
+        return -1;
+    if (told_to_stop(t))
+        return 1;
+    return t->at.batch < t->batches && save_is_due(t) ? save(t, err) : 0;
+}
+
 /* The rest of the current epoch: 0, 1 where told to stop, -1. */
 static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
 {
@@ -284,8 +321,8 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
         clock_batch(t, now - start);
         start = now;
         if (!rc) {
-            note_progress(t, t->steps_done == 1); /* the first one at once: it works */
-            rc = is_between_updates(t) && told_to_stop(t) ? 1 : 0;
+            note_progress(t, t->epoch_batches == 1); /* the first one at once: it works */
+            rc = is_between_updates(t) ? after_update(t, err) : 0;
         }
     }
     free(logits);
@@ -444,6 +481,8 @@ int trainer_run(struct trainer *t, struct error *err)
     if (loader_open(&l, t->train_set, &o, err))
         return -1;
     note_progress(t, 1);
+    t->saved_at = clock_now();
+    t->saved_step = t->at.step;
     while (!rc && t->at.epoch < t->epochs) {
         rc = train_epoch(t, l, err);
         if (!rc)

@@ -5,6 +5,8 @@
  * checkpoint. Every bit of the outcome is a function of (configuration, seed, device): not of the
  * number of threads, and not of how often the run was stopped and resumed.
  *
+ * Inside an epoch there are checkpoints too, by time and by steps (train.checkpoint_every, _steps).
+ *
  * Stopping: options.stop is looked at after every update. The position inside the epoch goes into
  * the checkpoint, so nothing is done twice. */
 #ifndef TRAIN_TRAINER_H
@@ -46,10 +48,12 @@ struct trainer {
     struct run_position at;
     struct journal journal;
     struct checkpoint_owner owner;
-    struct evaluation evaluation;    /* the last one */
-    int failed_saves;                /* in a row */
-    int64_t steps_done;              /* optimiser steps of this call */
-    int64_t epoch_batches;           /* batches of this call in this epoch */
+    struct evaluation evaluation; /* the last one */
+    int failed_saves;             /* in a row */
+    double saved_at;              /* when the last checkpoint was written or tried (base/clock.h) */
+    int64_t saved_step;           /* and after which step */
+    int64_t steps_done;           /* optimiser steps of this call */
+    int64_t epoch_batches;        /* batches of this call in this epoch */
     double batch_s, epoch_s, eval_s; /* seconds a batch (smoothed), of this epoch's batches, of
                                       * the last evaluations */
     double last_loss;

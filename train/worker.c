@@ -241,6 +241,13 @@ static int train(struct work *w, struct error *err)
     return rc;
 }
 
+/* Only after the result: whoever is killed before goes on from them. */
+static void tidy(const char *folder, const struct config *c)
+{
+    if (!config_bool(c, "train.keep_checkpoints"))
+        checkpoint_remove(folder);
+}
+
 static int finish(struct work *w, struct error *err)
 {
     struct journal j = {.folder = w->folder, .events = -1};
@@ -248,7 +255,10 @@ static int finish(struct work *w, struct error *err)
     if (w->trainer.train_set && add_training_facts(w, err))
         return -1;
     json_t *rows = json_pack("{s:O, s:O}", "cost", w->cost_rows, "latency", w->latency_rows);
-    return journal_result(&j, metrics_json(&w->metrics), json_incref(w->facts), rows, err);
+    if (journal_result(&j, metrics_json(&w->metrics), json_incref(w->facts), rows, err))
+        return -1;
+    tidy(w->folder, w->run.config);
+    return 0;
 }
 
 static const struct stage {

@@ -66,6 +66,7 @@ epochs_of() { grep -c . "$1/events.jsonl" 2> /dev/null; }
 # kill -9 after each of these delays, counted from the first step and, every other time, from the end of the first
 # epoch: so that it falls into steps, evaluations and checkpoints.
 make_run "$scratch/killed"
+echo "train.checkpoint_steps: 20" >> "$scratch/killed/run.yaml"
 kills=0
 for delay in 0.01 0.00 0.07 0.01 0.13 0.02 0.09 0.00 0.03 0.05; do
     before=$(epochs_of "$scratch/killed")
@@ -131,6 +132,38 @@ check "it stopped with code 75 each time" [ "$stops" -eq 3 ]
 check "with a checkpoint" [ -s "$scratch/stopped/checkpoint.safetensors" ]
 expect_code 0 "a stopped run goes on" "$vittm" worker "$scratch/stopped"
 check "and ends with the same bits, too" same_as_reference "$scratch/stopped"
+
+# A finished run has no use for checkpoints.
+check "checkpoints are gone once the result is there" [ -z "$(find "$scratch/stopped" -name 'checkpoint*')" ]
+
+# Inside a long epoch checkpoints come by steps, or by time; points of the curve by steps too.
+make_run "$scratch/long"
+sed -i 's/^train.epochs: 10/train.epochs: 1/' "$scratch/long/run.yaml"
+cp -r "$scratch/long" "$scratch/steps"
+cp -r "$scratch/long" "$scratch/time"
+echo "train.keep_checkpoints: true" >> "$scratch/long/run.yaml"
+echo "train.checkpoint_steps: 7" >> "$scratch/steps/run.yaml"
+echo "train.checkpoint_every: 0.02" >> "$scratch/time/run.yaml"
+expect_code 0 "a run of one epoch" "$vittm" worker "$scratch/long"
+check "keeps its checkpoint where that is asked for" [ -s "$scratch/long/checkpoint.safetensors" ]
+check "has a point at step 50" grep -q '"epoch":1,"step":50,"metrics":{"step/loss":' "$scratch/long/events.jsonl"
+for how in steps time; do
+    folder=$scratch/$how
+    "$vittm" worker "$folder" 2> "$folder.log" &
+    pid=$!
+    while [ ! -e "$folder/checkpoint.safetensors" ] && kill -0 "$pid" 2> /dev/null; do
+        sleep 0.002
+    done
+    kill -9 "$pid" 2> /dev/null
+    wait "$pid" 2> /dev/null
+    expect_code 0 "a run killed inside its first epoch, checkpoints by $how" \
+        sh -c "'$vittm' worker '$folder' 2> '$folder.log'"
+    step=$(sed -n 's/^resuming at epoch 1 of 1, step \([0-9]*\)$/\1/p' "$folder.log")
+    echo "# resumed at step ${step:-none}"
+    check "went on inside it" [ "${step:-0}" -gt 0 ]
+    check "to the same weights" [ "$(sum "$folder/weights.safetensors")" = "$(sum "$scratch/long/weights.safetensors")" ]
+done
+check "seven steps apart" [ "$(($(sed -n 's/^resuming.*step //p' "$scratch/steps.log") % 7))" = 0 ]
 
 # What cannot work says so in one line.
 mkdir -p "$scratch/bad"
