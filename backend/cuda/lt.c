@@ -1,26 +1,23 @@
 /* Products by cuBLASLt.
  *
  * cuBLASLt offers several algorithms for a product. Each is timed once on this kind of device, and
- * the fastest is written to a file under $XDG_CACHE_HOME/vittm (or ~/.cache/vittm), one line a
- * product; whoever wrote first wins, so that every process computes the same bits. Without a place
- * for that file the library's own first choice is taken, which is the same every time. Algorithms
- * that add in an order of chance are not asked for.
+ * the fastest is kept in a file of choices. Without a place for that file the library's own first
+ * choice is taken, which is the same every time. Algorithms that add in an order of chance are not
+ * asked for.
  *
  * cuBLASLt counts matrices by columns: the row-major c = a b is its c^T = b^T a^T. */
 #include "backend/cuda/lt.h"
 
-#include "base/file.h"
+#include "backend/cuda/choices.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 
 #include <cublasLt.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { CANDIDATES = 8, WORKSPACE = 32 << 20, REPEATS = 5, CACHE_MOST = 16 << 20 };
+enum { CANDIDATES = 8, WORKSPACE = 32 << 20, REPEATS = 5 };
 
 /* A product that can be executed. */
 struct product {
@@ -35,13 +32,13 @@ struct vt_lt {
     void *workspace;
     struct product **products;
     size_t n_products, cap_products;
-    char *path; /* of the file of algorithms, or NULL */
+    char *path; /* of the file of choices, or NULL */
 };
 
-/* ---- the file of algorithms ------------------------------------------------------------------ */
+/* ---- algorithms as text ---------------------------------------------------------------------- */
 
-/* Every fact of a plan, as the beginning of its line. */
-static void describe(const struct vt_lt_plan *p, struct strbuf *line)
+/* Every fact of a plan: the key of its line. */
+static void describe(const struct vt_lt_plan *p, struct strbuf *key)
 {
     const int64_t facts[] = {
         p->m,       p->n,       p->k,       p->trans_a,  p->trans_b,      p->lda,
@@ -49,86 +46,29 @@ static void describe(const struct vt_lt_plan *p, struct strbuf *line)
         p->shift_a, p->shift_b, p->shift_c, p->has_bias, p->has_residual, p->type_ab,
         p->type_c,  p->math};
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        strbuf_addf(line, "%lld ", (long long)facts[i]);
-    strbuf_addf(line, "=");
+        strbuf_addf(key, "%s%lld", i ? " " : "", (long long)facts[i]);
 }
 
-/* The file for this kind of device and this version of the library. */
-static char *cache_path(void)
+enum { ALGO_TEXT = 512 };
+
+static void print_algo(char text[ALGO_TEXT], const cublasLtMatmulAlgo_t *algo)
 {
-    struct strbuf path = STRBUF_INIT;
-    struct cudaDeviceProp prop;
-    struct error ignored;
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int device = 0;
-    if (cudaGetDevice(&device) || cudaGetDeviceProperties(&prop, device) || (!cache && !home))
-        return NULL;
-    strbuf_addf(&path, "%s%s/vittm", cache ? cache : home, cache ? "" : "/.cache");
-    if (file_make_folder(path.text, &ignored)) {
-        strbuf_release(&path);
-        return NULL;
-    }
-    for (char *c = prop.name; *c; c++)
-        if (*c == ' ' || *c == '/')
-            *c = '-';
-    strbuf_addf(&path, "/cublaslt-%zu-%s.txt", cublasLtGetVersion(), prop.name);
-    char *text = mem_strdup(path.text);
-    strbuf_release(&path);
-    return text;
+    int n = 0;
+    for (size_t i = 0; i < sizeof algo->data / sizeof *algo->data; i++)
+        n += snprintf(text + n, ALGO_TEXT - (size_t)n, "%s%llx", i ? " " : "",
+                      (unsigned long long)algo->data[i]);
 }
 
 static int parse_algo(const char *text, cublasLtMatmulAlgo_t *algo)
 {
     for (size_t i = 0; i < sizeof algo->data / sizeof *algo->data; i++) {
-        unsigned long long word;
-        int used = 0;
-        if (sscanf(text, " %llx%n", &word, &used) != 1)
+        char *end;
+        algo->data[i] = strtoull(text, &end, 16);
+        if (end == text)
             return -1;
-        algo->data[i] = word;
-        text += used;
+        text = end;
     }
     return 0;
-}
-
-/* 0 where the file has the product: its first line counts. */
-static int cache_find(const struct vt_lt *lt, const struct vt_lt_plan *p,
-                      cublasLtMatmulAlgo_t *algo)
-{
-    struct strbuf key = STRBUF_INIT;
-    struct error ignored;
-    char *data = NULL;
-    size_t size;
-    int rc = -1;
-    describe(p, &key);
-    if (lt->path && !file_read(lt->path, CACHE_MOST, &data, &size, &ignored))
-        for (char *line = data, *next; rc && line && *line; line = next) {
-            next = strchr(line, '\n');
-            if (!next)
-                break; /* somebody is writing it */
-            *next++ = 0;
-            if (!strncmp(line, key.text, key.len))
-                rc = parse_algo(line + key.len, algo);
-        }
-    free(data);
-    strbuf_release(&key);
-    return rc;
-}
-
-static int cache_append(const struct vt_lt *lt, const struct vt_lt_plan *p,
-                        const cublasLtMatmulAlgo_t *algo)
-{
-    struct strbuf line = STRBUF_INIT;
-    struct error ignored;
-    int fd = lt->path ? open(lt->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
-    if (fd < 0)
-        return -1;
-    describe(p, &line);
-    for (size_t i = 0; i < sizeof algo->data / sizeof *algo->data; i++)
-        strbuf_addf(&line, " %llx", (unsigned long long)algo->data[i]);
-    strbuf_addf(&line, "\n");
-    int rc = file_write_fd(fd, line.text, line.len, lt->path, &ignored);
-    strbuf_release(&line);
-    return close(fd) || rc ? -1 : 0;
 }
 
 /* ---- descriptions ---------------------------------------------------------------------------- */
@@ -351,6 +291,7 @@ static int fastest(const struct vt_lt *lt, struct product *x,
 
 struct vt_lt *vt_lt_new(struct error *err)
 {
+    char name[64];
     struct vt_lt *lt = mem_zalloc(1, sizeof *lt);
     int code = (int)cublasLtCreate(&lt->handle);
     if (code) {
@@ -365,7 +306,8 @@ struct vt_lt *vt_lt_new(struct error *err)
         vt_lt_free(lt);
         return NULL;
     }
-    lt->path = cache_path();
+    snprintf(name, sizeof name, "cublaslt-%zu", cublasLtGetVersion());
+    lt->path = choices_path(name);
     return lt;
 }
 
@@ -405,22 +347,34 @@ static struct product *find(const struct vt_lt *lt, const struct vt_lt_plan *p)
     return NULL;
 }
 
-/* Fills x->algo; -1 if the library has none. */
-static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream)
+/* The algorithm for x by the file of choices, by measurement, or by the library's reckoning where
+ * there is no such file; -1 if the library has none. */
+static int choose_for(const struct vt_lt *lt, struct product *x, const char *key,
+                      cudaStream_t stream)
 {
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
-    if (!cache_find(lt, &x->plan, &x->algo))
-        return 0;
+    char text[ALGO_TEXT];
+    if (!choices_find(lt->path, key, text, sizeof text))
+        return parse_algo(text, &x->algo);
     int n = candidates(lt, x, found);
     if (n < 1)
         return -1;
+    if (lt->path) {
+        print_algo(text, &found[fastest(lt, x, found, n, stream)].algo);
+        if (!choices_keep(lt->path, key, text, sizeof text))
+            return parse_algo(text, &x->algo);
+    }
     x->algo = found[0].algo;
-    if (!lt->path)
-        return 0;
-    x->algo = found[fastest(lt, x, found, n, stream)].algo;
-    if (cache_append(lt, &x->plan, &x->algo) || cache_find(lt, &x->plan, &x->algo))
-        x->algo = found[0].algo; /* the choice cannot be kept: take what comes every time */
     return 0;
+}
+
+static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream)
+{
+    struct strbuf key = STRBUF_INIT;
+    describe(&x->plan, &key);
+    int rc = choose_for(lt, x, key.text, stream);
+    strbuf_release(&key);
+    return rc;
 }
 
 int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
