@@ -10,6 +10,7 @@
 
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/lt.h"
+#include "backend/cuda/sdpa.h"
 #include "backend/precision.h"
 #include "tensor/ops/op.h"
 #include "tensor/ops/ops.h"
@@ -26,6 +27,8 @@ struct cuda_call {
     const void *table;                /* cuda_setup.table on the device */
     const struct vt_scalars *scalars; /* on the device: seed and step of the run */
     struct vt_lt *lt;
+    struct vt_sdpa *sdpa; /* bf16 only; NULL where there is no cuDNN */
+    const void *state;    /* cuda_setup.state */
     enum precision precision;
     cudaStream_t stream;
 };
@@ -34,8 +37,10 @@ struct cuda_call {
 struct cuda_setup {
     const struct node *node;
     struct vt_lt *lt;
+    struct vt_sdpa *sdpa;
     enum precision precision;
     cudaStream_t stream;
+    void *state;       /* set by the kernel, from mem_alloc: what its calls must know */
     size_t work_bytes; /* set by the kernel: memory that its call may use as it likes */
     void *table;       /* set by the kernel, from mem_alloc: constants copied to the device */
     size_t table_bytes;

@@ -15,6 +15,7 @@ struct cuda_step {
     const struct cuda_kernel *kernel;
     struct cuda_call call;
     void *table; /* device memory of call.table, or NULL */
+    void *state; /* call.state */
     double seconds;
 };
 
@@ -28,6 +29,7 @@ struct program {
     struct cuda_step *steps;
     struct upload upload;
     struct vt_lt *lt;
+    struct vt_sdpa *sdpa;
     cudaStream_t stream;
     cudaGraphExec_t graph; /* NULL until captured */
     int runs, may_capture, profiling;
@@ -167,9 +169,10 @@ static int set_up(struct program *p, struct cuda_step *s, const struct node *n, 
                   struct error *err)
 {
     struct cuda_setup setup = {
-        .node = n, .lt = p->lt, .precision = p->precision, .stream = p->stream};
+        .node = n, .lt = p->lt, .sdpa = p->sdpa, .precision = p->precision, .stream = p->stream};
     if (s->kernel->setup(&setup, err))
         return -1;
+    s->state = setup.state;
     *work = setup.work_bytes > *work ? setup.work_bytes : *work;
     int rc = block_new(&s->table, setup.table_bytes, "constants", p->stream, err);
     if (!rc && setup.table_bytes) {
@@ -202,6 +205,8 @@ static int resolve(struct program *p, struct error *err)
             .table = p->steps[i].table,
             .scalars = p->scalars,
             .lt = p->lt,
+            .sdpa = p->sdpa,
+            .state = p->steps[i].state,
             .precision = p->precision,
             .stream = p->stream,
         };
@@ -255,6 +260,9 @@ struct program *cuda_load(const struct plan *plan, const struct backend_options 
         cuda_error(err, code, "no memory for inputs: use a smaller batch");
         goto failed;
     }
+    struct error no_cudnn;
+    if (p->precision == PRECISION_BF16)
+        p->sdpa = vt_sdpa_new(&no_cudnn); /* without it, attention is by the own kernel */
     p->lt = vt_lt_new(err);
     if (!p->lt || resolve(p, err))
         goto failed;
@@ -281,15 +289,19 @@ void cuda_unload(struct program *p)
     if (p->graph)
         cudaGraphExecDestroy(p->graph);
     upload_close(&p->upload);
-    for (int i = 0; p->steps && i < p->plan->n_steps; i++)
+    for (int i = 0; p->steps && i < p->plan->n_steps; i++) {
         if (p->steps[i].table)
             cudaFree(p->steps[i].table);
+        free(p->steps[i].state);
+    }
     void *blocks[] = {p->static_block, p->arena_block, p->work, p->scalars};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         if (blocks[i])
             cudaFree(blocks[i]);
     if (p->lt)
         vt_lt_free(p->lt);
+    if (p->sdpa)
+        vt_sdpa_free(p->sdpa);
     if (p->stream)
         cudaStreamDestroy(p->stream);
     arena_release(&p->arena);

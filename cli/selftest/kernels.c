@@ -166,11 +166,12 @@ struct record {
 };
 
 static int open_case(struct probe *p, const struct backend *b, const struct size_case *c,
-                     int64_t tokens, struct error *err)
+                     int64_t tokens, enum precision precision, struct error *err)
 {
     struct graph *g = graph_new();
+    struct probe_options o = {.precision = precision};
     probe_loss(g, c->build(g, tokens));
-    return probe_open(p, b, g, "loss", &(struct probe_options){0}, 7, err);
+    return probe_open(p, b, g, "loss", &o, 7, err);
 }
 
 /* The largest difference, relative to the largest value of the truth. A result that is zero but for
@@ -226,14 +227,14 @@ static int check_size(struct selftest *t, const struct backend *device, const st
 {
     struct error err = {0};
     struct probe judge, cpu, tested;
-    if (open_case(&tested, device, c, tokens, &err)) {
+    if (open_case(&tested, device, c, tokens, PRECISION_FP32, &err)) {
         selftest_fail(t, device->choice.name, "%s, %lld tokens: %s", c->name, (long long)tokens,
                       err.msg);
         return -1;
     }
     int same = repeats_bits(&tested);
-    if (open_case(&judge, backend_find("judge"), c, tokens, &err) ||
-        open_case(&cpu, backend_find("cpu"), c, tokens, &err))
+    if (open_case(&judge, backend_find("judge"), c, tokens, PRECISION_FP32, &err) ||
+        open_case(&cpu, backend_find("cpu"), c, tokens, PRECISION_FP32, &err))
         BUG("%s", err.msg);
     probe_run(&judge, 5, 3);
     probe_run(&cpu, 5, 3);
@@ -267,13 +268,72 @@ static void check_case(struct selftest *t, const struct backend *device, const s
     selftest_pass(t, device->choice.name, "%s: relative error %.1e", c->name, worst);
 }
 
+/* ---- precision ------------------------------------------------------------------------------- */
+
+static struct tensor *c_attention_wide(struct graph *g, int64_t n)
+{
+    return op_attention(g, leaf(g, "q", SHAPE(2, n, 48)), leaf(g, "k", SHAPE(2, 21, 48)),
+                        leaf(g, "v", SHAPE(2, 21, 32)), NULL, 2, 0.2);
+}
+
+static const struct size_case rounded_cases[] = {
+    {"linear", c_linear},
+    {"matmul of heads", c_matmul},
+    {"matmul to tokens", c_matmul_back},
+    {"attention, packed", c_attention_packed},
+    {"attention, many queries", c_attention_wide},
+};
+
+/* Of the largest value: several times the step of a rounded operand. */
+static const struct {
+    enum precision precision;
+    double allowed;
+} roundings[] = {{PRECISION_TF32, 3e-3}, {PRECISION_BF16, 2.5e-2}};
+
+static void check_precision(struct selftest *t, const struct backend *device,
+                            const struct size_case *c, enum precision precision, double allowed)
+{
+    enum { TOKENS = 65 };
+    const char *name = precision_name(precision);
+    double errors[RESULTS] = {0}, worst = 0;
+    struct error err = {0};
+    struct probe judge, tested;
+    if (open_case(&tested, device, c, TOKENS, precision, &err)) {
+        selftest_fail(t, device->choice.name, "%s in %s: %s", c->name, name, err.msg);
+        return;
+    }
+    int same = repeats_bits(&tested);
+    if (open_case(&judge, backend_find("judge"), c, TOKENS, PRECISION_FP32, &err))
+        BUG("%s", err.msg);
+    probe_run(&judge, 5, 3);
+    note_errors(errors, &tested, &judge);
+    for (int i = 0; i < RESULTS; i++)
+        worst = errors[i] <= worst ? worst : errors[i];
+    if (!same || !(worst <= allowed))
+        selftest_fail(t, device->choice.name, "%s in %s: error %.2g, allowed %.2g%s", c->name, name,
+                      worst, allowed, same ? "" : "; other bits");
+    else
+        selftest_pass(t, device->choice.name, "%s in %s: relative error %.1e", c->name, name,
+                      worst);
+    probe_close(&judge);
+    probe_close(&tested);
+}
+
+static void check_device(struct selftest *t, const struct backend *device)
+{
+    for (int i = 0; i < N_CASES; i++)
+        check_case(t, device, &cases[i]);
+    for (size_t p = 0; p < sizeof roundings / sizeof *roundings; p++)
+        for (size_t i = 0; i < sizeof rounded_cases / sizeof *rounded_cases; i++)
+            check_precision(t, device, &rounded_cases[i], roundings[p].precision,
+                            roundings[p].allowed);
+}
+
 void selftest_kernels(struct selftest *t)
 {
     for (int b = 0; t->backends[b]; b++) {
-        const struct backend *device = t->backends[b];
-        if (!strcmp(device->choice.name, "cpu") || !strcmp(device->choice.name, "judge"))
-            continue; /* they are the measure */
-        for (int i = 0; i < N_CASES; i++)
-            check_case(t, device, &cases[i]);
+        const char *name = t->backends[b]->choice.name;
+        if (strcmp(name, "cpu") && strcmp(name, "judge")) /* they are the measure */
+            check_device(t, t->backends[b]);
     }
 }

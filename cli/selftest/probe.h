@@ -8,6 +8,7 @@ struct probe_options {
     int expand;   /* pretend that the device has no fused op */
     int no_reuse; /* every tensor in a place of its own */
     int threads;  /* 0: 1 */
+    enum precision precision;
 };
 
 /* A loaded program whose parameters hold their initial values for seed. */

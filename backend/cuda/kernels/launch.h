@@ -87,6 +87,7 @@ int vt_scale_shift(float *y, const float *x, const float *gain, const float *off
                    int64_t width, cudaStream_t stream);
 /* to: n values in bf16, as operands of products */
 int vt_to_bf16(void *to, const float *from, int64_t n, cudaStream_t stream);
+int vt_from_bf16(float *to, const void *from, int64_t n, cudaStream_t stream);
 
 /* ---- reductions ------------------------------------------------------------------------------ */
 

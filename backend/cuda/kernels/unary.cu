@@ -1,5 +1,5 @@
-/* Element-wise functions of one tensor, the gradients that are fused, and conversion to bf16. A
- * function object holds the op's parameters. */
+/* Element-wise functions of one tensor, the gradients that are fused, and conversion to and from
+ * bf16. A function object holds the op's parameters. */
 #include "backend/cuda/kernels/device.h"
 
 template <class F> static __global__ void unary_kernel(float *y, const float *x, int64_t n, F f)
@@ -162,4 +162,21 @@ extern "C" int vt_to_bf16(void *to, const float *from, int64_t n, cudaStream_t s
         return 0;
     return VT_LAUNCH(to_bf16_kernel, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream,
                      (vt_bf16 *)to, from, n);
+}
+
+static __global__ void from_bf16_kernel(float *to, const vt_bf16 *from, int64_t n)
+{
+    int64_t fours = n / 4;
+    VT_EACH(i, fours)
+    vt_io<float>::st4(to + 4 * i, vt_io<vt_bf16>::ld4(from + 4 * i));
+    VT_EACH(i, n - 4 * fours)
+    to[4 * fours + i] = vt_io<vt_bf16>::ld(from + 4 * fours + i);
+}
+
+extern "C" int vt_from_bf16(float *to, const void *from, int64_t n, cudaStream_t stream)
+{
+    if (n == 0)
+        return 0;
+    return VT_LAUNCH(from_bf16_kernel, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, to,
+                     (const vt_bf16 *)from, n);
 }

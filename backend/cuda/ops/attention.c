@@ -1,7 +1,7 @@
-/* Multi-head attention: operands in three tensors, or packed in one. */
-#include "backend/cuda/cuda.h"
+/* Multi-head attention by the own kernel: operands in three tensors, or packed in one. */
+#include "backend/cuda/ops/attention.h"
 
-static struct vt_attention_size size_of(const struct node *n)
+struct vt_attention_size attention_size(const struct node *n)
 {
     const struct attention_attr *a = n->attr;
     struct attention_size s = op_attention_size(n);
@@ -21,13 +21,14 @@ static struct vt_attention_size size_of(const struct node *n)
     };
 }
 
-/* Addresses of q, k, v, or of their gradients. */
-static void split(float *qkv[3], void *const *from, const struct node *n)
+struct attention_operands attention_split(void *const *tensors, const struct node *n, size_t size)
 {
     const struct attention_attr *a = n->attr;
-    int64_t width = a->packed ? shape_last(n->in[0]->shape) / 3 : 0;
-    for (int i = 0; i < 3; i++)
-        qkv[i] = a->packed ? (float *)from[0] + i * width : from[i];
+    char *packed = tensors[0];
+    size_t width = (size_t)shape_last(n->in[0]->shape) / 3 * size;
+    if (a->packed)
+        return (struct attention_operands){packed, packed + width, packed + 2 * width};
+    return (struct attention_operands){tensors[0], tensors[1], tensors[2]};
 }
 
 static const float *bias_of(const struct cuda_call *c)
@@ -36,23 +37,45 @@ static const float *bias_of(const struct cuda_call *c)
     return a->has_bias ? c->in[a->packed ? 1 : 3] : NULL;
 }
 
-int cuda_attention_setup(struct cuda_setup *s, struct error *err)
+static int own(const struct cuda_call *c)
 {
-    struct vt_attention_size a = size_of(s->node);
+    struct attention_operands x = attention_split(c->in, c->node, sizeof(float));
+    return vt_attention(c->out[0], c->out[1], x.q, x.k, x.v, bias_of(c), attention_size(c->node),
+                        c->stream);
+}
+
+static int own_grad(const struct cuda_call *c)
+{
+    int n = c->node->n_in;
+    struct attention_operands x = attention_split(c->in, c->node, sizeof(float));
+    struct attention_operands d = attention_split(c->out, c->node, sizeof(float));
+    return vt_attention_grad(d.q, d.k, d.v, x.q, x.k, x.v, bias_of(c), c->in[n - 3], c->in[n - 2],
+                             c->in[n - 1], c->scratch, attention_size(c->node), c->stream);
+}
+
+static int narrow_enough(const struct node *n, struct error *err)
+{
+    struct vt_attention_size a = attention_size(n);
     if (a.dim <= VT_ATTENTION_WIDEST && a.value_dim <= VT_ATTENTION_WIDEST)
         return 0;
     return error_set(err,
-                     "heads of %lld and %lld channels are wider than the %d that attention on "
-                     "this device takes: use more heads",
+                     "heads of %lld and %lld channels are wider than the %d that attention on this "
+                     "device takes: use more heads",
                      (long long)a.dim, (long long)a.value_dim, VT_ATTENTION_WIDEST);
 }
 
-int cuda_attention(const struct cuda_call *c)
+int cuda_attention_setup(struct cuda_setup *s, struct error *err)
 {
-    float *qkv[3];
-    split(qkv, c->in, c->node);
-    return vt_attention(c->out[0], c->out[1], qkv[0], qkv[1], qkv[2], bias_of(c), size_of(c->node),
-                        c->stream);
+    if (narrow_enough(s->node, err))
+        return -1;
+    return attention_choose(s, VT_SDPA_FORWARD, own, attention_by_cudnn, err);
+}
+
+int cuda_attention_grad_setup(struct cuda_setup *s, struct error *err)
+{
+    if (narrow_enough(s->node, err))
+        return -1;
+    return attention_choose(s, VT_SDPA_BACKWARD, own_grad, attention_grad_by_cudnn, err);
 }
 
 size_t cuda_attention_grad_scratch(const struct node *n)
@@ -61,13 +84,12 @@ size_t cuda_attention_grad_scratch(const struct node *n)
     return sizeof(float) * (size_t)(s.batch * s.heads * s.queries);
 }
 
+int cuda_attention(const struct cuda_call *c)
+{
+    return ((const struct attention_way *)c->state)->run(c);
+}
+
 int cuda_attention_grad(const struct cuda_call *c)
 {
-    int n = c->node->n_in;
-    float *qkv[3], *dqkv[3];
-    split(qkv, c->in, c->node);
-    split(dqkv, c->out, c->node);
-    return vt_attention_grad(dqkv[0], dqkv[1], dqkv[2], qkv[0], qkv[1], qkv[2], bias_of(c),
-                             c->in[n - 3], c->in[n - 2], c->in[n - 1], c->scratch, size_of(c->node),
-                             c->stream);
+    return ((const struct attention_way *)c->state)->run(c);
 }
