@@ -190,6 +190,15 @@ $(BUILD)/cuda/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(NVCC) $(NVCC_FLAGS)' | cmp -s - $@ || echo '$(NVCC) $(NVCC_FLAGS)' > $@
 
+# Asks cuDNN about the graphs of attention, without a device: for tests/cuda/test_cudnn.sh.
+ifneq (,$(and $(CUDA_PLUGIN),$(wildcard $(CUDA)/include/cudnn.h)))
+ASK_CUDNN := $(BUILD)/cuda/ask_cudnn
+endif
+$(BUILD)/cuda/ask_cudnn: $(addprefix $(BUILD)/cuda/,tests/cuda/ask_cudnn.o backend/cuda/cudnn_graph.o \
+                           backend/cuda/cudnn_sdpa.o) $(ARCHIVE)
+	@echo "  link $@"
+	@$(CC) $(EXTRA_CFLAGS) -o $@ $^ -L$(CUDA)/lib64 -lcudnn -Wl,-rpath,$(CUDA)/lib64 $(LDLIBS)
+
 # backend-sim.so: the same sources, but for the doors to NVIDIA's libraries. Plain, under AddressSanitizer and
 # UndefinedBehaviorSanitizer, and with the kernels under ThreadSanitizer: the scheduler must not be instrumented.
 CXX         := $(if $(filter default,$(origin CXX)),g++,$(CXX))
@@ -269,7 +278,7 @@ setup:
 test: setup
 	@+$(MAKE) test-run
 
-test-run: all $(TEST_X)
+test-run: all $(TEST_X) $(ASK_CUDNN)
 	@BUILD='$(BUILD)' tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)
 
 # Warnings are fatal in the release build; sanitizers add false ones about lengths.
