@@ -25,8 +25,9 @@ static int preset_key(void *ctx, const char *key, const char *text, struct confi
                       struct error *err)
 {
     struct preset_load *l = ctx;
-    if (strncmp(key, "model.", 6))
-        return experiment_fail(origin, err, key, "a model file may only set keys of model");
+    if (strncmp(key, "model.", 6) && strcmp(key, "train.objective"))
+        return experiment_fail(origin, err, key,
+                               "a model file may only set keys of model, and train.objective");
     struct assignment *a = ARENA_NEW(&l->e->arena, struct assignment);
     *a = (struct assignment){key, text, origin, NULL, NULL};
     *l->link = a;

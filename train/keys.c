@@ -21,9 +21,8 @@ static const struct config_choice *nonfinite_choice(int i)
 static const struct config_choice select_choices[] = {
     {"final", "the weights after the last epoch", NULL},
     {"best",
-     "the weights of the epoch with the highest val/top1 or val/miou (the earliest of equals); "
-     "with "
-     "train.objective mae the lowest val/loss",
+     "the weights of the epoch with the highest val/top1 or val/miou (the earliest of "
+     "equals); with train.objective mae the lowest val/loss",
      NULL},
     {"average", "the running mean after the last epoch (train.average)", NULL},
     {"best_average", "the running mean of the epoch where its own val/…_top1 was highest", NULL}};

@@ -13,7 +13,7 @@ for file in experiments/*.yaml experiments/paper/*.yaml experiments/small/*.yaml
 done
 
 # The rows of a table are called as in the paper, so that published and measured can be laid together.
-for table in table3 table4 table5 table8 figure1; do
+for table in table3 table4 table5 table6 table8 figure1; do
     missing=$(sed -n '/label:/s/.*label: "\([^"]*\)".*/\1/p' "experiments/paper/$table.yaml" |
         while read -r label; do
             grep -qF ",$label," "results/published/vittm-$table.csv" ||
