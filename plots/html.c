@@ -119,14 +119,26 @@ static void add_base64(struct strbuf *out, const unsigned char *bytes, size_t si
     free(text);
 }
 
-void html_image(struct strbuf *out, const char *svg, size_t size, int width, int height,
-                const char *alt)
+static void add_image(struct strbuf *out, const char *type, const char *bytes, size_t size,
+                      int width, int height, const char *alt)
 {
     strbuf_addf(out, "<img width=\"%d\" height=\"%d\" alt=\"", width, height);
     html_text(out, alt);
-    strbuf_adds(out, "\" src=\"data:image/svg+xml;base64,");
-    add_base64(out, (const unsigned char *)svg, size);
+    strbuf_addf(out, "\" src=\"data:image/%s;base64,", type);
+    add_base64(out, (const unsigned char *)bytes, size);
     strbuf_adds(out, "\">\n");
+}
+
+void html_image(struct strbuf *out, const char *svg, size_t size, int width, int height,
+                const char *alt)
+{
+    add_image(out, "svg+xml", svg, size, width, height, alt);
+}
+
+void html_png(struct strbuf *out, const char *png, size_t size, int width, int height,
+              const char *alt)
+{
+    add_image(out, "png", png, size, width, height, alt);
 }
 
 void html_script_hash(struct strbuf *out, const char *script)

@@ -32,6 +32,9 @@ void html_table_end(struct strbuf *out);
 /* "<img …>" of SVG bytes as a data URI, which isolates its names and runs nothing. */
 void html_image(struct strbuf *out, const char *svg, size_t size, int width, int height,
                 const char *alt);
+/* The same of a PNG file's bytes. */
+void html_png(struct strbuf *out, const char *png, size_t size, int width, int height,
+              const char *alt);
 /* "'sha256-…'" of a script's text, for a content security policy. */
 void html_script_hash(struct strbuf *out, const char *script);
 

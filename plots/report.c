@@ -155,6 +155,7 @@ int report_page(struct plot_data *d, const struct report_options *o, struct strb
     int rc = o->figures ? report_figures(&r, err) : 0;
     report_effects(&r);
     report_cells(&r);
+    report_examples(&r);
     report_latency(&r);
     report_published(&r);
     report_configuration(&r);

@@ -54,6 +54,7 @@ void report_warnings(struct report *r);
 void report_ablation(struct report *r);
 void report_effects(struct report *r);
 void report_cells(struct report *r);
+void report_examples(struct report *r);
 void report_latency(struct report *r);
 void report_published(struct report *r);
 void report_configuration(struct report *r);

@@ -55,6 +55,7 @@ static int same_protocol(const struct rows *l, size_t a, size_t b)
 {
     return strcmp(text_of(l, a, "cell"), text_of(l, b, "cell")) == 0 &&
            strcmp(text_of(l, a, "precision"), text_of(l, b, "precision")) == 0 &&
+           strcmp(text_of(l, a, "protocol"), text_of(l, b, "protocol")) == 0 &&
            strcmp(text_of(l, a, "device"), text_of(l, b, "device")) == 0 &&
            number_of(l, a, "batch") == number_of(l, b, "batch") &&
            number_of(l, a, "threads") == number_of(l, b, "threads");
@@ -73,16 +74,19 @@ static const char *cell_title(struct report *r, const char *id)
 struct condition {
     const char *column;
     int number; /* else a text */
+    int brief;  /* of which what stands before the first colon is shown */
     int varies;
 };
 
-enum { CONDITIONS = 4 };
+enum { CONDITIONS = 5 };
 
 static void condition_text(const struct condition *c, const struct rows *l, size_t row,
                            struct strbuf *out)
 {
     if (c->number && isfinite(number_of(l, row, c->column)))
         strbuf_addf(out, "%.0f", number_of(l, row, c->column));
+    else if (c->brief)
+        strbuf_add(out, text_of(l, row, c->column), strcspn(text_of(l, row, c->column), ":"));
     else if (!c->number)
         strbuf_adds(out, text_of(l, row, c->column));
 }
@@ -195,7 +199,8 @@ void report_latency(struct report *r)
     struct condition conditions[CONDITIONS] = {{.column = "batch", .number = 1},
                                                {.column = "threads", .number = 1},
                                                {.column = "precision"},
-                                               {.column = "device"}};
+                                               {.column = "device"},
+                                               {.column = "protocol", .brief = 1}};
     if (l == NULL || l->count == 0)
         return;
     find_varying(conditions, l);

@@ -108,6 +108,8 @@ static void say_done(struct schedule *q, const struct run_state *r, double wall_
     strbuf_addf(&line, "%-7s %s", r->recovered ? "found" : "done", r->task->label);
     if (isfinite(r->top1))
         strbuf_addf(&line, "  top-1 %.1f %%", r->top1);
+    if (isfinite(r->miou))
+        strbuf_addf(&line, "  mIoU %.1f %%", r->miou);
     if (wall_s > 0)
         strbuf_addf(&line, "  %s", clock_format(wall_s, text, sizeof text));
     progress_say(q->progress, PROGRESS_GOOD, "%s", line.text);
@@ -149,6 +151,8 @@ void ending_note(void *context, int epoch, const char *metric, double value)
         r->loss = value;
     else if (!strcmp(metric, "val/top1"))
         r->top1 = value;
+    else if (!strcmp(metric, "val/miou"))
+        r->miou = value;
 }
 
 static int note_event(void *context, const struct folder_metric *m)
@@ -198,7 +202,7 @@ void ending_recover(struct schedule *q, struct run_state *r)
     if (!stat(path, &st))
         attempt.finished = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
     free(path);
-    r->top1 = NAN;
+    r->top1 = r->miou = NAN;
     r->events_at = 0;
     folder_events(r->task->folder, &r->events_at, note_event, r, NULL, NULL);
     r->recovered = 1;

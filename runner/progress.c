@@ -144,6 +144,8 @@ static void run_numbers(struct strbuf *out, const struct progress_run *run)
         strbuf_addf(out, "  loss %.3f", run->loss);
     if (isfinite(run->top1))
         strbuf_addf(out, "  top-1 %.1f %%", run->top1);
+    if (isfinite(run->miou))
+        strbuf_addf(out, "  mIoU %.1f %%", run->miou);
     if (isfinite(run->images_per_s) && run->images_per_s > 0)
         strbuf_addf(out, "  %.0f img/s", run->images_per_s);
     if (isfinite(run->left_s))

@@ -12,7 +12,7 @@ struct strbuf;
 struct progress_run {
     const char *label;
     int epoch, epochs;
-    double loss, top1, images_per_s;
+    double loss, top1, miou, images_per_s;
     double left_s; /* expected, NaN where there is nothing to expect it from */
 };
 

@@ -47,7 +47,7 @@ struct run_state {
     off_t log_from, events_at;
     int epoch, epochs;  /* under way, of how many */
     int complete, said; /* epochs with an event, and the last one that was told */
-    double loss, top1, images_per_s, eta_s;
+    double loss, top1, miou, images_per_s, eta_s;
 };
 
 struct schedule {

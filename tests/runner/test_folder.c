@@ -200,6 +200,7 @@ static void test_lines(void **state)
                                      .epochs = 10,
                                      .loss = 1.8321,
                                      .top1 = 41.2,
+                                     .miou = NAN,
                                      .images_per_s = 812,
                                      .left_s = 94};
     progress_run_text(&s, &run, 99);
@@ -211,7 +212,7 @@ static void test_lines(void **state)
                                 "812 img/s  1 min 34 s left");
     strbuf_clear(&s);
     const struct progress_run new = {
-        .label = "a", .loss = NAN, .top1 = NAN, .images_per_s = NAN, .left_s = NAN};
+        .label = "a", .loss = NAN, .top1 = NAN, .miou = NAN, .images_per_s = NAN, .left_s = NAN};
     progress_run_text(&s, &new, 79);
     assert_string_equal(s.text, "  a  starting");
     strbuf_clear(&s);
