@@ -41,6 +41,13 @@ static inline void kernel_prefetch(const void *from, int64_t bytes)
         __builtin_prefetch((const char *)from + i, 0, 2);
 }
 
+/* The same for memory that the next block writes. */
+static inline void kernel_prefetch_to_write(void *to, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((char *)to + i, 1, 2);
+}
+
 #define KERNEL_BLOCK 16384 /* elements in one block of element-wise work */
 
 static inline int64_t min_i64(int64_t a, int64_t b)

@@ -79,6 +79,8 @@ void KERNEL(layer_norm)(const struct kernel_call *c)
     {
         int64_t i = b * block, end = min_i64(count, i + block);
         for (; i + ROWS <= end; i += ROWS) {
+            kernel_prefetch(f.x + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
+            kernel_prefetch_to_write(f.y + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
             norm_rows(&f, i, ROWS);
         }
         for (; i < end; i++)

@@ -140,6 +140,7 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
 
 enum {
     BLOCK_ROWS = 1024,
+    TALL = 512, /* rows of a thread's part */
     BLAS_COLS = 768,
     BLAS_COLS_LEAST = 192,
     BLOCKS_A_THREAD = 4,
@@ -155,16 +156,19 @@ static struct grid grid(int64_t m, int64_t n, int64_t rows, int64_t cols)
     return (struct grid){rows, cols, ceil_div(m, rows), ceil_div(n, cols)};
 }
 
-/* Ours add in the same order however the result is cut, so one thread takes all columns at once and
- * several take what gives each some blocks. OpenBLAS may add in another order for another block:
- * there the shape alone decides. */
-static struct grid grid_of(int64_t m, int64_t n, int threads)
+/* Ours add in the same order however the result is cut. Rows are cut first where each thread's part
+ * stays in its cache, since all other kernels cut by rows: what a thread wrote it reads itself. So
+ * they are where a part is tall enough to pay for packing all of b in every thread. OpenBLAS may
+ * add in another order for another block: there the shape alone decides. */
+static struct grid grid_of(int64_t m, int64_t n, int64_t k, int threads)
 {
-    int64_t down = ceil_div(m, BLOCK_ROWS);
+    int64_t down = ceil_div(m, BLOCK_ROWS), part = m / threads;
     if (!OWN_ALWAYS)
         return grid(m, n, BLOCK_ROWS,
                     down * ceil_div(n, BLAS_COLS) < ENOUGH ? BLAS_COLS_LEAST : BLAS_COLS);
-    int64_t pieces = threads > 1 ? ceil_div(BLOCKS_A_THREAD * threads, down) : 1;
+    if (part >= TALL || (part >= ROWS_LEAST && part * min_i64(n, k) <= CACHED))
+        down = ceil_div(down, threads) * threads;
+    int64_t pieces = down < threads ? ceil_div(BLOCKS_A_THREAD * threads, down) : 1;
     int64_t rows = ceil_div(ceil_div(m, down), 8) * 8; /* as even as can be */
     return grid(m, n, rows, ceil_div(ceil_div(n, pieces), STRIP) * STRIP);
 }
@@ -172,7 +176,7 @@ static struct grid grid_of(int64_t m, int64_t n, int threads)
 void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
                            struct operand b, int64_t m, int64_t n, int64_t k, struct start start)
 {
-    struct grid g = grid_of(m, n, call->threads);
+    struct grid g = grid_of(m, n, k, call->threads);
     KERNEL_FOR_BLOCKS(call, i, g.down * g.across)
     {
         int64_t row = i / g.across * g.rows, col = i % g.across * g.cols;
