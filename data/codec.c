@@ -10,8 +10,8 @@
 struct format {
     const char *signature;
     size_t length;
-    int (*decode)(const unsigned char *data, size_t size, const char *name, struct image *out,
-                  struct error *err);
+    int (*decode)(const unsigned char *data, size_t size, const char *name,
+                  const struct codec_window *window, struct image *out, struct error *err);
 };
 
 static const struct format formats[] = {
@@ -29,27 +29,39 @@ int codec_check_size(unsigned long width, unsigned long height, const char *name
     return 0;
 }
 
-int codec_decode(const void *data, size_t size, const char *name, struct image *out,
-                 struct error *err)
+static int decode_part(const void *data, size_t size, const char *name,
+                       const struct codec_window *window, struct image *out, struct error *err)
 {
     const unsigned char *p = data;
     if (size == 0)
         return error_env(err, "%s: the file is empty", name);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (size >= formats[i].length && !memcmp(p, formats[i].signature, formats[i].length))
-            return formats[i].decode(p, size, name, out, err);
+            return formats[i].decode(p, size, name, window, out, err);
     return error_env(err, "%s: neither JPEG nor PNG (its first bytes are %02x %02x)", name, p[0],
                      size > 1 ? p[1] : 0);
 }
 
-int codec_load(const char *path, struct image *out, struct error *err)
+int codec_decode(const void *data, size_t size, const char *name, struct image *out,
+                 struct error *err)
+{
+    return decode_part(data, size, name, NULL, out, err);
+}
+
+int codec_load_part(const char *path, const struct codec_window *window, struct image *out,
+                    struct error *err)
 {
     struct file_map m;
     if (file_map(&m, path, err))
         return -1;
-    int rc = codec_decode(m.data, m.size, path, out, err);
+    int rc = decode_part(m.data, m.size, path, window, out, err);
     file_unmap(&m);
     return rc;
+}
+
+int codec_load(const char *path, struct image *out, struct error *err)
+{
+    return codec_load_part(path, NULL, out, err);
 }
 
 int codec_load_labels(const char *path, enum label_kind kind, struct image *out, struct error *err)

@@ -14,7 +14,14 @@
 
 #include "data/image.h"
 
+struct box;
 struct error;
+
+/* The part of an image that is wanted, asked for once its size is known. */
+struct codec_window {
+    struct box (*choose)(void *ctx, int width, int height);
+    void *ctx;
+};
 
 /* Decodes bytes; the format is taken from the content. name is for messages. An image of more than
  * IMAGE_MAX_PIXELS, or with more pixels than its file can possibly hold, is refused before memory
@@ -24,6 +31,13 @@ int codec_decode(const void *data, size_t size, const char *name, struct image *
 
 /* The same for a file. */
 int codec_load(const char *path, struct image *out, struct error *err);
+
+/* The same, but only the pixels of the chosen box (inside the image) need be there: out is as large
+ * as the whole image, and what is outside the box may be anything. The pixels in it are those of
+ * codec_load, to the bit. A file that ends too early is an error whatever the box; other damage
+ * below it is not looked at. */
+int codec_load_part(const char *path, const struct codec_window *window, struct image *out,
+                    struct error *err);
 
 /* Which PNG files codec_load_labels takes. */
 enum label_kind { LABELS_GRAY, LABELS_GRAY_OR_PALETTE };

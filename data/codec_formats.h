@@ -9,10 +9,11 @@
 struct error;
 struct image;
 
-int jpeg_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
-                struct error *err);
-int png_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
-               struct error *err);
+/* window may be NULL: everything. */
+int jpeg_decode(const unsigned char *data, size_t size, const char *name,
+                const struct codec_window *window, struct image *out, struct error *err);
+int png_decode(const unsigned char *data, size_t size, const char *name,
+               const struct codec_window *window, struct image *out, struct error *err);
 int png_decode_labels(const unsigned char *data, size_t size, const char *name,
                       enum label_kind kind, struct image *out, struct error *err);
 

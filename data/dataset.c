@@ -192,6 +192,14 @@ int dataset_read(const struct dataset *d, int64_t i, int size, struct image *scr
     return d->kind->read(d, number(d, i), size, scratch, view, err);
 }
 
+int dataset_read_part(const struct dataset *d, int64_t i, int size,
+                      const struct codec_window *window, struct image *scratch,
+                      struct image_view *view, struct error *err)
+{
+    return d->kind->read_part ? d->kind->read_part(d, number(d, i), window, scratch, view, err)
+                              : dataset_read(d, i, size, scratch, view, err);
+}
+
 int dataset_read_mask(const struct dataset *d, int64_t i, int size, struct image *scratch,
                       struct image_view *view, struct error *err)
 {

@@ -14,6 +14,7 @@
 #include "data/image.h"
 #include "data/preprocess.h"
 
+struct codec_window;
 struct error;
 struct dataset;
 struct import_recipe;
@@ -50,6 +51,10 @@ struct dataset_kind {
      * size. */
     int (*read)(const struct dataset *d, int64_t i, int size, struct image *scratch,
                 struct image_view *view, struct error *err);
+    /* The same where only a window of the image is wanted, for kinds that save work by it; NULL:
+     * none is saved. */
+    int (*read_part)(const struct dataset *d, int64_t i, const struct codec_window *window,
+                     struct image *scratch, struct image_view *view, struct error *err);
     /* The mask of sample i with the size of its image, one byte a pixel in scratch->rgb (as one
      * plane): 0 .. mask_classes-1 or DATASET_IGNORE. NULL: the kind has none. */
     int (*mask)(const struct dataset *d, int64_t i, int size, struct image *scratch,
@@ -106,6 +111,10 @@ int dataset_mask_classes(const struct dataset *d); /* 0 where it has none */
 /* See struct dataset_kind. An error names the file. */
 int dataset_read(const struct dataset *d, int64_t i, int size, struct image *scratch,
                  struct image_view *view, struct error *err);
+/* The same, but pixels outside the window (data/codec.h) may be anything. */
+int dataset_read_part(const struct dataset *d, int64_t i, int size,
+                      const struct codec_window *window, struct image *scratch,
+                      struct image_view *view, struct error *err);
 int dataset_read_mask(const struct dataset *d, int64_t i, int size, struct image *scratch,
                       struct image_view *view, struct error *err);
 /* Whether a sample's mask is as large as its image; an error names the mask's file. */

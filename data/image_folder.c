@@ -77,11 +77,18 @@ static const char *folder_class_name(const struct dataset *base, int k)
     return ((const struct folder_set *)base)->list.classes[k];
 }
 
+static int folder_read_part(const struct dataset *base, int64_t i,
+                            const struct codec_window *window, struct image *scratch,
+                            struct image_view *view, struct error *err)
+{
+    return image_list_load(&((const struct folder_set *)base)->list, i, window, scratch, view, err);
+}
+
 static int folder_read(const struct dataset *base, int64_t i, int size, struct image *scratch,
                        struct image_view *view, struct error *err)
 {
     (void)size;
-    return image_list_load(&((const struct folder_set *)base)->list, i, scratch, view, err);
+    return folder_read_part(base, i, NULL, scratch, view, err);
 }
 
 static int folder_hash(const struct dataset *base, char hex[65], struct error *err)
@@ -118,7 +125,7 @@ static const struct config_key keys21k[] = {FOLDER_KEYS("imagenet21k_train", "im
 
 #define FOLDER_METHODS                                                                             \
     .close = folder_close, .label = folder_label, .class_name = folder_class_name,                 \
-    .read = folder_read, .hash = folder_hash
+    .read = folder_read, .read_part = folder_read_part, .hash = folder_hash
 
 const struct dataset_kind dataset_image_folder = {
     .choice = {"image_folder",

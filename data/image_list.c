@@ -193,12 +193,12 @@ void image_list_path(const struct image_list *l, int64_t i, struct strbuf *path)
     strbuf_addf(path, "%s/%s", l->root, l->paths[i]);
 }
 
-int image_list_load(const struct image_list *l, int64_t i, struct image *scratch,
-                    struct image_view *view, struct error *err)
+int image_list_load(const struct image_list *l, int64_t i, const struct codec_window *window,
+                    struct image *scratch, struct image_view *view, struct error *err)
 {
     struct strbuf path = STRBUF_INIT;
     image_list_path(l, i, &path);
-    int rc = codec_load(path.text, scratch, err);
+    int rc = codec_load_part(path.text, window, scratch, err);
     strbuf_release(&path);
     if (rc == 0)
         *view = image_view(scratch);

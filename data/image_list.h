@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 
+struct codec_window;
 struct error;
 struct image;
 struct image_view;
@@ -34,9 +35,10 @@ void image_list_release(struct image_list *l);
 /* Where image i lies; adds to path. */
 void image_list_path(const struct image_list *l, int64_t i, struct strbuf *path);
 
-/* Decodes image i into scratch. An error names the file. */
-int image_list_load(const struct image_list *l, int64_t i, struct image *scratch,
-                    struct image_view *view, struct error *err);
+/* Decodes image i, or at least the window of it (NULL: all), into scratch. An error names the file.
+ */
+int image_list_load(const struct image_list *l, int64_t i, const struct codec_window *window,
+                    struct image *scratch, struct image_view *view, struct error *err);
 
 /* SHA-256 of names and sizes: reading every byte of ImageNet would take longer than many runs. */
 void image_list_hash(const struct image_list *l, char hex[65]);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "data/codec_formats.h"
 #include "data/image.h"
+#include "data/resize.h"
 
 #define MAX_SCANS 100
 #define MAX_MEMORY                                                                                 \
@@ -21,6 +22,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf leave;
     const char *name;
+    const struct codec_window *window;
     struct image *out;
     struct error *err;
 };
@@ -119,6 +121,43 @@ static void read_rows(struct reader *r)
     }
 }
 
+/* Chroma between two samples is smoothed, so pixels at the edge of what is decoded would differ. */
+#define MARGIN 8
+
+/* Below the box nothing is decoded, but the end of the file must be there. Coded data cannot hold
+ * an end marker, so the first one from where decoding stopped is the image's. */
+static void skip_rest(struct reader *r)
+{
+    struct jpeg_decompress_struct *j = &r->jpeg;
+    static const unsigned char end[2] = {0xff, JPEG_EOI};
+    if (!jpeg_has_multiple_scans(j) && j->unread_marker != JPEG_EOI &&
+        !memmem(j->src->next_input_byte, j->src->bytes_in_buffer, end, sizeof end))
+        WARNMS(j, JWRN_JPEG_EOF);
+    jpeg_skip_scanlines(j, j->output_height - j->output_scanline);
+}
+
+/* Only the rows and columns of a box, at their places. */
+static void read_part(struct reader *r, struct box box)
+{
+    struct jpeg_decompress_struct *j = &r->jpeg;
+    size_t stride = (size_t)j->output_width * 3;
+    JDIMENSION width = j->output_width;
+    JDIMENSION left = box.left > MARGIN ? (JDIMENSION)(box.left - MARGIN) : 0;
+    JDIMENSION right = (JDIMENSION)(box.left + box.width + MARGIN), columns;
+    JDIMENSION top = box.top > MARGIN ? (JDIMENSION)(box.top - MARGIN) : 0;
+    columns = (right < width ? right : width) - left;
+    if (columns < width)
+        jpeg_crop_scanline(j, &left, &columns);
+    if (top)
+        jpeg_skip_scanlines(j, top);
+    while (j->output_scanline < (JDIMENSION)(box.top + box.height)) {
+        JSAMPROW row = r->out->rgb + j->output_scanline * stride + left * 3;
+        jpeg_read_scanlines(j, &row, 1);
+    }
+    if (j->output_scanline < j->output_height)
+        skip_rest(r);
+}
+
 static int decode(struct reader *r, const unsigned char *data, size_t size)
 {
     struct jpeg_decompress_struct *j = &r->jpeg;
@@ -137,15 +176,18 @@ static int decode(struct reader *r, const unsigned char *data, size_t size)
     choose_colors(j);
     jpeg_start_decompress(j);
     image_resize_buffer(r->out, (int)j->output_width, (int)j->output_height);
-    read_rows(r);
+    if (r->window && j->output_components == 3)
+        read_part(r, r->window->choose(r->window->ctx, r->out->width, r->out->height));
+    else
+        read_rows(r);
     jpeg_finish_decompress(j);
     return 0;
 }
 
-int jpeg_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
-                struct error *err)
+int jpeg_decode(const unsigned char *data, size_t size, const char *name,
+                const struct codec_window *window, struct image *out, struct error *err)
 {
-    struct reader r = {.name = name, .out = out, .err = err};
+    struct reader r = {.name = name, .window = window, .out = out, .err = err};
     r.jpeg.err = jpeg_std_error(&r.errors);
     r.jpeg.client_data = &r;
     r.errors.error_exit = fail;

@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/codec.h"
 #include "data/dataset.h"
+#include "data/geometry.h"
 
 #define SLOTS 4  /* one in the caller's hands, the others being filled */
 #define PIECE 16 /* samples handed out at once */
@@ -76,18 +78,33 @@ static size_t mask_bytes(const struct loader *l)
 
 /* ---- samples: any thread, no lock ---- */
 
+/* What the preprocessing of one sample depends on, for the decoder. */
+struct sample_window {
+    const struct loader *loader;
+    const struct rng *r;
+};
+
+static struct box choose_window(void *ctx, int width, int height)
+{
+    const struct sample_window *w = ctx;
+    return preprocess_window(&w->loader->dataset->preprocess, width, height,
+                             w->loader->o.image_size, w->r);
+}
+
 static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int64_t sample,
                        int64_t epoch, float *out, uint8_t *mask_out, struct error *err)
 {
     struct rng r;
     struct image_view view, mask;
     const struct dataset *d = l->dataset;
-    if (dataset_read(d, sample, l->o.image_size, &s->image, &view, err))
+    struct sample_window wanted = {l, l->o.train ? &r : NULL};
+    struct codec_window window = {choose_window, &wanted};
+    rng_init_hashed(&r, l->o.seed, augment_purpose(), (uint64_t)epoch, (uint64_t)sample);
+    if (dataset_read_part(d, sample, l->o.image_size, &window, &s->image, &view, err))
         return -1;
     if (mask_out && (dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err) ||
                      dataset_check_pair(d, sample, &view, &mask, err)))
         return -1;
-    rng_init_hashed(&r, l->o.seed, augment_purpose(), (uint64_t)epoch, (uint64_t)sample);
     preprocess_sample(&d->preprocess, &view, mask_out ? &mask : NULL, l->o.image_size,
                       l->o.channels, l->o.train ? &r : NULL, s, out, mask_out);
     return 0;

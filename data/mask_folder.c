@@ -129,11 +129,17 @@ static const char *pairs_class_name(const struct dataset *base, int k)
     return d->names ? d->names[k] : d->numbers[k];
 }
 
+static int pairs_read_part(const struct dataset *base, int64_t i, const struct codec_window *window,
+                           struct image *scratch, struct image_view *view, struct error *err)
+{
+    return image_list_load(&((const struct mask_set *)base)->list, i, window, scratch, view, err);
+}
+
 static int pairs_read(const struct dataset *base, int64_t i, int size, struct image *scratch,
                       struct image_view *view, struct error *err)
 {
     (void)size;
-    return image_list_load(&((const struct mask_set *)base)->list, i, scratch, view, err);
+    return pairs_read_part(base, i, NULL, scratch, view, err);
 }
 
 static int pairs_mask(const struct dataset *base, int64_t i, int size, struct image *scratch,
@@ -188,8 +194,9 @@ static const struct config_key folder_keys[] = {
     {0}};
 
 #define PAIR_METHODS                                                                               \
-    .close = pairs_close, .class_name = pairs_class_name, .read = pairs_read, .mask = pairs_mask,  \
-    .mask_name = pairs_mask_name, .hash = pairs_hash
+    .close = pairs_close, .class_name = pairs_class_name, .read = pairs_read,                      \
+    .read_part = pairs_read_part, .mask = pairs_mask, .mask_name = pairs_mask_name,                \
+    .hash = pairs_hash
 
 const struct dataset_kind dataset_ade20k = {
     .choice = {"ade20k",

@@ -158,9 +158,11 @@ static int run(struct reader *r, int (*decode)(struct reader *))
     return rc;
 }
 
-int png_decode(const unsigned char *data, size_t size, const char *name, struct image *out,
-               struct error *err)
+/* Rows depend on those above and share one stream: nothing can be left out. */
+int png_decode(const unsigned char *data, size_t size, const char *name,
+               const struct codec_window *window, struct image *out, struct error *err)
 {
+    (void)window;
     struct reader r = {.data = data, .left = size, .name = name, .err = err, .out = out};
     return run(&r, decode_rgb);
 }

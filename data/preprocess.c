@@ -13,6 +13,7 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "data/geometry.h"
+#include "data/vector.h"
 
 /* The image, or a box of it, is resampled to height x width; of that the part `valid` is kept,
  * black outside; the result is the window of size x size at top, left, which may be mirrored. */
@@ -21,6 +22,9 @@ struct placement {
     int height, width, top, left;
     int is_rrc, is_mirrored;
 };
+
+typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int lane_numbers __attribute__((vector_size(16)));
 
 void preprocess_levels(struct preprocess *p)
 {
@@ -123,10 +127,17 @@ static void fill(float *out, int n, float v)
 
 static void mirror(float *row, int n)
 {
-    for (int a = 0, b = n - 1; a < b; a++, b--) {
+    const lane_numbers backwards = {3, 2, 1, 0};
+    int a = 0, b = n; /* what is left: a .. b-1 */
+    for (; a + 8 <= b; a += 4, b -= 4) {
+        lanes first = *(lanes *)(row + a), last = *(lanes *)(row + b - 4);
+        *(lanes *)(row + a) = __builtin_shuffle(last, backwards);
+        *(lanes *)(row + b - 4) = __builtin_shuffle(first, backwards);
+    }
+    for (; a < b - 1; a++, b--) {
         float t = row[a];
-        row[a] = row[b];
-        row[b] = t;
+        row[a] = row[b - 1];
+        row[b - 1] = t;
     }
 }
 
@@ -170,25 +181,43 @@ static float *scratch_rows(struct preprocess_scratch *s, size_t n)
 {
     if (n > s->rows_capacity) {
         free(s->rows);
-        s->rows = mem_alloc(n * sizeof *s->rows);
+        s->rows = mem_zalloc(n, sizeof *s->rows);
         s->rows_capacity = n;
     }
     return s->rows;
 }
 
 /* One channel of n pixels, four at once. out may be in where step is 1. */
-static void normalize_row(const float *in, int step, float mean, float deviation, float *out, int n)
+VECTOR_CLONES static void normalize_row(const float *in, int step, float mean, float deviation,
+                                        float *out, int n)
 {
-    typedef float lanes __attribute__((vector_size(16)));
-    const lanes m = {mean, mean, mean, mean}, d = {deviation, deviation, deviation, deviation};
     int x = 0;
-    for (; x + 4 <= n; x += 4, in += 4 * step) {
-        lanes v = {in[0], in[step], in[2 * step], in[3 * step]};
-        v = (v - m) / d;
-        memcpy(out + x, &v, sizeof v);
+    for (; step == 1 && x + 4 <= n; x += 4)
+        *(lanes *)(out + x) = (*(const lanes *)(in + x) - mean) / deviation;
+    for (; x < n; x++)
+        out[x] = (in[x * step] - mean) / deviation;
+}
+
+/* n interleaved pixels of three channels into rows of three planes. */
+VECTOR_CLONES static void normalize_rgb(const float *in, const float mean[3],
+                                        const float deviation[3], float *out, size_t plane, int n)
+{
+    const lane_numbers r0 = {0, 3, 6, 0}, r1 = {0, 1, 2, 5}, g0 = {1, 4, 7, 0}, g1 = {0, 1, 2, 6},
+                       b0 = {2, 5, 0, 0}, b1 = {0, 1, 4, 7};
+    int x = 0;
+    for (; x + 4 <= n; x += 4) {
+        const float *p = in + 3 * x;
+        lanes u = *(const lanes *)p, v = *(const lanes *)(p + 4), w = *(const lanes *)(p + 8);
+        lanes r = __builtin_shuffle(__builtin_shuffle(u, v, r0), w, r1);
+        lanes g = __builtin_shuffle(__builtin_shuffle(u, v, g0), w, g1);
+        lanes b = __builtin_shuffle(__builtin_shuffle(u, v, b0), w, b1);
+        *(lanes *)(out + x) = (r - mean[0]) / deviation[0];
+        *(lanes *)(out + plane + x) = (g - mean[1]) / deviation[1];
+        *(lanes *)(out + 2 * plane + x) = (b - mean[2]) / deviation[2];
     }
-    for (; x < n; x++, in += step)
-        out[x] = (*in - mean) / deviation;
+    for (int c = 0; c < 3; c++)
+        for (int i = x; i < n; i++)
+            out[c * plane + i] = (in[3 * i + c] - mean[c]) / deviation[c];
 }
 
 /* Floats of 0 to 1, or normalised. */
@@ -196,20 +225,24 @@ static void sample_float(const struct preprocess *p, const struct image_view *v,
                          const struct placement *at, int size, int channels, int normalized,
                          struct preprocess_scratch *s, float *out)
 {
+    static const float zeros[3] = {0, 0, 0}, ones[3] = {1, 1, 1};
+    const float *mean = normalized ? p->mean : zeros, *deviation = normalized ? p->deviation : ones;
     size_t rows = resize_float_rows(at->source, size, v->channels);
     size_t pixels = (size_t)size * (size_t)size;
     float *scratch = scratch_rows(s, rows + pixels * (size_t)v->channels),
           *resized = scratch + rows;
     resize_float(v, at->source, size, RESIZE_BILINEAR, scratch, resized);
-    for (int c = 0; c < channels; c++) {
-        const float *in = resized + (c < v->channels ? c : 0);
-        float mean = normalized ? p->mean[c] : 0, deviation = normalized ? p->deviation[c] : 1;
-        for (int y = 0; y < size; y++, out += size, in += size * v->channels) {
-            normalize_row(in, v->channels, mean, deviation, out, size);
-            if (at->is_mirrored)
-                mirror(out, size);
-        }
+    for (int y = 0; y < size; y++, resized += size * v->channels) {
+        float *row = out + y * size;
+        if (channels == 3 && v->channels == 3)
+            normalize_rgb(resized, mean, deviation, row, pixels, size);
+        else
+            for (int c = 0; c < channels; c++)
+                normalize_row(resized + (c < v->channels ? c : 0), v->channels, mean[c],
+                              deviation[c], row + (size_t)c * pixels, size);
     }
+    for (int i = 0; at->is_mirrored && i < channels * size; i++)
+        mirror(out + i * size, size);
 }
 
 /* Crops of a random resized crop that need no resampling. */
@@ -348,4 +381,31 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
                  s, out);
     if (is_augmented)
         augment(p, size, channels, r, s, out);
+}
+
+/* What outputs first .. first+n-1 of `size` are resampled from, of `in` samples. */
+static void source_range(int first, int n, int size, int in, int *from, int *count)
+{
+    double scale = (double)in / size, reach = RESIZE_REACH * (scale > 1 ? scale : 1) + 1;
+    *from = clamp((int)floor(first * scale - reach), 0, in);
+    *count = clamp((int)ceil((first + n) * scale + reach), 0, in) - *from;
+}
+
+struct box preprocess_window(const struct preprocess *p, int width, int height, int size,
+                             const struct rng *r)
+{
+    struct rng copy;
+    struct box b = {0, 0, height, width};
+    if (r)
+        copy = *r;
+    if (r && p->crop == CROP_SCENE)
+        return b;
+    struct placement at = place(p, height, width, size, r ? &copy : NULL);
+    if (at.is_rrc)
+        return at.source;
+    if (!r) {
+        source_range(at.top, size, at.height, height, &b.top, &b.height);
+        source_range(at.left, size, at.width, width, &b.left, &b.width);
+    }
+    return b;
 }

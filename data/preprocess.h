@@ -84,6 +84,11 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
                        const struct image_view *mask, int size, int channels, struct rng *r,
                        struct preprocess_scratch *s, float *out, uint8_t *mask_out);
 
+/* The part of an image of width x height that preprocess_sample looks at, given the same arguments;
+ * r is left as it was. */
+struct box preprocess_window(const struct preprocess *p, int width, int height, int size,
+                             const struct rng *r);
+
 /* The box of a random resized crop. */
 struct box preprocess_rrc_box(const struct preprocess *p, int height, int width, struct rng *r);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "data/vector.h"
 
 #define PRECISION 22
 
@@ -174,36 +175,56 @@ void resize_u8(const struct image_view *src, int width, int height, struct box w
     kernel_free(&v);
 }
 
-/* Four samples at once, for both float passes; sums keep their order, so the bits are those of the
- * plain loop. */
-typedef float lanes __attribute__((vector_size(16)));
+/* ---- floats ---------------------------------------------------------------------------------- */
+
+/* Vectors of four and eight samples. Every sum keeps its order and nothing is fused, so the bits
+ * are those of the plain loops, whatever instructions a processor has. */
+typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float wide __attribute__((vector_size(32), aligned(4), may_alias));
+typedef unsigned char bytes __attribute__((vector_size(16)));
+typedef int32_t numbers __attribute__((vector_size(16), may_alias));
+
 #define LANES 4
+#define BLOCK 16 /* floats that the vertical pass makes at once */
+#define ROWS                                                                                       \
+    4 /* rows that the horizontal pass makes at once: their sums do not wait for each other */
 
-static lanes load(const float *p)
-{
-    lanes v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
+/* Bytes first .. first+3 of v as 32-bit numbers, then as floats. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PLACES(i)                                                                                  \
+    {                                                                                              \
+        i, 16, 16, 16, i + 1, 16, 16, 16, i + 2, 16, 16, 16, i + 3, 16, 16, 16                     \
+    }
+#else
+#define PLACES(i)                                                                                  \
+    {                                                                                              \
+        16, 16, 16, i, 16, 16, 16, i + 1, 16, 16, 16, i + 2, 16, 16, 16, i + 3                     \
+    }
+#endif
+#define FLOATS(v, i)                                                                               \
+    __builtin_convertvector((numbers)__builtin_shuffle(v, (bytes){0}, (bytes)PLACES(i)), lanes)
 
-static void save(float *p, lanes v)
+static inline void sixteen_floats(const unsigned char *in, float unit, float *out)
 {
-    memcpy(p, &v, sizeof v);
-}
-
-static lanes all(float v)
-{
-    return (lanes){v, v, v, v};
+    bytes v;
+    memcpy(&v, in, sizeof v);
+    *(lanes *)out = FLOATS(v, 0) * unit;
+    *(lanes *)(out + 4) = FLOATS(v, 4) * unit;
+    *(lanes *)(out + 8) = FLOATS(v, 8) * unit;
+    *(lanes *)(out + 12) = FLOATS(v, 12) * unit;
 }
 
 /* Row y of the box as floats, `channels` a pixel. */
-static void row_floats(const struct image_view *src, struct box box, int y, float *out)
+VECTOR_CLONES static void row_floats(const struct image_view *src, struct box box, int y,
+                                     float *out)
 {
     const float unit = (float)(1.0 / 255);
     const unsigned char *row = src->data + (box.top + y) * src->step_y + box.left * src->step_x;
+    int n = box.width * src->channels, i = 0;
     if (src->step_c == 1 && src->step_x == src->channels) {
-        int n = box.width * src->channels;
-        for (int i = 0; i < n; i++)
+        for (; i + 16 <= n; i += 16)
+            sixteen_floats(row + i, unit, out + i);
+        for (; i < n; i++)
             out[i] = (float)row[i] * unit;
         return;
     }
@@ -212,38 +233,59 @@ static void row_floats(const struct image_view *src, struct box box, int y, floa
             *out++ = (float)row[c * src->step_c] * unit;
 }
 
-/* Reads and writes up to LANES - 1 floats past the last pixel: the callers' rows have room. */
-static void horizontal_float(const float *in, int channels, const struct kernel *k, const float *q,
-                             float *out)
+/* ROWS rows of in, in_stride apart, into rows of out. Reads and writes up to LANES - 1 floats past
+ * the last pixel: the callers' rows have room. */
+VECTOR_CLONES static void horizontal_float(const float *in, size_t in_stride, int channels,
+                                           const struct kernel *k, const float *q, float *out,
+                                           size_t out_stride)
 {
     for (int x = 0; x < k->n; x++) {
         const float *w = q + (size_t)x * (size_t)k->taps, *p = in + k->first[x] * channels;
-        lanes sum = all(0);
-        for (int i = 0; i < k->count[x]; i++, p += channels)
-            sum += all(w[i]) * load(p);
-        save(out + x * channels, sum);
+        lanes a = {0}, b = {0}, c = {0}, d = {0};
+        for (int i = 0; i < k->count[x]; i++, p += channels) {
+            a += w[i] * *(const lanes *)p;
+            b += w[i] * *(const lanes *)(p + in_stride);
+            c += w[i] * *(const lanes *)(p + 2 * in_stride);
+            d += w[i] * *(const lanes *)(p + 3 * in_stride);
+        }
+        float *to = out + x * channels;
+        *(lanes *)to = a;
+        *(lanes *)(to + out_stride) = b;
+        *(lanes *)(to + 2 * out_stride) = c;
+        *(lanes *)(to + 3 * out_stride) = d;
     }
 }
 
-static void vertical_float(const float *rows, size_t stride, const float *w, int taps, float *out)
+VECTOR_CLONES static void vertical_float(const float *rows, size_t stride, const float *w, int taps,
+                                         size_t n, float *out)
 {
-    for (size_t x = 0; x < stride; x += LANES) {
-        lanes sum = all(0);
-        for (int i = 0; i < taps; i++)
-            sum += all(w[i]) * load(rows + (size_t)i * stride + x);
-        save(out + x, sum);
+    for (size_t x = 0; x < n; x += BLOCK) {
+        wide a = {0}, b = {0};
+        for (int i = 0; i < taps; i++) {
+            const float *p = rows + (size_t)i * stride + x;
+            a += w[i] * *(const wide *)p;
+            b += w[i] * *(const wide *)(p + 8);
+        }
+        *(wide *)(out + x) = a;
+        *(wide *)(out + x + 8) = b;
     }
 }
 
-static size_t row_stride(int size, int channels)
+/* Of a row of n pixels with room for LANES more floats. */
+static size_t row_stride(int n, int channels)
 {
-    return ((size_t)size * (size_t)channels + LANES - 1) / LANES * LANES;
+    return ((size_t)n * (size_t)channels + LANES + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static size_t padded_height(struct box box)
+{
+    return ((size_t)box.height + ROWS - 1) / ROWS * ROWS;
 }
 
 size_t resize_float_rows(struct box box, int size, int channels)
 {
-    size_t in = (size_t)box.width * (size_t)channels, stride = row_stride(size, channels);
-    return (size_t)box.height * stride + in + stride + 2 * LANES;
+    return (padded_height(box) + 1) * row_stride(size, channels) +
+           ROWS * row_stride(box.width, channels);
 }
 
 void resize_float(const struct image_view *src, struct box box, int size, enum resize_filter filter,
@@ -253,20 +295,22 @@ void resize_float(const struct image_view *src, struct box box, int size, enum r
     ASSERT(box.left + box.width <= src->width && box.top + box.height <= src->height);
     ASSERT(src->channels <= LANES);
     size_t stride = row_stride(size, src->channels), samples = (size_t)size * (size_t)src->channels;
+    size_t in_stride = row_stride(box.width, src->channels);
     struct kernel h = kernel_new(box.width, size, 0, size, filter);
     struct kernel v = kernel_new(box.height, size, 0, size, filter);
     float *hq = floats_new(&h), *vq = floats_new(&v);
-    float *last = rows + (size_t)box.height * stride + LANES,
-          *in = last + stride; /* rows may be overrun by LANES */
-    memset(in + (size_t)box.width * (size_t)src->channels, 0, LANES * sizeof *in);
-    for (int y = 0; y < box.height; y++) {
-        row_floats(src, box, y, in);
-        horizontal_float(in, src->channels, &h, hq, rows + (size_t)y * stride);
+    float *last = rows + padded_height(box) * stride, *in = last + stride;
+    for (int y = 0; y < box.height; y += ROWS) {
+        for (int i = 0; i < ROWS && y + i < box.height; i++)
+            row_floats(src, box, y + i, in + (size_t)i * in_stride);
+        horizontal_float(in, in_stride, src->channels, &h, hq, rows + (size_t)y * stride, stride);
     }
     for (int y = 0; y < size; y++, out += samples) {
+        int whole = samples % BLOCK == 0; /* no float is written past the row */
         vertical_float(rows + (size_t)v.first[y] * stride, stride, vq + (size_t)y * (size_t)v.taps,
-                       v.count[y], last);
-        memcpy(out, last, samples * sizeof *out);
+                       v.count[y], whole ? samples : stride, whole ? out : last);
+        if (!whole)
+            memcpy(out, last, samples * sizeof *out);
     }
     free(hq);
     free(vq);

@@ -9,6 +9,9 @@
 
 enum resize_filter { RESIZE_BILINEAR, RESIZE_BICUBIC /* a = -0.5 */ };
 
+/* Half the width of the widest filter, in samples of the coarser of input and output. */
+#define RESIZE_REACH 2
+
 struct box {
     int top, left, height, width;
 };

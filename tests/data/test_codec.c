@@ -16,7 +16,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "data/codec.h"
+#include "data/geometry.h"
+#include "tests/support/data.h"
 #include "tests/support/golden.h"
 
 /* ---- reference images ---- */
@@ -350,6 +353,128 @@ static void test_write_png(void **state)
     image_release(&back);
 }
 
+/* ---- parts ---- */
+
+/* A JPEG of noise on a gradient in build/tmp/part.jpg. */
+static void write_jpeg(const char *path, int width, int height, int h, int v, int components,
+                       int progressive)
+{
+    struct jpeg_compress_struct j;
+    struct jpeg_error_mgr errors;
+    struct rng r;
+    unsigned char *row = malloc((size_t)width * 3), *bytes = NULL;
+    unsigned long size = 0;
+    struct error err = {0};
+    j.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&j);
+    jpeg_mem_dest(&j, &bytes, &size);
+    j.image_width = (JDIMENSION)width;
+    j.image_height = (JDIMENSION)height;
+    j.input_components = components;
+    j.in_color_space = components == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(&j);
+    j.comp_info[0].h_samp_factor = h;
+    j.comp_info[0].v_samp_factor = v;
+    if (progressive)
+        jpeg_simple_progression(&j);
+    jpeg_start_compress(&j, TRUE);
+    rng_init(&r, 1, "part", (uint64_t)width, (uint64_t)height);
+    while (j.next_scanline < j.image_height) {
+        for (int i = 0; i < width * components; i++)
+            row[i] = (unsigned char)(rng_u32(&r) % 120 + i % 130);
+        jpeg_write_scanlines(&j, &row, 1);
+    }
+    jpeg_finish_compress(&j);
+    jpeg_destroy_compress(&j);
+    assert_int_equal(file_write(path, bytes, size, &err), 0);
+    free(bytes);
+    free(row);
+}
+
+static struct box chosen(void *ctx, int width, int height)
+{
+    struct box b = *(struct box *)ctx;
+    assert_true(b.left + b.width <= width && b.top + b.height <= height);
+    return b;
+}
+
+static void check_parts(const char *path)
+{
+    struct image whole = {0}, part = {0};
+    struct error err = {0};
+    struct rng r;
+    if (codec_load(path, &whole, &err))
+        fail_msg("%s", err.msg);
+    rng_init(&r, 1, "boxes", (uint64_t)whole.width, 0);
+    for (int k = 0; k < 20; k++) {
+        struct box b;
+        struct codec_window w = {chosen, &b};
+        b.width = 1 + (int)rng_below(&r, whole.width);
+        b.height = 1 + (int)rng_below(&r, whole.height);
+        b.left = (int)rng_below(&r, whole.width - b.width + 1);
+        b.top = (int)rng_below(&r, whole.height - b.height + 1);
+        if (codec_load_part(path, &w, &part, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(part.width, whole.width);
+        assert_int_equal(part.height, whole.height);
+        for (int y = b.top; y < b.top + b.height; y++) {
+            size_t at = ((size_t)y * (size_t)whole.width + (size_t)b.left) * 3;
+            if (memcmp(whole.rgb + at, part.rgb + at, (size_t)b.width * 3))
+                fail_msg("%s: row %d of the box %d x %d at %d, %d differs", path, y, b.width,
+                         b.height, b.left, b.top);
+        }
+    }
+    image_release(&whole);
+    image_release(&part);
+}
+
+/* Parts are what the whole has there, for every way to store chroma. */
+static void test_parts(void **state)
+{
+    static const int factors[][2] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}, {4, 1}, {4, 2}};
+    static const int sizes[][2] = {{160, 120}, {131, 97}, {17, 33}, {301, 16}};
+    char folder[256], path[512];
+    (void)state;
+    data_folder(folder);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int progressive = 0; progressive < 2; progressive++) {
+            for (size_t f = 0; f < sizeof factors / sizeof *factors; f++) {
+                snprintf(path, sizeof path, "%s/%dx%d-%d%d-%d.jpg", folder, sizes[i][0],
+                         sizes[i][1], factors[f][0], factors[f][1], progressive);
+                write_jpeg(path, sizes[i][0], sizes[i][1], factors[f][0], factors[f][1], 3,
+                           progressive);
+                check_parts(path);
+            }
+            snprintf(path, sizeof path, "%s/gray.jpg", folder);
+            write_jpeg(path, sizes[i][0], sizes[i][1], 1, 1, 1, progressive);
+            check_parts(path);
+        }
+    data_folder_remove(folder);
+}
+
+/* A file cut anywhere is an error, even where the part is all there. */
+static void test_part_of_cut_file(void **state)
+{
+    char folder[256], path[512], *bytes;
+    size_t size;
+    struct box top = {0, 0, 4, 4};
+    struct codec_window w = {chosen, &top};
+    struct image im = {0};
+    struct error err = {0};
+    (void)state;
+    data_folder(folder);
+    snprintf(path, sizeof path, "%s/cut.jpg", folder);
+    write_jpeg(path, 160, 120, 2, 2, 3, 0);
+    assert_int_equal(codec_load_part(path, &w, &im, &err), 0);
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &err), 0);
+    assert_int_equal(file_write(path, bytes, size - 40, &err), 0);
+    assert_int_equal(codec_load_part(path, &w, &im, &err), -1);
+    assert_non_null(strstr(err.msg, "Premature end of JPEG file"));
+    free(bytes);
+    image_release(&im);
+    data_folder_remove(folder);
+}
+
 static void test_labels(void **state)
 {
     char path[4096];
@@ -382,6 +507,8 @@ int main(void)
         cmocka_unit_test(test_png_gray16),
         cmocka_unit_test(test_png_cut_and_damaged),
         cmocka_unit_test(test_write_png),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_part_of_cut_file),
         cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests_name("data/codec", tests, NULL, NULL);
