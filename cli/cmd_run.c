@@ -17,6 +17,7 @@
 #include "cli/store.h"
 #include "results/query.h"
 #include "runner/enroll.h"
+#include "runner/gpus.h"
 #include "runner/experiment.h"
 #include "runner/launcher.h"
 #include "runner/machine.h"
@@ -42,6 +43,11 @@ static const struct option_spec options[] = {
      .doc = "runs at a time (0: as many as there are cores for)"},
     OPTION_THREADS("of each run (0: its share of the cores); changes no result but the latency"),
     OPTION_DEVICE("DEVICE", "auto, cpu, cuda or cuda:1"),
+    {.name = "gpus",
+     .type = OPTION_TEXT,
+     .value = "LIST",
+     .doc = "share runs out over these GPUs, each seeing its own: 0-3 or 0,2 (with --jobs 8, two a "
+            "GPU of four)"},
     {.name = "launcher",
      .type = OPTION_CHOICE,
      .value = "NAME",
@@ -75,6 +81,8 @@ struct plan_of_runs {
     struct device device;
     const char *device_text;
     int jobs, threads;
+    const char *const *gpus;
+    int n_gpus;
 };
 
 static void release(struct plan_of_runs *p)
@@ -171,7 +179,7 @@ static void share_machine(struct plan_of_runs *p)
     int jobs = (int)args_int(p->args, "jobs"), threads = (int)args_int(p->args, "threads");
     cores = cores < 1 ? 1 : cores;
     if (!jobs && strcmp(p->device.backend->choice.name, "cpu"))
-        jobs = 1;
+        jobs = p->n_gpus ? p->n_gpus : 1;
     if (!jobs)
         jobs = threads ? (cores / threads ? cores / threads : 1) : cores;
     p->jobs = min_of(jobs, runs > 0 ? runs : 1);
@@ -203,6 +211,20 @@ static int open_device(struct plan_of_runs *p, struct error *err)
         return -1;
     p->device_text = strcmp(asked, "auto") ? asked : p->device.backend->choice.name;
     return 0;
+}
+
+/* The GPUs of --gpus, which a run sees one of: the device is then "cuda", whichever it is. */
+static int choose_gpus(struct plan_of_runs *p, struct error *err)
+{
+    const char *list = args_text(p->args, "gpus");
+    if (list == NULL)
+        return 0;
+    if (strcmp(p->device_text, "cuda"))
+        return error_set(
+            err, "--gpus shares runs out over GPUs, but the device is %s%s", p->device_text,
+            strncmp(p->device_text, "cuda:", 5) ? " (--device cuda)" : ": say --device cuda");
+    p->n_gpus = gpus_parse(list, &p->arena, &p->gpus, err);
+    return p->n_gpus < 0 ? error_prefix(err, "--gpus %s", list) : 0;
 }
 
 static int check_folder(struct plan_of_runs *p, struct error *err)
@@ -329,7 +351,9 @@ static int go(struct plan_of_runs *p, struct error *err)
         .launch = {.program = "/proc/self/exe",
                    .name = a->argv[0],
                    .jobs = p->jobs,
-                   .threads = p->threads},
+                   .threads = p->threads,
+                   .gpus = p->gpus,
+                   .n_gpus = p->n_gpus},
         .retry_failed = args_flag(a, "retry-failed"),
         .retries = e->retries,
         .timeout_s = e->timeout_s,
@@ -363,7 +387,7 @@ static int run(const struct args *a, struct error *err)
 {
     struct plan_of_runs p = {.args = a};
     int rc = load(&p, a->overrides, a->n_overrides, err) || say_refused(&p.experiment, err) ||
-                     check_data(&p, err) || open_device(&p, err)
+                     check_data(&p, err) || open_device(&p, err) || choose_gpus(&p, err)
                  ? -1
                  : 0;
     if (!rc) {

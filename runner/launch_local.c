@@ -47,19 +47,25 @@ struct local {
     size_t n_environment;
 };
 
+static const char visible[] = "CUDA_VISIBLE_DEVICES"; /* decided where GPUs are shared out */
+
 /* Variables that the runner decides: set below, or dropped because they would undo the pinning. */
 static const char *const decided[] = {
     "OMP_NUM_THREADS",      "OMP_PROC_BIND",    "OMP_PLACES",  "GOMP_CPU_AFFINITY",
     "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "VITTM_RUNNER"};
 
-static int is_decided(const char *entry)
+static int is_called(const char *entry, const char *name)
 {
-    for (size_t i = 0; i < sizeof decided / sizeof *decided; i++) {
-        size_t n = strlen(decided[i]);
-        if (!strncmp(entry, decided[i], n) && entry[n] == '=')
+    size_t n = strlen(name);
+    return !strncmp(entry, name, n) && entry[n] == '=';
+}
+
+static int is_decided(const struct local *l, const char *entry)
+{
+    for (size_t i = 0; i < sizeof decided / sizeof *decided; i++)
+        if (is_called(entry, decided[i]))
             return 1;
-    }
-    return 0;
+    return l->plan.n_gpus && is_called(entry, visible);
 }
 
 static void add_variable(struct local *l, const char *name, long value)
@@ -75,9 +81,10 @@ static void make_environment(struct local *l)
     size_t n = 0;
     while (environ[n])
         n++;
-    l->environment = mem_zalloc(n + sizeof decided / sizeof *decided + 1, sizeof(char *));
+    /* With a place for the slot's GPU and the end. */
+    l->environment = mem_zalloc(n + sizeof decided / sizeof *decided + 2, sizeof(char *));
     for (size_t i = 0; i < n; i++)
-        if (!is_decided(environ[i]))
+        if (!is_decided(l, environ[i]))
             l->environment[l->n_environment++] = mem_strdup(environ[i]);
     add_variable(l, "OMP_NUM_THREADS", l->plan.threads);
     add_variable(l, "OPENBLAS_NUM_THREADS", l->plan.threads);
@@ -156,7 +163,16 @@ static int open_high(const char *folder, const char *name, int flags, struct err
     return fd;
 }
 
-static int spawn(struct local *l, const char *folder, int log, int lock, pid_t *pid)
+static char *gpu_of(const struct local *l, int slot)
+{
+    struct strbuf s = STRBUF_INIT;
+    if (!l->plan.n_gpus)
+        return NULL;
+    strbuf_addf(&s, "%s=%s", visible, l->plan.gpus[slot % l->plan.n_gpus]);
+    return strbuf_detach(&s);
+}
+
+static int spawn(struct local *l, const char *folder, int slot, int log, int lock, pid_t *pid)
 {
     char *argv[] = {(char *)l->plan.name, "worker", (char *)folder, NULL};
     posix_spawn_file_actions_t files;
@@ -175,7 +191,11 @@ static int spawn(struct local *l, const char *folder, int log, int lock, pid_t *
     posix_spawnattr_setpgroup(&how, 0);
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &all);
+    char *gpu = gpu_of(l, slot);
+    l->environment[l->n_environment] = gpu; /* behind it stands NULL */
     int rc = posix_spawn(pid, l->plan.program, &files, &how, argv, l->environment);
+    l->environment[l->n_environment] = NULL;
+    free(gpu);
     posix_spawnattr_destroy(&how);
     posix_spawn_file_actions_destroy(&files);
     return rc;
@@ -190,7 +210,7 @@ static int spawn_pinned(struct local *l, const char *folder, int slot, int log, 
     int pin = s->pinned && !sched_getaffinity(0, sizeof own, &own);
     if (pin)
         pin = !sched_setaffinity(0, sizeof s->cores, &s->cores);
-    int rc = spawn(l, folder, log, lock, pid);
+    int rc = spawn(l, folder, slot, log, lock, pid);
     if (pin)
         sched_setaffinity(0, sizeof own, &own);
     return rc;

@@ -33,6 +33,7 @@
 #include "results/query.h"
 #include "results/rows.h"
 #include "runner/folder.h"
+#include "runner/gpus.h"
 #include "runner/machine.h"
 #include "runner/provenance.h"
 #include "tests/support/fake_worker.h"
@@ -46,7 +47,7 @@ struct request {
     char root[200]; /* database and runs are in here */
     char mode[32];
     int runs, epochs, epoch_ms;
-    int jobs, retries, retry_failed;
+    int jobs, retries, retry_failed, n_gpus;
     double timeout_s, stall_s, grace_s;
 };
 
@@ -117,18 +118,23 @@ static int schedule(const struct request *q, int messages, struct schedule_repor
     struct error err = {0};
     struct grid *g = mem_zalloc(1, sizeof *g);
     struct store *s = open_store(q);
+    static const char *const gpus[] = {"0", "3"};
     int rc = s ? enrol(s, q, g, &err) : -1;
     if (!rc) {
-        const struct schedule_options o = {
-            .launcher = launcher_find("local"),
-            .launch = {.program = "/proc/self/exe", .name = "fake", .jobs = q->jobs, .threads = 1},
-            .provenance = &g->provenance,
-            .retry_failed = q->retry_failed,
-            .retries = q->retries,
-            .timeout_s = q->timeout_s,
-            .stall_s = q->stall_s,
-            .grace_s = q->grace_s,
-            .progress_fd = messages};
+        const struct schedule_options o = {.launcher = launcher_find("local"),
+                                           .launch = {.program = "/proc/self/exe",
+                                                      .name = "fake",
+                                                      .jobs = q->jobs,
+                                                      .threads = 1,
+                                                      .gpus = gpus,
+                                                      .n_gpus = q->n_gpus},
+                                           .provenance = &g->provenance,
+                                           .retry_failed = q->retry_failed,
+                                           .retries = q->retries,
+                                           .timeout_s = q->timeout_s,
+                                           .stall_s = q->stall_s,
+                                           .grace_s = q->grace_s,
+                                           .progress_fd = messages};
         rc = schedule_run(s, g->tasks, (size_t)q->runs, &o, report, &err);
     }
     if (rc < 0)
@@ -659,6 +665,66 @@ static void test_side_by_side(void **state)
     assert_true(wall[0] / wall[1] > 1.2); /* about 2 on an idle machine */
 }
 
+/* What the run's worker was told to see; "" for nothing. */
+static const char *gpu_of(const struct request *q, int i, char text[64])
+{
+    struct arena a = {0};
+    char *path = folder_path(run_folder(&a, q, i), "gpu.log"), *read = NULL;
+    size_t size;
+    struct error err = {0};
+    text[0] = 0;
+    if (!file_read(path, 60, &read, &size, &err))
+        snprintf(text, 64, "%s", read);
+    free(read);
+    free(path);
+    arena_release(&a);
+    return text;
+}
+
+/* Four slots over two GPUs: two runs a GPU, each run seeing its own alone. */
+static void test_gpus(void **state)
+{
+    (void)state;
+    struct request q;
+    char text[64];
+    int seen[2] = {0, 0};
+    open_request(&q, "ok", 4);
+    q.jobs = 4;
+    q.n_gpus = 2;
+    q.epoch_ms = 100; /* so that no slot is used twice */
+    setenv("CUDA_VISIBLE_DEVICES", "7", 1);
+    assert_int_equal(run(&q), EXIT_FINE);
+    for (int i = 0; i < 4; i++) {
+        gpu_of(&q, i, text);
+        seen[0] += !strcmp(text, "0");
+        seen[1] += !strcmp(text, "3");
+    }
+    assert_int_equal(seen[0], 2);
+    assert_int_equal(seen[1], 2);
+    close_request(&q);
+    open_request(&q, "ok", 1); /* not shared out: what the user said stays */
+    assert_int_equal(run(&q), EXIT_FINE);
+    assert_string_equal(gpu_of(&q, 0, text), "7");
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    close_request(&q);
+}
+
+static void test_gpu_lists(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct error err = {0};
+    const char *const *gpus;
+    assert_int_equal(gpus_parse("0-2,5,GPU-8f4e", &a, &gpus, &err), 5);
+    static const char *const want[] = {"0", "1", "2", "5", "GPU-8f4e"};
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(gpus[i], want[i]);
+    static const char *const bad[] = {"", "0,,1", "3-1", "0-1,1", "1-x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(gpus_parse(bad[i], &a, &gpus, &err), -1);
+    arena_release(&a);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && !strcmp(argv[1], "worker"))
@@ -681,6 +747,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_two_runners),
         cmocka_unit_test(test_take_over),
         cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_gpus),
+        cmocka_unit_test(test_gpu_lists),
     };
     return cmocka_run_group_tests_name("runner/schedule", tests, NULL, NULL);
 }

@@ -250,6 +250,8 @@ int fake_worker(const char *folder)
     }
     notice_clash(&f);
     append(&f, "starts.log", "start\n");
+    if (getenv("CUDA_VISIBLE_DEVICES"))
+        append(&f, "gpu.log", getenv("CUDA_VISIBLE_DEVICES"));
     f.starts = count_starts(&f);
     if (!strcmp(f.mode, "refuse")) {
         fprintf(stderr, "vittm worker: no such device\n");

@@ -8,7 +8,7 @@
  * result.json that is cut short, in the first attempt only
  *
  * It notes each start in starts.log, and the file CLASH if another worker is at work in the same
- * folder. */
+ * folder; the GPU that it sees, if it is told which, in gpu.log. */
 #ifndef TESTS_SUPPORT_FAKE_WORKER_H
 #define TESTS_SUPPORT_FAKE_WORKER_H
 
