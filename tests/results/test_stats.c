@@ -177,6 +177,49 @@ static void test_holm(void **state)
     near(q[1], 1, 0);
 }
 
+/* An independent implementation: scipy 1.17.1 on the same data. permutation_test((d,), sum,
+ * permutation_type='samples', n_resamples=inf), stats.t.interval, binomtest(a, a + b, 0.5),
+ * bootstrap(method='BCa' and 'percentile', n_resamples=400000), t.cdf, beta.cdf, t.ppf. The two
+ * bootstraps draw other samples: they agree to what 20,000 of them leave open. */
+static void test_against_scipy(void **state)
+{
+    (void)state;
+    const double x[] = {71.2, 72.9, 70.4, 73.1, 71.8, 72.2, 69.9, 74.0};
+    const double y[] = {70.1, 72.0, 70.9, 71.5, 71.0, 71.3, 69.1, 72.2};
+    const double skewed[] = {1.2, 0.4, 3.9, 0.8, 12.5, 2.2, 0.9, 5.1, 0.3, 1.7, 7.4, 2.8};
+    double d[8];
+    for (int i = 0; i < 8; i++)
+        d[i] = x[i] - y[i];
+    near(stats_signflip(d, 8), 0.015625, 0);
+    near(stats_std(x, 8), 1.3978938238854681, 1e-14);
+    near(stats_sem(x, 8), 0.4942301011241039, 1e-14);
+    struct stats_interval t = stats_t_interval(x, 8, 0.95);
+    near(t.low, 70.76883151701479, 1e-10);
+    near(t.high, 73.10616848298521, 1e-10);
+    near(stats_mcnemar(12, 25), 0.04703102743951604, 1e-14);
+    near(stats_mcnemar(3, 11), 0.057373046875, 1e-15);
+    near(stats_mcnemar(40, 41), 1, 0);
+    struct stats_interval b = stats_bootstrap_bca(x, 8, stats_mean, 20000, 0.95, 1);
+    near(b.low, 71.025, 0.03);
+    near(b.high, 72.825, 0.03);
+    b = stats_bootstrap_bca(skewed, 12, stats_mean, 20000, 0.95, 1);
+    near(b.low, 1.8166666666666664, 0.06);
+    near(b.high, 6.066666666666667, 0.15);
+    b = stats_bootstrap_percentile(skewed, 12, stats_mean, 20000, 0.95, 1);
+    near(b.low, 1.5666666666666664, 0.05);
+    near(b.high, 5.416666666666667, 0.1);
+    near(stats_t_cdf(2.3, 7), 0.9725044523978142, 1e-13);
+    near(stats_beta_cdf(2.5, 4.0, 0.3), 0.3521975859067672, 1e-13);
+    near(stats_t_quantile(0.975, 47), 2.0117405137297655, 1e-11);
+    /* Every number of seeds, by the definition: the least n with 2 / 2^n times m below the level.
+     */
+    for (size_t m = 1; m < 70; m++) {
+        size_t n = stats_signflip_needed(0.05, m);
+        assert_true(stats_signflip_floor(n) * (double)m < 0.05);
+        assert_true(stats_signflip_floor(n - 1) * (double)m >= 0.05);
+    }
+}
+
 static void test_effects(void **state)
 {
     (void)state;
@@ -251,17 +294,12 @@ static void test_front_probability(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_summaries),
-        cmocka_unit_test(test_t_table),
-        cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_beta),
-        cmocka_unit_test(test_bootstrap),
-        cmocka_unit_test(test_signflip),
-        cmocka_unit_test(test_mcnemar),
-        cmocka_unit_test(test_holm),
-        cmocka_unit_test(test_effects),
-        cmocka_unit_test(test_pareto),
-        cmocka_unit_test(test_front_probability),
+        cmocka_unit_test(test_summaries),     cmocka_unit_test(test_t_table),
+        cmocka_unit_test(test_normal),        cmocka_unit_test(test_beta),
+        cmocka_unit_test(test_bootstrap),     cmocka_unit_test(test_signflip),
+        cmocka_unit_test(test_mcnemar),       cmocka_unit_test(test_holm),
+        cmocka_unit_test(test_against_scipy), cmocka_unit_test(test_effects),
+        cmocka_unit_test(test_pareto),        cmocka_unit_test(test_front_probability),
     };
     return cmocka_run_group_tests_name("results/stats", tests, NULL, NULL);
 }
