@@ -1,11 +1,11 @@
 #include "runner/gpus.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/number.h"
 
 enum { MOST = 256 };
 
@@ -27,24 +27,27 @@ static int add(struct list *l, const char *name, struct error *err)
     return 0;
 }
 
-static int is_number(const char *text)
+static int read_number(const char *text, int64_t *value)
 {
-    return *text && text[strspn(text, "0123456789")] == 0 && strlen(text) < 6;
+    if (text[strspn(text, "0123456789")] != 0 || number_int(text, value))
+        return -1;
+    return *value < 65536 ? 0 : -1;
 }
 
 /* "0-3"; anything else is one GPU's name. */
 static int add_item(struct list *l, char *item, struct error *err)
 {
+    int64_t first, last;
     char *dash = strchr(item, '-');
     if (*item == 0)
         return error_set(err, "a GPU is missing between the commas (0-3, or 0,2)");
     if (dash == NULL || !isdigit((unsigned char)*item))
         return add(l, item, err);
     *dash = 0;
-    if (!is_number(item) || !is_number(dash + 1) || atoi(item) > atoi(dash + 1))
+    if (read_number(item, &first) || read_number(dash + 1, &last) || first > last)
         return error_set(err, "%s-%s is no range of GPUs (0-3)", item, dash + 1);
-    for (int i = atoi(item); i <= atoi(dash + 1); i++)
-        if (add(l, arena_printf(l->arena, "%d", i), err))
+    for (; first <= last; first++)
+        if (add(l, arena_printf(l->arena, "%d", (int)first), err))
             return -1;
     return 0;
 }
