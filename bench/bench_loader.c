@@ -231,9 +231,7 @@ static const struct subject subjects[] = {
     {"the same after RandAugment", "data.augment.policy", "rand", 1, 0},
     {"the same after 3-augment", "data.augment.policy", "three", 1, 0},
     {"evaluation: resize, centre crop", NULL, NULL, 0, 0},
-#ifdef CACHE
     {"training from decoded images in memory", "data.cache", "decoded", 1, 0},
-#endif
 };
 
 /* Returns whether the goal was met. */

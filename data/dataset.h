@@ -3,8 +3,8 @@
  *
  * A kind of data set (shapes, cifar10, image_folder, …) is a struct dataset_kind, listed in
  * data/datasets.def. It declares the configuration keys that only it reads, with its own defaults.
- * A data set is one split of one kind, opened for reading. After dataset_open nothing in it
- * changes, so any number of threads may read it at once. */
+ * A data set is one split of one kind, opened for reading. After dataset_open nothing that is
+ * seen of it changes, so any number of threads may read it at once. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 

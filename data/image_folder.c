@@ -1,4 +1,4 @@
-/* A data set of files. Images are decoded when they are read; nothing is kept. */
+/* A data set of files. Images are decoded when they are read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "data/dataset.h"
 #include "data/find.h"
+#include "data/image_cache.h"
 #include "data/image_list.h"
 
 struct folder_set {
@@ -37,6 +38,7 @@ static int folder_open(const struct dataset_kind *k, struct dataset **out, const
         return -1;
     d->base = (struct dataset){
         .kind = k, .split = split, .total = d->list.n, .classes = d->list.n_classes, .channels = 3};
+    d->list.cache = image_cache_new(c, d->list.n);
     memcpy(d->base.mean, mean, sizeof mean);
     memcpy(d->base.deviation, deviation, sizeof deviation);
     return 0;
@@ -99,7 +101,7 @@ static int folder_hash(const struct dataset *base, char hex[65], struct error *e
 }
 
 #define FOLDER_KEYS(train, val)                                                                    \
-    PREPROCESS_KEYS("true", "rrc", "0.875"),                                                       \
+    PREPROCESS_KEYS("true", "rrc", "0.875"), IMAGE_CACHE_KEY,                                      \
         {"data.train_folder",                                                                      \
          CONFIG_STRING,                                                                            \
          train,                                                                                    \

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "data/codec.h"
+#include "data/image_cache.h"
 
 #define MAX_DEPTH 32
 
@@ -197,12 +198,17 @@ int image_list_load(const struct image_list *l, int64_t i, const struct codec_wi
                     struct image *scratch, struct image_view *view, struct error *err)
 {
     struct strbuf path = STRBUF_INIT;
+    if (l->cache && image_cache_find(l->cache, i, view))
+        return 0;
     image_list_path(l, i, &path);
-    int rc = codec_load_part(path.text, window, scratch, err);
+    int rc = codec_load_part(path.text, l->cache ? NULL : window, scratch, err);
     strbuf_release(&path);
-    if (rc == 0)
-        *view = image_view(scratch);
-    return rc;
+    if (rc)
+        return -1;
+    if (l->cache)
+        image_cache_add(l->cache, i, scratch);
+    *view = image_view(scratch);
+    return 0;
 }
 
 void image_list_hash(const struct image_list *l, char hex[65])
@@ -216,6 +222,7 @@ void image_list_hash(const struct image_list *l, char hex[65])
 
 void image_list_release(struct image_list *l)
 {
+    image_cache_free(l->cache);
     arena_release(&l->arena);
     free(l->root);
     free(l->paths);

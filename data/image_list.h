@@ -10,6 +10,7 @@
 #include "base/arena.h"
 
 struct codec_window;
+struct image_cache;
 struct error;
 struct image;
 struct image_view;
@@ -24,6 +25,7 @@ struct image_list {
     int64_t *bytes;     /* sizes of the files */
     int32_t *labels;    /* 0 without classes */
     int64_t n;
+    struct image_cache *cache; /* NULL: nothing is kept; released with the list */
 };
 
 /* Walks root. A class without images, and a root without classes, is an error. */
@@ -35,8 +37,8 @@ void image_list_release(struct image_list *l);
 /* Where image i lies; adds to path. */
 void image_list_path(const struct image_list *l, int64_t i, struct strbuf *path);
 
-/* Decodes image i, or at least the window of it (NULL: all), into scratch. An error names the file.
- */
+/* Decodes image i, or at least the window of it (NULL: all), into scratch, or takes it from the
+ * cache. An error names the file. */
 int image_list_load(const struct image_list *l, int64_t i, const struct codec_window *window,
                     struct image *scratch, struct image_view *view, struct error *err);
 

@@ -11,6 +11,7 @@
 #include "data/ade20k.h"
 #include "data/dataset.h"
 #include "data/find.h"
+#include "data/image_cache.h"
 #include "data/image_list.h"
 #include "data/mask.h"
 
@@ -72,6 +73,7 @@ static int pairs_open(struct mask_set *d, const struct dataset_kind *k, const st
     if (find_folders(d, c, split, err) || check_masks(d, err))
         return -1;
     d->base.total = d->list.n;
+    d->list.cache = image_cache_new(c, d->list.n);
     return 0;
 }
 
@@ -175,7 +177,7 @@ static int pairs_hash(const struct dataset *base, char hex[65], struct error *er
     }
 
 #define PAIR_KEYS                                                                                  \
-    PREPROCESS_KEYS("true", "rrc", "0.875"),                                                       \
+    PREPROCESS_KEYS("true", "rrc", "0.875"), IMAGE_CACHE_KEY,                                      \
         TEXT_KEY("data.train_images", "images/training",                                           \
                  "folder of the training images below data.root"),                                 \
         TEXT_KEY("data.train_masks", "annotations/training",                                       \

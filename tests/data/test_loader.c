@@ -112,6 +112,106 @@ static void test_resume(void **state)
     dataset_close(d);
 }
 
+/* A folder of JPEG-like noise as PNG files of several sizes. */
+static struct dataset *folder_of_photos(char folder[256], const char *policy, const char *cache)
+{
+    struct error err = {0};
+    int is_rand = !strcmp(policy, "rand");
+    struct dataset *d = data_open(&err, SPLIT_TRAIN, "data.dataset", "image_folder", "data.root",
+                                  folder, "data.cache", cache, "data.augment.policy", policy,
+                                  is_rand ? "data.augment.rand.flavour" : NULL, "pil", NULL);
+    if (!d)
+        fail_msg("%s", err.msg);
+    return d;
+}
+
+static void write_photos(char folder[256])
+{
+    data_folder(folder);
+    for (int i = 0; i < 40; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "train/%c/%02d.png", 'a' + i % 3, i);
+        data_write_png(folder, name, 20 + i, 50 - i, 6 * i);
+    }
+}
+
+/* Everything on: random crops, mirror, operations, any number of threads, in mid-epoch, with images
+ * kept in memory, too few of them, or none. */
+static void test_all_augmentations(void **state)
+{
+    static const char *const policies[] = {"rand", "three"};
+    char folder[256];
+    (void)state;
+    write_photos(folder);
+    for (int k = 0; k < 2; k++) {
+        struct dataset *plain = folder_of_photos(folder, policies[k], "none"),
+                       *kept = folder_of_photos(folder, policies[k], "decoded");
+        struct loader_options o = {
+            .batch = 6, .image_size = 20, .seed = 4, .train = 1, .shuffle = 1};
+        char *whole = record_new(plain, o, 2);
+        for (o.threads = 1; o.threads <= 4; o.threads *= 2) {
+            char *some = record_new(plain, o, 2), *again = record_new(kept, o, 2);
+            assert_string_equal(whole, some);
+            assert_string_equal(whole, again);
+            free(some);
+            free(again);
+            struct loader_options later = o;
+            later.first_batch = 4;
+            char *rest = record_new(plain, later, 2), *at = whole;
+            for (int lines = 4; lines > 0; lines--)
+                at = strchr(at, '\n') + 1;
+            assert_int_equal(strncmp(at, rest, strlen(at)), 0);
+            free(rest);
+        }
+        free(whole);
+        dataset_close(plain);
+        dataset_close(kept);
+    }
+    data_folder_remove(folder);
+}
+
+/* The second read of an image comes from memory; past the limit it comes from the file again. */
+static void test_cache(void **state)
+{
+    char folder[256], path[512];
+    struct image scratch = {0};
+    struct image_view v;
+    struct error err = {0};
+    (void)state;
+    write_photos(folder);
+    struct dataset *d = folder_of_photos(folder, "none", "decoded");
+    assert_int_equal(dataset_read(d, 0, 8, &scratch, &v, &err), 0);
+    snprintf(path, sizeof path, "%s/train/a/00.png", folder);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(dataset_read(d, 0, 8, &scratch, &v, &err), 0);
+    assert_int_equal(v.width, 20);
+    assert_int_equal(v.height, 50);
+    assert_true(v.data != scratch.rgb);
+    dataset_close(d);
+    image_release(&scratch);
+    data_folder_remove(folder);
+    data_folder(folder);
+    for (int i = 0; i < 2; i++) { /* 1.05 MB each */
+        char name[64];
+        snprintf(name, sizeof name, "train/a/%d.png", i);
+        data_write_png(folder, name, 700, 500, i);
+    }
+    d = data_open(&err, SPLIT_TRAIN, "data.dataset", "image_folder", "data.root", folder,
+                  "data.cache", "decoded", "data.cache_gib", "0.0015", NULL);
+    assert_non_null(d);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dataset_read(d, i, 8, &scratch, &v, &err), 0);
+        snprintf(path, sizeof path, "%s/train/a/%d.png", folder, i);
+        assert_int_equal(remove(path), 0);
+    }
+    assert_int_equal(dataset_read(d, 0, 8, &scratch, &v, &err), 0);
+    assert_int_equal(dataset_read(d, 1, 8, &scratch, &v, &err), -1);
+    assert_non_null(strstr(err.msg, "train/a/1.png"));
+    dataset_close(d);
+    image_release(&scratch);
+    data_folder_remove(folder);
+}
+
 static void test_training_order(void **state)
 {
     struct dataset *d = shapes(SPLIT_TRAIN, "100", "0");
@@ -404,6 +504,8 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_training_order),
         cmocka_unit_test(test_augmentation_keys),
+        cmocka_unit_test(test_all_augmentations),
+        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_last_batch_of_evaluation),
         cmocka_unit_test(test_masks_follow_images),
         cmocka_unit_test(test_refusals),
