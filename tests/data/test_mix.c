@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -41,6 +42,83 @@ static void plans_repeat_and_use_both_kinds(void **state)
     mix_plan_release(&b);
 }
 
+/* Flip is the batch backwards; permutations are permutations, differ, and use every partner. Pixels
+ * and targets follow the partner. */
+static void pairings_pair(void **state)
+{
+    (void)state;
+    struct mix m = both;
+    struct mix_plan p;
+    const int32_t labels[B] = {0, 1, 2, 3, 4};
+    float x[B * S * S], y[B * S * S], t[B * B];
+    int used[B][B] = {{0}};
+    for (int i = 0; i < B * S * S; i++)
+        x[i] = (float)(i / (S * S)); /* every pixel says its sample */
+    mix_plan_init(&p, B);
+    m.erase_probability = 0;
+    for (uint64_t n = 0; n < 300; n++) {
+        int seen[B] = {0};
+        m.pairing = n % 2 ? MIX_PERMUTATION : MIX_FLIP;
+        mix_draw(&m, 3, 0, n, B, S, S, &p);
+        mix_apply(&p, B, 1, S, S, x, y);
+        mix_targets(&p, labels, B, B, t);
+        for (int i = 0; i < B; i++) {
+            int j = p.partner[i];
+            assert_in_range(j, 0, B - 1);
+            assert_int_equal(seen[j]++, 0);
+            if (m.pairing == MIX_FLIP)
+                assert_int_equal(j, B - 1 - i);
+            else
+                used[i][j]++;
+            double own = p.lambda, sum = 0;
+            for (int k = 0; k < S * S; k++)
+                sum += y[i * S * S + k];
+            assert_true(fabs(sum / (S * S) - (own * i + (1 - own) * j)) < 1e-5);
+            assert_true(fabs(t[i * B + i] - (i == j ? 1 : own)) < 1e-6);
+        }
+    }
+    for (int i = 0; i < B * B; i++)
+        assert_true(used[i / B][i % B] > 5);
+    mix_plan_release(&p);
+}
+
+/* One rectangle a batch, or each image its own: some erased and some not, in different places. */
+static void erasing_has_its_scope(void **state)
+{
+    (void)state;
+    struct mix m = {
+        .erase_probability = 0.5, .erase_scale = {0.02, 0.33}, .erase_ratio = {0.3, 3.3}};
+    struct mix_plan p;
+    float x[B * S * S], y[B * S * S];
+    int erased = 0, differ = 0, mixed = 0;
+    for (int i = 0; i < B * S * S; i++)
+        x[i] = 1;
+    mix_plan_init(&p, B);
+    for (uint64_t n = 0; n < 400; n++) {
+        m.erase_scope = n % 2 ? ERASE_SAMPLE : ERASE_BATCH;
+        mix_draw(&m, 5, 2, n, B, S, S, &p);
+        mix_apply(&p, B, 1, S, S, x, y);
+        int some = 0;
+        for (int i = 0; i < B; i++) {
+            double sum = 0;
+            const struct box *b = &p.erased[i];
+            for (int k = 0; k < S * S; k++)
+                sum += y[i * S * S + k];
+            assert_true(sum == S * S - b->height * b->width);
+            some += b->height > 0;
+            if (m.erase_scope == ERASE_BATCH)
+                assert_memory_equal(b, &p.erased[0], sizeof *b);
+            else
+                differ += memcmp(b, &p.erased[0], sizeof *b) != 0;
+        }
+        mixed += some > 0 && some < B;
+        erased += some;
+    }
+    assert_in_range(erased, 400 * B * 4 / 10, 400 * B * 6 / 10);
+    assert_true(differ > 100 && mixed > 100);
+    mix_plan_release(&p);
+}
+
 static void targets_weigh_both_labels(void **state)
 {
     (void)state;
@@ -76,6 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_repeat_and_use_both_kinds),
+        cmocka_unit_test(pairings_pair),
+        cmocka_unit_test(erasing_has_its_scope),
         cmocka_unit_test(targets_weigh_both_labels),
         cmocka_unit_test(beta_has_its_mean_and_variance),
     };
