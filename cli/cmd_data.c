@@ -7,9 +7,11 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "cli/schema.h"
 #include "cli/store.h"
 #include "data/dataset.h"
 #include "data/import.h"
+#include "runner/experiment.h"
 #include "train/safetensors.h"
 
 static const struct option_spec options[] = {
@@ -90,6 +92,11 @@ static int check_safetensors(const char *path, struct error *err)
     return 0;
 }
 
+static int check_experiment(const char *path, struct error *err)
+{
+    return experiment_check_keys(cli_schema(), path, err);
+}
+
 static void print_bad(void *ctx, const char *file, const char *reason)
 {
     (void)ctx;
@@ -101,7 +108,10 @@ static void print_bad(void *ctx, const char *file, const char *reason)
 
 static int check(const struct args *a, struct error *err)
 {
-    static const struct import_checker extra[] = {{".safetensors", check_safetensors}, {0}};
+    static const struct import_checker extra[] = {{".safetensors", check_safetensors},
+                                                  {".yaml", check_experiment},
+                                                  {".yml", check_experiment},
+                                                  {0}};
     struct import_counts n = {0};
     if (import_check(a->operands[1], extra, print_bad, NULL, &n, err) != 0)
         return -1;
@@ -158,6 +168,10 @@ const struct command command_data = {
     .options = options,
     .details =
         "check reads every file under PATH to its end, prints one line for each bad one, and "
-        "exits 1 if there is any.",
+        "exits 1 if there is any. Files are known by their names' endings: images (jpg, jpeg, png, "
+        "...) are decoded; *.bin are CIFAR; *-ubyte and *-ubyte.gz are IDX; YAML files are "
+        "experiments, whose keys must be known; safetensors. PNG files with annotation, label or "
+        "mask in their name or that of their folder hold ADE20K's labels, and are as large as the "
+        "image of the same name in the folder images beside annotations.",
     .run = run,
 };

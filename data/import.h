@@ -79,7 +79,9 @@ struct import_counts {
 
 /* Reads every file under path (a file, or a folder; links to folders are not followed) to its end:
  * images by decoding them, *.bin as CIFAR, *-ubyte and *-ubyte.gz as IDX, YAML by loading, others
- * through extra (may be NULL), PNG files in a folder `annotations` as ADE20K labels. bad is called
+ * through extra (may be NULL). PNG files with annotation, label or mask in their name or that of
+ * their folder are ADE20K's labels, as large as the image of that name in `images` beside
+ * `annotations`. bad is called
  * for each bad file, in order of name, with one line that says why. Fails only where path itself
  * cannot be read. */
 int import_check(const char *path, const struct import_checker *extra,

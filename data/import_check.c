@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "base/yaml.h"
 #include "data/ade20k.h"
 #include "data/cifar.h"
@@ -30,11 +31,49 @@ static int ends(const char *text, const char *end)
     return n >= m && !strcasecmp(text + n - m, end);
 }
 
+/* Whether name or folder of a file speak of labels. */
+static int holds_labels(const char *path)
+{
+    static const char *const words[] = {"annotation", "label", "mask"};
+    const char *from = path;
+    int slashes = 0;
+    for (const char *p = path + strlen(path); p > path && slashes < 2; p--)
+        if (*p == '/' && ++slashes == 2)
+            from = p;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(from, words[i]))
+            return ends(path, ".png");
+    const char *annotations = strstr(path, "/annotations/");
+    return annotations && ends(path, ".png");
+}
+
+/* ROOT/images/a/b.jpg for ROOT/annotations/a/b.png; 0 where there is none. */
+static int image_of(const char *labels, struct strbuf *image)
+{
+    const char *at = strstr(labels, "/annotations/"), *dot = strrchr(labels, '.');
+    if (!at)
+        return 0;
+    const char *rest = at + strlen("/annotations");
+    strbuf_addf(image, "%.*s/images%.*s.jpg", (int)(at - labels), labels, (int)(dot - rest), rest);
+    return file_exists(image->text);
+}
+
+static int check_labels(const char *path, struct image *im, struct error *err)
+{
+    struct strbuf image = STRBUF_INIT;
+    struct error ignored = {0};
+    int rc = mask_read(path, &ade20k_rule, im, err), width = im->width, height = im->height;
+    if (rc == 0 && image_of(path, &image) && codec_load(image.text, im, &ignored) == 0 &&
+        (im->width != width || im->height != height))
+        rc = error_env(err, "%s: a mask of %d x %d pixels for an image of %d x %d", path, width,
+                       height, im->width, im->height);
+    strbuf_release(&image);
+    return rc;
+}
+
 static int check_image(const char *path, struct image *im, struct error *err)
 {
-    const char *annotations = strstr(path, "/annotations/");
-    return annotations && ends(path, ".png") ? mask_read(path, &ade20k_rule, im, err)
-                                             : codec_load(path, im, err);
+    return holds_labels(path) ? check_labels(path, im, err) : codec_load(path, im, err);
 }
 
 static int check_cifar(const char *path, struct image *im, struct error *err)

@@ -108,6 +108,11 @@ int experiment_load(struct experiment *e, const struct experiment_source *source
                     const char *const *overrides, int n, struct error *err);
 void experiment_release(struct experiment *e);
 
+/* Reads one file and names every key in it that neither the schema nor experiments have, without
+ * following base: or reading values. */
+int experiment_check_keys(const struct config_key *const *tables, const char *path,
+                          struct error *err);
+
 /* Makes the cells, once. cost may be NULL where nothing refers to a cost. More than 100,000 runs
  * (cells times seeds) are refused unless yes_many. */
 int experiment_expand(struct experiment *e, const struct cost_model *cost, int yes_many,

@@ -159,6 +159,19 @@ static int read_base(struct experiment *e, const struct yaml_node *base, int dep
     return 0;
 }
 
+int experiment_check_keys(const struct config_key *const *tables, const char *path,
+                          struct error *err)
+{
+    const struct config_visitor check = {check_key_only, check_other, NULL};
+    struct config *c = config_new(tables);
+    struct arena a = {0};
+    struct yaml_node *root;
+    int rc = yaml_load(&a, path, &root, err) || config_walk(c, &a, root, &check, err) ? -1 : 0;
+    arena_release(&a);
+    config_free(c);
+    return rc;
+}
+
 static int read_file(struct experiment *e, const char *path, int depth, struct error *err)
 {
     const struct config_visitor check = {check_key_only, check_other, e};
