@@ -19,10 +19,12 @@
 #include "runner/enroll.h"
 #include "runner/gpus.h"
 #include "runner/experiment.h"
+#include "runner/folder.h"
 #include "runner/launcher.h"
 #include "runner/machine.h"
 #include "runner/provenance.h"
 #include "runner/schedule.h"
+#include "runner/tensorboard.h"
 #include "train/device.h"
 #include "train/keys.h"
 
@@ -66,6 +68,10 @@ static const struct option_spec options[] = {
      .value = "FOLDER",
      .fallback = "out",
      .doc = "where the runs' folders are"},
+    {.name = "tensorboard",
+     .type = OPTION_TEXT,
+     .value = "DIR",
+     .doc = "also write the curves as TensorBoard event files, a folder a run"},
     OPTION_DB,
     OPTION_FORMAT,
     {0}};
@@ -258,6 +264,19 @@ static int check_room(struct plan_of_runs *p, struct store *s, const struct sche
                      out, (double)room * 1e-6, (double)needed * 1e-6);
 }
 
+/* ---- TensorBoard ---------------------------------------------------------------------------- */
+
+/* Runs that are done already; the scheduler writes those that it starts. */
+static int board_done(const struct schedule_task *tasks, size_t count, const char *dir,
+                      struct error *err)
+{
+    for (size_t i = 0; dir && i < count; i++)
+        if (folder_has_result(tasks[i].folder) &&
+            tensorboard_write(dir, tasks[i].label, tasks[i].run, tasks[i].folder, err))
+            return -1;
+    return 0;
+}
+
 /* ---- dry run -------------------------------------------------------------------------------- */
 
 static int preview(const struct plan_of_runs *p, const struct schedule_task *tasks, size_t count,
@@ -325,7 +344,7 @@ static int start(struct plan_of_runs *p, struct store *s, struct enroll_options 
         return -1;
     if (e->published && store_published(s, e->published, err))
         return -1;
-    if (check_room(p, s, tasks, count, o, err))
+    if (check_room(p, s, tasks, count, o, err) || board_done(tasks, count, o->tensorboard, err))
         return -1;
     o->provenance = &provenance;
     int rc = schedule_run(s, tasks, count, o, &report, err);
@@ -360,6 +379,7 @@ static int go(struct plan_of_runs *p, struct error *err)
         .stall_s = 600,
         .grace_s = 60,
         .memory_bytes = strcmp(p->device.backend->choice.name, "cpu") || memory < 0 ? 0 : memory,
+        .tensorboard = args_text(a, "tensorboard"),
         .progress_fd = STDERR_FILENO};
     if (p->note)
         enrolment.title =

@@ -269,12 +269,36 @@ static void watch_progress(struct schedule *q, struct run_state *r)
         r->loss = p.loss;
 }
 
+/* Curves for another program are no reason to end a run: a failure is said once. */
+void attempt_board(struct schedule *q, struct run_state *r, int last)
+{
+    struct error err = {0};
+    const struct schedule_task *t = r->task;
+    const char *dir = q->options->tensorboard;
+    int rc = 0;
+    if (!dir || r->boardless)
+        return;
+    if (r->board)
+        rc = tensorboard_follow(r->board, &err);
+    else
+        rc = tensorboard_open(&r->board, dir, t->label, t->run, t->folder, &err);
+    if (rc) {
+        progress_say(q->progress, PROGRESS_BAD, "TensorBoard: %s", err.msg);
+        r->boardless = 1;
+    }
+    if (rc || last) {
+        tensorboard_close(r->board);
+        r->board = NULL;
+    }
+}
+
 static void watch_events(struct schedule *q, struct run_state *r)
 {
     struct error err = {0};
     if (q->now - r->ingested < ingest_s)
         return;
     r->ingested = q->now;
+    attempt_board(q, r, 0);
     off_t before = r->events_at;
     if (ingest_events(q->store, r->task->run, r->task->folder, &r->events_at, ending_note, r, &err))
         schedule_fail(q, &err);

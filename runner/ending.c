@@ -179,6 +179,7 @@ void ending_take(struct schedule *q, struct run_state *r, const struct launch_en
                                            .cpu_s = e->cpu_s > 0 ? e->cpu_s : 0,
                                            .peak_bytes = e->peak_bytes,
                                            .message = v.message.text};
+    attempt_board(q, r, 1);
     attempt_free_slot(q, r);
     if (record(q, r, &attempt, retry, &state, &why, &err)) {
         r->phase = PHASE_LEFT; /* its folder is taken in by the next command */
@@ -205,6 +206,7 @@ void ending_recover(struct schedule *q, struct run_state *r)
     r->top1 = r->miou = NAN;
     r->events_at = 0;
     folder_events(r->task->folder, &r->events_at, note_event, r, NULL, NULL);
+    attempt_board(q, r, 1);
     r->recovered = 1;
     if (record(q, r, &attempt, 1, &state, &why, &err)) {
         r->phase = PHASE_LEFT;

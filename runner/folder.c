@@ -80,7 +80,9 @@ static int read_event(const char *line, size_t size,
         json_decref(event);
         return 0;
     }
-    struct folder_metric m = {.epoch = (int)whole(event, "epoch"), .step = whole(event, "step")};
+    struct folder_metric m = {.epoch = (int)whole(event, "epoch"),
+                              .step = whole(event, "step"),
+                              .time = number(event, "time", NAN)};
     json_object_foreach(metrics, name, value)
     {
         if (!json_is_number(value)) /* null: not finite */

@@ -32,6 +32,7 @@ struct folder_metric {
     long long step;
     const char *name;
     double value;
+    double time; /* unix; NAN where the event does not say */
 };
 /* Hands every metric of the complete lines from byte *offset on to each(), whose non-zero return
  * ends the reading and is returned, and moves *offset behind them. A torn last line is left for

@@ -38,8 +38,9 @@ struct schedule_options {
     double timeout_s; /* of one attempt; 0: none */
     double stall_s;   /* a worker without a heartbeat for so long is stopped; 0: never */
     double grace_s;   /* between SIGTERM and SIGKILL of a worker that is timed out or stalled */
-    long long memory_bytes; /* running tasks together; 0: no limit */
-    int progress_fd;        /* 2 */
+    long long memory_bytes;  /* running tasks together; 0: no limit */
+    const char *tensorboard; /* folder for TensorBoard's event files; NULL: none */
+    int progress_fd;         /* 2 */
 };
 
 struct schedule_report {

@@ -9,6 +9,7 @@
 #include "runner/machine.h"
 #include "runner/progress.h"
 #include "runner/schedule.h"
+#include "runner/tensorboard.h"
 
 enum phase {
     PHASE_WAITING,  /* for a slot */
@@ -48,6 +49,8 @@ struct run_state {
     int epoch, epochs;  /* under way, of how many */
     int complete, said; /* epochs with an event, and the last one that was told */
     double loss, top1, miou, images_per_s, eta_s;
+    struct tensorboard *board; /* while it runs, with options.tensorboard */
+    int boardless;             /* it could not be written, and that was said */
 };
 
 struct schedule {
@@ -80,6 +83,9 @@ void attempt_watch(struct schedule *q, struct run_state *r);
 void attempt_stop(struct schedule *q, struct run_state *r, enum cause why, int signal);
 /* A look at a run that another runner had. */
 void attempt_look_elsewhere(struct schedule *q, struct run_state *r);
+
+/* Brings the run's TensorBoard file up to date, where there is to be one; last closes it. */
+void attempt_board(struct schedule *q, struct run_state *r, int last);
 
 void attempt_free_slot(struct schedule *q, struct run_state *r);
 

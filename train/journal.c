@@ -51,8 +51,9 @@ int journal_step(struct journal *j, int64_t epoch, int64_t step, const struct me
                  struct error *err)
 {
     struct strbuf line = STRBUF_INIT;
-    json_t *event = json_pack("{s:I, s:I, s:o}", "epoch", (json_int_t)epoch, "step",
-                              (json_int_t)step, "metrics", metrics_json(m));
+    json_t *event =
+        json_pack("{s:I, s:I, s:f, s:o}", "epoch", (json_int_t)epoch, "step", (json_int_t)step,
+                  "time", floor(1e3 * clock_unix()) / 1e3, "metrics", metrics_json(m));
     char *text = json_dumps(event, JSON_FLAGS);
     json_decref(event);
     strbuf_addf(&line, "%s\n", text);

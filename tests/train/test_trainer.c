@@ -159,6 +159,7 @@ static void read_history(const char *folder, struct strbuf *out)
         json_int_t epoch = json_integer_value(json_object_get(event, "epoch"));
         assert_true(epoch >= 1 && epoch < 100);
         json_object_del(m, "train/img_s");
+        json_object_del(event, "time");
         free(lines[epoch]);
         lines[epoch] = json_dumps(event, JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
         json_decref(event);
