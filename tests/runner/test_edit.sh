@@ -19,7 +19,7 @@ YAML
 
 # How many runs the file starts now; all are done afterwards.
 starts() {
-    "$vittm" run "$file" --out "$scratch/out" --db "$scratch/t.db" --jobs 2 "$@" > "$scratch/said" 2>&1 ||
+    "$vittm" run "$file" --out "$scratch/runs" --db "$scratch/t.db" --jobs 2 "$@" > "$scratch/said" 2>&1 ||
         echo "failed: $(tail -n 1 "$scratch/said")"
     grep -c '^start ' "$scratch/said"
 }
