@@ -32,6 +32,7 @@ int table_error_find(const char *name, struct error *err)
 
 struct figure {
     double mean, error;
+    double front;          /* probability of being on the front; NAN without */
     double delta, p, holm; /* against the baseline over common seeds; NAN without */
     size_t pairs;
     int best, hopeless; /* hopeless: so few pairs that no p could be below 0.05 */
@@ -42,6 +43,7 @@ struct layout {
     const struct table_options *o;
     struct figure *figures;
     int decimals;
+    int has_front;
     size_t comparisons;
 };
 
@@ -156,6 +158,12 @@ static void compute(struct layout *l)
                                         .p = NAN,
                                         .holm = NAN};
     }
+    double *chance = mem_zalloc(l->d->count + 1, sizeof *chance);
+    int pivoted = !l->o->machine && (l->o->rows || l->o->cols);
+    l->has_front = !pivoted && table_front(l->d, chance);
+    for (size_t i = 0; i < l->d->count; i++)
+        l->figures[i].front = l->has_front ? chance[i] : NAN;
+    free(chance);
     compare(l);
     mark_best(l);
     l->decimals = choose_decimals(l);
@@ -236,6 +244,11 @@ static void put_caption(struct rows *r, const struct layout *l)
             " p: exact paired sign-flip test over common seeds against %s, Holm-corrected for %zu"
             " comparisons.",
             d->baseline->label, l->comparisons);
+    if (l->has_front)
+        strbuf_addf(&s,
+                    " P(front): how often it is on the Pareto front of %s and %s when seeds are "
+                    "drawn again.",
+                    d->metric, d->costs[d->front_cost]);
     r->caption = arena_strdup(&r->arena, s.text);
     r->label = arena_printf(&r->arena, "tab:%s", d->experiment);
     strbuf_release(&s);
@@ -301,6 +314,8 @@ static struct rows *by_cell(const struct layout *l)
         names[n++] = "Δ";
     if (tested)
         names[n++] = "p";
+    if (l->has_front)
+        names[n++] = "P(front)";
     for (size_t k = 0; k < d->cost_count; k++)
         names[n++] = cost_column(d->costs[k])->name;
     struct rows *r = rows_new(n, names);
@@ -316,6 +331,10 @@ static struct rows *by_cell(const struct layout *l)
             rows_set_format(r, &cell[at++], "%+.*f", l->decimals, f->delta);
         if (tested)
             put_p(r, &cell[at++], f, d->cells[i].is_baseline);
+        if (l->has_front && isnan(f->front))
+            rows_set_text(r, &cell[at++], "—");
+        else if (l->has_front)
+            rows_set_format(r, &cell[at++], "%.2f", f->front);
         for (size_t k = 0; k < d->cost_count; k++, at++) {
             const struct cost_column *c = cost_column(d->costs[k]);
             if (!isnan(d->cells[i].costs[k]) && d->cells[i].runs)
@@ -440,11 +459,11 @@ static struct rows *by_keys(const struct layout *l, struct error *err)
  * ---------------------------------------------------------------------------------------- */
 
 /* Flat: cell, label, keys, metric, mean, std|sem|ci95, n, failed, runs, best, delta, p, p_holm,
- * costs. */
+ * p_front, costs. */
 static struct rows *flat(const struct layout *l)
 {
     const struct table_data *d = l->d;
-    size_t columns = 13 + d->key_count + d->cost_count, at = 0;
+    size_t columns = 14 + d->key_count + d->cost_count, at = 0;
     const char **names = mem_zalloc(columns, sizeof *names);
     names[at++] = "cell";
     names[at++] = "label";
@@ -453,7 +472,7 @@ static struct rows *flat(const struct layout *l)
     const char *const rest[] = {"metric", "mean",     error_names[l->o->error],
                                 "n",      "failed",   "runs",
                                 "best",   "baseline", "delta",
-                                "p",      "p_holm"};
+                                "p",      "p_holm",   "p_front"};
     for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
         names[at++] = rest[k];
     for (size_t k = 0; k < d->cost_count; k++)
@@ -479,6 +498,7 @@ static struct rows *flat(const struct layout *l)
         rows_set_real(cell++, f->delta);
         rows_set_real(cell++, f->p);
         rows_set_real(cell++, f->holm);
+        rows_set_real(cell++, f->front);
         for (size_t k = 0; k < d->cost_count; k++)
             rows_set_real(cell++, c->runs ? c->costs[k] : NAN);
     }

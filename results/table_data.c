@@ -79,6 +79,19 @@ static int choose_metric(struct table_data *d, const struct rows *metrics,
     return 0;
 }
 
+/* The objective that the metric trades off with. Only what is the same for all seeds. */
+static void choose_front(struct table_data *d, const struct rows *objectives)
+{
+    d->front_cost = -1;
+    for (size_t i = 0; i < objectives->count && d->front_cost < 0; i++) {
+        const char *name = rows_cell(objectives, i, 0)->text;
+        for (size_t k = 0; k < d->cost_count; k++)
+            if (strcmp(d->costs[k], name) == 0 && strncmp(name, "cost/", 5) == 0)
+                d->front_cost = (int)k;
+        d->front_maximize = rows_cell(objectives, i, 1)->integer != 0;
+    }
+}
+
 static int load_metrics(struct table_data *d, struct store *s, const char *wanted,
                         struct error *err)
 {
@@ -95,6 +108,8 @@ static int load_metrics(struct table_data *d, struct store *s, const char *wante
     for (size_t i = 0; i < sizeof costs / sizeof *costs && !rc; i++)
         if (has(metrics, costs[i]) && strcmp(costs[i], d->metric) != 0)
             d->costs[d->cost_count++] = costs[i];
+    if (!rc)
+        choose_front(d, objectives);
     rows_free(metrics);
     rows_free(objectives);
     return rc;

@@ -30,6 +30,8 @@ struct table_data {
     size_t key_count;
     const char **costs; /* names of cost metrics that some cell has */
     size_t cost_count;
+    int front_cost; /* of costs: another objective, which is exact; -1 where there is none */
+    int front_maximize;
     struct table_cell *cells; /* by position */
     size_t count;
     const struct table_cell *baseline; /* or NULL */
@@ -39,5 +41,10 @@ struct table_data {
 int table_load(struct table_data *d, struct store *s, const struct table_options *o,
                struct error *err);
 void table_release(struct table_data *d);
+
+/* How often each cell is on the front of the metric and front_cost when its seeds are drawn again
+ * (up to 2000 times): a number a cell, NAN where it has no value. Returns 0 where that says
+ * nothing: no such cost, or no cell with two seeds. */
+int table_front(const struct table_data *d, double *chance);
 
 #endif

@@ -415,6 +415,31 @@ static void test_published(void **state)
     store_close(s);
 }
 
+/* Of the cells of one cost the best is on the front, and the dearest is the best of all. */
+static void test_front(void **state)
+{
+    (void)state;
+    struct store *s = grid("front.db");
+    struct rows *r = table(s, (struct table_options){.machine = 1}, NULL);
+    int column = rows_column(r, "p_front");
+    for (size_t i = 0; i < r->count; i++) {
+        double p = rows_number(rows_cell(r, i, (size_t)column));
+        const char *label = at(r, i, "label");
+        if (!strcmp(label, "linear add_erase"))
+            assert_true(p > 0.99);
+        if (!strcmp(label, "token_summary erase"))
+            assert_true(p < 0.01);
+        if (!strcmp(label, "latent_cross erase"))
+            assert_true(isnan(p)); /* nothing ran */
+    }
+    rows_free(r);
+    r = table(s, (struct table_options){0}, NULL);
+    assert_true(rows_column(r, "P(front)") > 0);
+    assert_non_null(strstr(r->caption, "Pareto front of val/top1 and cost/macs"));
+    rows_free(r);
+    store_close(s);
+}
+
 static void write_text(const char *name, const char *text)
 {
     OK(file_write(in_folder(name), text, strlen(text), &ok_err));
@@ -493,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_images_and_effects),
         cmocka_unit_test(test_published),
         cmocka_unit_test(test_published_beside_measured),
+        cmocka_unit_test(test_front),
     };
     return cmocka_run_group_tests_name("results/table", tests, make_folder, drop_folder);
 }
