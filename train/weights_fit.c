@@ -132,22 +132,26 @@ static struct weights_fit fit_kernel(const struct fitting *f)
 
 int weights_is_head(const char *name)
 {
-    static const char *const heads[] = {"head", "process_head", "compressed_head"};
+    static const char *const heads[] = {"head",         "process_head",    "compressed_head",
+                                        "decoder.head", "decoder.cls_emb", "decoder.mask_norm"};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         if (name_is_in(name, heads[i]))
             return 1;
     return 0;
 }
 
+/* Classes are the first dimension, or the second of a decoder's class tokens (1,K,C). */
 static struct weights_fit fit_head(const struct fitting *f)
 {
-    int rank = f->from->rank;
-    if (!weights_is_head(f->to->name) || rank != f->to->shape.rank || rank < 1 || rank > 2 ||
-        (rank == 2 && f->from->dim[1] != dims(f)[1]))
+    int rank = f->from->rank, at = rank == 3 ? 1 : 0;
+    if (!weights_is_head(f->to->name) || rank != f->to->shape.rank || rank < 1 || rank > 3)
         return no_rule;
+    for (int i = 0; i < rank; i++)
+        if (i != at && f->from->dim[i] != dims(f)[i])
+            return no_rule;
     return (struct weights_fit){WEIGHTS_REPLACED,
                                 arena_printf(f->a, "the file's is for %lld classes, this for %lld",
-                                             (long long)f->from->dim[0], (long long)dims(f)[0])};
+                                             (long long)f->from->dim[at], (long long)dims(f)[at])};
 }
 
 struct weights_fit weights_fit(struct arena *a, const struct tensor *to,
