@@ -7,6 +7,7 @@
 #   make bench      the benchmark programs under bench/, ratios first; BENCH=ops for one, PYTHON= a python3 with torch
 #   make sim        the CUDA kernels on the CPU, under AddressSanitizer and as a race check
 #   make backend-sim   backend-sim.so alone, for --device sim
+#   make gpu        on a machine with a GPU: tests, compute-sanitizer, an experiment, benchmarks; a table last
 #   make install    binary, experiments, published numbers, manual pages and completions under PREFIX
 #   make format     clang-format every source
 #   make clean      remove build/, ./vittm
@@ -71,7 +72,8 @@ MAIN     := cli/main.c
 LIBRARY  := $(filter-out $(KERNELS) $(MAIN),$(SOURCES))
 SUPPORT  := $(sort $(wildcard tests/support/*.c))
 TEST_C   := $(sort $(shell find tests -name 'test_*.c' -not -path 'tests/support/*'))
-TEST_SH  := $(sort $(shell find tests -name 'test_*.sh' -not -path 'tests/support/*'))
+TEST_SH  := $(sort $(shell find tests -name 'test_*.sh' -not -path 'tests/support/*' -not -path 'tests/sim/*'))
+SIM_SH   := $(sort $(wildcard tests/sim/test_*.sh))
 # Ratios come first.
 BENCH_C  := $(wildcard bench/bench_*.c)
 BENCH_C  := $(filter bench/bench_models.c bench/bench_worker.c,$(BENCH_C)) \
@@ -139,10 +141,11 @@ $(BUILD)/objects.txt: FORCE
 	@mkdir -p $(@D)
 	@echo '$(OBJECTS)' | cmp -s - $@ || echo '$(OBJECTS)' > $@
 
-# Other flags: everything anew.
+# Other flags: everything anew. Taken here: a target's own flags do not count.
+FLAGS := $(CC) $(CFLAGS) $(KERNEL_CFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS) $(KERNEL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(KERNEL_CFLAGS)' > $@
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 
 # Detection lines, once per build folder.
 $(BUILD)/detected: tools/detect
@@ -235,7 +238,17 @@ $$(BUILD)/sim/$(1)/backend-sim.so: $$(SIM_O_$(1)) $$(ARCHIVE) backend/plugin.map
 	@echo "  link $$@"
 	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) $$(PLUGIN_LINK) -o $$@ $$(SIM_O_$(1)) $$(ARCHIVE) $$(LDLIBS)
 
-# The program itself, so that the library finds the sanitizer it needs.
+# Planted bugs: kernels on the emulator alone.
+$$(BUILD)/sim/$(1)/bugs: $$(BUILD)/sim/$(1)/tests/sim/bugs.cu.o $$(SIM_C:%=$$(BUILD)/sim/$(1)/%.o) $$(ARCHIVE)
+	@echo "  link $$@"
+	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$^ $$(LDLIBS)
+
+# Programs that load the library must bring the sanitizer it needs.
+$$(BUILD)/sim/$(1)/test_devices: $$(BUILD)/tests/backend/test_devices.o $$(ARCHIVE)
+	@mkdir -p $$(@D)
+	@echo "  link $$@"
+	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$^ -lcmocka $$(LDLIBS)
+
 $$(BUILD)/sim/$(1)/vittm: $$(MAIN_O) $$(ARCHIVE)
 	@mkdir -p $$(@D)
 	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$(MAIN_O) $$(ARCHIVE) $$(LDLIBS)
@@ -245,6 +258,20 @@ $(foreach m,plain asan tsan,$(eval $(call sim_rules,$(m))))
 backend-sim: $(BUILD)/backend-sim.so
 $(BUILD)/backend-sim.so: $(BUILD)/sim/plain/backend-sim.so
 	@ln -sfn sim/plain/backend-sim.so $@
+
+# Every kernel at odd sizes under sanitizers, and planted bugs that they must find.
+sim: setup
+	@+$(MAKE) sim-run
+
+.PHONY: sim-run
+SIM_X := $(foreach m,asan tsan,$(addprefix $(BUILD)/sim/$(m)/,backend-sim.so test_devices bugs))
+sim-run: $(SIM_X)
+	@BUILD='$(BUILD)' TEST_JOBS='$(JOBS)' tools/run-tests '$(TESTS)' $(SIM_SH)
+
+# On a machine with a GPU: everything that needs one, and a table of what was measured.
+.PHONY: gpu
+gpu:
+	@BUILD='$(BUILD)' tools/gpu
 
 define kernel_rule
 $$(BUILD)/backend/cpu/kernels/%.$(1).o: backend/cpu/kernels/%.c $$(BUILD)/flags | $$(BUILD)/detected
@@ -278,7 +305,7 @@ setup:
 test: setup
 	@+$(MAKE) test-run
 
-test-run: all $(TEST_X) $(ASK_CUDNN)
+test-run: all $(TEST_X) $(ASK_CUDNN) $(BUILD)/backend-sim.so
 	@BUILD='$(BUILD)' tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)
 
 # Warnings are fatal in the release build; sanitizers add false ones about lengths.
@@ -287,7 +314,7 @@ check: setup
 	    -fno-omit-frame-pointer -DVITTM_SANITIZED=1 -Wno-error' check-run
 
 .PHONY: check-run
-check-run: $(BUILD)/vittm $(TEST_X)
+check-run: $(BUILD)/vittm $(TEST_X) $(BUILD)/backend-sim.so
 	@BUILD='$(BUILD)' ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
 	    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tools/lsan.supp:print_suppressions=0 \
 	    tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)

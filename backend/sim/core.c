@@ -61,6 +61,7 @@ struct array {
     const void *key;
     void *data;
     size_t bytes;
+    char made; /* tag: before anybody uses it */
 };
 
 struct worker {
@@ -383,13 +384,16 @@ void *sim_shared(const void *key, size_t bytes)
 {
     struct worker *w = lane_now()->worker;
     for (int i = 0; i < w->n_arrays; i++)
-        if (w->arrays[i].key == key)
+        if (w->arrays[i].key == key) {
+            order_acquire(&w->arrays[i].made);
             return w->arrays[i].data;
+        }
     if (w->n_arrays == ARRAYS_MAX)
         sim_die("more than %d shared arrays", ARRAYS_MAX);
     struct array *a = &w->arrays[w->n_arrays++];
-    *a = (struct array){key, aligned_room(bytes), bytes};
+    *a = (struct array){key, aligned_room(bytes), bytes, 0};
     poison(a->data, bytes);
+    order_release(&a->made);
     return a->data;
 }
 

@@ -159,7 +159,7 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 struct allocation {
-    char *data;
+    uintptr_t hidden; /* the address, inverted: LeakSanitizer shall see what the program has lost */
     size_t bytes;
     int pinned; /* the host's, page-locked; else the device's */
 };
@@ -172,13 +172,18 @@ static struct {
 
 enum { ALIGN = 256 };
 
+static char *data_of(const struct allocation *a)
+{
+    return (char *)~a->hidden;
+}
+
 static const struct allocation *allocation_of(const void *p, size_t bytes)
 {
     const char *at = p;
     for (int i = 0; i < memory.n; i++) {
         const struct allocation *a = &memory.of[i];
-        if (at >= a->data && at < a->data + (a->bytes ? a->bytes : 1))
-            return bytes <= (size_t)(a->data + a->bytes - at) ? a : NULL;
+        if (at >= data_of(a) && at < data_of(a) + (a->bytes ? a->bytes : 1))
+            return bytes <= (size_t)(data_of(a) + a->bytes - at) ? a : NULL;
     }
     return NULL;
 }
@@ -198,9 +203,9 @@ static void set_protection(int closed)
         if (a->pinned)
             continue;
         if (closed)
-            ASAN_POISON_MEMORY_REGION(a->data, a->bytes);
+            ASAN_POISON_MEMORY_REGION(data_of(a), a->bytes);
         else
-            ASAN_UNPOISON_MEMORY_REGION(a->data, a->bytes);
+            ASAN_UNPOISON_MEMORY_REGION(data_of(a), a->bytes);
     }
 #endif
     (void)closed;
@@ -223,7 +228,7 @@ static cudaError_t allocate(void **p, size_t bytes, int pinned)
         return sim_error(cudaErrorMemoryAllocation);
     memset(*p, 0xff, bytes); /* NaN: what was never written shows */
     memory.of = mem_grow(memory.of, (size_t)memory.n, &memory.room, sizeof *memory.of);
-    memory.of[memory.n++] = (struct allocation){*p, bytes, pinned};
+    memory.of[memory.n++] = (struct allocation){~(uintptr_t)*p, bytes, pinned};
     sim_protect();
     return cudaSuccess;
 }
@@ -233,7 +238,7 @@ static cudaError_t deallocate(void *p, int pinned)
     if (!p)
         return cudaSuccess;
     for (int i = 0; i < memory.n; i++) {
-        if (memory.of[i].data != p || memory.of[i].pinned != pinned)
+        if (data_of(&memory.of[i]) != (char *)p || memory.of[i].pinned != pinned)
             continue;
         sim_unprotect();
         memory.of[i] = memory.of[--memory.n];

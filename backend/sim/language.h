@@ -81,7 +81,10 @@ static inline void __syncthreads(SIM_PLACE)
     sim_barrier(file, line);
 }
 
-static inline void sim_combine_nothing(void *const *, uint32_t)
+/* What a warp does as one: no access of a thread of its own. */
+#define SIM_TOGETHER __attribute__((no_sanitize("thread"))) static inline
+
+SIM_TOGETHER void sim_combine_nothing(void *const *, uint32_t)
 {
 }
 
@@ -98,7 +101,7 @@ template <class T> struct sim_shuffled {
 };
 
 /* The lane that lane reads from, CUDA C++ programming guide, "Warp shuffle functions". */
-static inline int sim_source(sim_shuffle kind, int lane, int argument, int width)
+SIM_TOGETHER int sim_source(sim_shuffle kind, int lane, int argument, int width)
 {
     int first = lane & ~(width - 1), place = lane & (width - 1);
     if (kind == SIM_INDEX)
@@ -111,13 +114,13 @@ static inline int sim_source(sim_shuffle kind, int lane, int argument, int width
 }
 
 /* What a lane that is not there would hand over: NaN, or -1. */
-template <class T> static inline void sim_poison(T *value)
+template <class T> SIM_TOGETHER void sim_poison(T *value)
 {
     memset(static_cast<void *>(value), 0xff, sizeof *value);
 }
 
 template <class T, sim_shuffle kind>
-static void sim_combine_shuffle(void *const *operands, uint32_t arrived)
+SIM_TOGETHER void sim_combine_shuffle(void *const *operands, uint32_t arrived)
 {
     for (int lane = 0; lane < SIM_WARP; lane++) {
         if (!(arrived >> lane & 1))
@@ -171,7 +174,7 @@ struct sim_vote {
     uint32_t result;
 };
 
-static inline void sim_combine_votes(void *const *operands, uint32_t arrived)
+SIM_TOGETHER void sim_combine_votes(void *const *operands, uint32_t arrived)
 {
     uint32_t votes = 0;
     for (int lane = 0; lane < SIM_WARP; lane++)

@@ -14,6 +14,8 @@
 /* What random ops are keyed by, here and in the kernels under test. */
 #define TEST_SEED 17
 #define TEST_STEP 5
+/* At least half of the tokens of any case of matching. */
+#define TEST_HALF 128
 
 #ifndef REF_REAL
 #define REF_REAL  double
@@ -875,7 +877,7 @@ static REF_REAL REF(cosine)(const REF_REAL *x, const REF_REAL *y, int64_t n)
 struct REF(pairs) {
     const REF_REAL *scores;
     int64_t a, b;
-    int open_a[64], open_b[64], protect, shut;
+    int open_a[TEST_HALF], open_b[TEST_HALF], protect, shut;
 };
 
 /* The partner with the highest score, the lowest index first; -1 where there is none. */
@@ -914,7 +916,7 @@ static int64_t REF(next)(const struct REF(pairs) * p, int from_a)
 static struct REF(pairs) REF(open_pairs)(const REF_REAL *scores, int64_t tokens)
 {
     struct REF(pairs) p = {.scores = scores, .a = (tokens + 1) / 2, .b = tokens / 2};
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < TEST_HALF; i++)
         p.open_a[i] = p.open_b[i] = 1;
     return p;
 }
@@ -923,7 +925,7 @@ static void REF(tome_one)(const struct tome_attr *t, const REF_REAL *scores, int
                           int32_t *assign)
 {
     struct REF(pairs) p = REF(open_pairs)(scores, tokens);
-    int64_t partner[64], order[64], n = 0, kept = p.a - t->r;
+    int64_t partner[TEST_HALF], order[TEST_HALF], n = 0, kept = p.a - t->r;
     p.protect = t->class_token;
     p.shut = t->distill;
     for (int64_t i = 0; i < p.a; i++)
@@ -985,9 +987,10 @@ static void REF(mctf_one)(const struct mctf_attr *m, const REF_REAL *scores, int
                           int32_t *assign)
 {
     struct REF(pairs) p = REF(open_pairs)(scores, tokens);
-    int64_t into_b[64], into_a[64], place[64], n1 = m->bidirectional ? m->n / 2 : m->n, kept = 0;
+    int64_t into_b[TEST_HALF], into_a[TEST_HALF], place[TEST_HALF],
+        n1 = m->bidirectional ? m->n / 2 : m->n, kept = 0;
     p.protect = m->protect;
-    for (int64_t i = 0; i < 64; i++)
+    for (int64_t i = 0; i < TEST_HALF; i++)
         into_b[i] = into_a[i] = -1;
     for (int64_t i = 0; i < n1; i++) {
         int64_t a = REF(next)(&p, 1);

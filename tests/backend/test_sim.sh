@@ -1,0 +1,40 @@
+#!/bin/sh
+# The program on the emulated device: reference tensors, and a run that trains; the same bits twice, eager or
+# lazy, captured or not.
+. tests/support/sh.sh
+
+if [ ! -f "$BUILD/backend-sim.so" ]; then
+    skip "the emulated device" "backend-sim.so is not built (make backend-sim)"
+    finish
+fi
+check "reference tensors" "$vittm" selftest --golden tests/golden --backend sim
+
+cat > "$scratch/tiny.yaml" << 'END'
+name: tiny
+title: Three steps of a tiny ViTTM
+seeds: 1
+measure: [cost, accuracy]
+model: {family: vittm, image_size: 16, classes: 10, memory_patch: 4, process_patch: 8, dim: 24, depth: 2, heads: 3,
+        latent_dim: 12, rw_head: linear, fusion: add}
+data: {dataset: shapes, train_size: 48, val_size: 16}
+train: {epochs: 1, batch: 16, eval_batch: 16, warmup_epochs: 0}
+END
+
+# train NAME [VARIABLE=VALUE ...]
+train() {
+    where=$scratch/$1
+    shift
+    mkdir -p "$where"
+    env "$@" "$vittm" run "$scratch/tiny.yaml" --device sim --out "$where" --db "$where/v.db"
+}
+weights() {
+    "$vittm" query --db "$scratch/$1/v.db" --format csv \
+        "SELECT text FROM v_env WHERE key = 'weights_sha256'" | tail -n +2
+}
+
+expect_code 0 "a tiny ViTTM trains" train first
+check "its run is done" test -n "$(weights first)"
+expect_code 0 "and again, with lazy streams and threads in reverse" \
+    train second VT_SIM_STREAMS=lazy VT_SIM_ORDER=reverse
+check "to the same bits" test "$(weights first)" = "$(weights second)"
+finish
