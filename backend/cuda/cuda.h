@@ -22,6 +22,7 @@
 struct cuda_call {
     const struct node *node;
     void *const *in, *const *out;
+    unsigned half_in, half_out;       /* bit i: in[i] or out[i] is stored in bf16 (half.h) */
     void *scratch;                    /* cuda_kernel.scratch bytes: partial sums */
     void *work;                       /* cuda_setup.work_bytes, shared by all steps */
     const void *table;                /* cuda_setup.table on the device */

@@ -3,6 +3,7 @@
 #include "backend/cuda/program.h"
 
 #include "backend/cuda/cuda.h"
+#include "backend/cuda/half.h"
 #include "backend/cuda/upload.h"
 #include "base/arena.h"
 #include "base/memory.h"
@@ -185,9 +186,20 @@ static int set_up(struct program *p, struct cuda_step *s, const struct node *n, 
     return rc;
 }
 
+/* Bit i: tensor i of the list is stored in bf16. */
+static unsigned half_bits(const unsigned char *half, struct tensor *const *tensors, int n)
+{
+    unsigned bits = 0;
+    for (int i = 0; half && i < n; i++)
+        bits |= (unsigned)half[tensors[i]->id] << i;
+    return bits;
+}
+
 static int resolve(struct program *p, struct error *err)
 {
     size_t work = 0;
+    const unsigned char *half =
+        p->precision == PRECISION_BF16 ? half_tensors(p->plan, &p->arena) : NULL;
     p->steps = ARENA_ARRAY(&p->arena, struct cuda_step, p->plan->n_steps + 1);
     for (int i = 0; i < p->plan->n_steps; i++) {
         const struct step *s = &p->plan->steps[i];
@@ -201,6 +213,8 @@ static int resolve(struct program *p, struct error *err)
             .node = n,
             .in = addresses(p, n->in, n->n_in),
             .out = addresses(p, n->out, n->n_out),
+            .half_in = half_bits(half, n->in, n->n_in),
+            .half_out = half_bits(half, n->out, n->n_out),
             .scratch = s->scratch_bytes ? p->arena_block + s->scratch_offset : NULL,
             .table = p->steps[i].table,
             .scalars = p->scalars,

@@ -79,6 +79,8 @@ int vt_sigmoid(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_phi(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_relu(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_gelu(float *y, const float *x, int64_t n, cudaStream_t stream);
+/* y in bf16; it must not lie on x */
+int vt_gelu_half(void *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_phi_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
 int vt_relu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
 int vt_gelu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
@@ -107,6 +109,10 @@ int vt_softmax_grad(float *dx, const float *y, const float *dy, int64_t outer, i
 
 int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
                   const float *beta, int64_t rows, int64_t width, float eps, cudaStream_t stream);
+/* y in bf16 */
+int vt_layer_norm_half(void *y, float *mean, float *rstd, const float *x, const float *gamma,
+                       const float *beta, int64_t rows, int64_t width, float eps,
+                       cudaStream_t stream);
 /* parts holds vt_layer_norm_parts values */
 int64_t vt_layer_norm_parts(int64_t rows, int64_t width);
 int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
@@ -142,6 +148,13 @@ int vt_attention_grad(float *dq, float *dk, float *dv, const float *q, const flo
                       const float *v, const float *bias, const float *out, const float *lse,
                       const float *dout, float *delta, struct vt_attention_size a,
                       cudaStream_t stream);
+/* The same where out is bf16: what products read next. */
+int vt_attention_half(void *out, float *lse, const float *q, const float *k, const float *v,
+                      const float *bias, struct vt_attention_size a, cudaStream_t stream);
+int vt_attention_grad_half(float *dq, float *dk, float *dv, const float *q, const float *k,
+                           const float *v, const float *bias, const void *out, const float *lse,
+                           const float *dout, float *delta, struct vt_attention_size a,
+                           cudaStream_t stream);
 /* kv (batch, heads, dim, value_dim), ksum (batch, heads, dim); scale is not used */
 int vt_linear_attention(float *out, float *kv, float *ksum, const float *q, const float *k,
                         const float *v, struct vt_attention_size a, float eps, cudaStream_t stream);

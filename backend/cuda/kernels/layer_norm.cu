@@ -10,9 +10,9 @@ template <> struct columns<4> {
     {
         return vt_io<float>::ld4(p);
     }
-    static __device__ __forceinline__ void st(float *p, float4 v)
+    template <class T> static __device__ __forceinline__ void st(T *p, float4 v)
     {
-        vt_io<float>::st4(p, v);
+        vt_io<T>::st4(p, v);
     }
     static __device__ __forceinline__ float sum(float4 v)
     {
@@ -37,9 +37,9 @@ template <> struct columns<1> {
     {
         return *p;
     }
-    static __device__ __forceinline__ void st(float *p, float v)
+    template <class T> static __device__ __forceinline__ void st(T *p, float v)
     {
-        *p = v;
+        vt_io<T>::st(p, v);
     }
     static __device__ __forceinline__ float sum(float v)
     {
@@ -57,8 +57,8 @@ template <> struct columns<1> {
 };
 
 /* The row stays in the first-level cache between the three passes over it. */
-template <int FOURS>
-static __global__ void layer_norm_kernel(float *y, float *mean, float *rstd, const float *x,
+template <int FOURS, class T>
+static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const float *x,
                                          const float *gamma, const float *beta, int64_t rows,
                                          int width, float eps)
 {
@@ -68,7 +68,8 @@ static __global__ void layer_norm_kernel(float *y, float *mean, float *rstd, con
     float share = 1.0f / (float)width;
     for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
         const float *from = x + r * width;
-        float *to = y + r * width, sum = 0, square = 0;
+        T *to = y + r * width;
+        float sum = 0, square = 0;
         for (int i = lane * FOURS; i < width; i += 32 * FOURS)
             sum += io::sum(io::ld(from + i));
         float m = vt_warp_sum(sum) * share;
@@ -84,18 +85,33 @@ static __global__ void layer_norm_kernel(float *y, float *mean, float *rstd, con
     }
 }
 
-extern "C" int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
-                             const float *beta, int64_t rows, int64_t width, float eps,
-                             cudaStream_t stream)
+template <class T>
+static int layer_norm(T *y, float *mean, float *rstd, const float *x, const float *gamma,
+                      const float *beta, int64_t rows, int64_t width, float eps,
+                      cudaStream_t stream)
 {
     dim3 grid = vt_grid(32 * rows), block(VT_THREADS);
     if (rows == 0)
         return 0;
     if (width % 4 == 0)
-        return VT_LAUNCH(layer_norm_kernel<4>, grid, block, 0, stream, y, mean, rstd, x, gamma,
+        return VT_LAUNCH((layer_norm_kernel<4, T>), grid, block, 0, stream, y, mean, rstd, x, gamma,
                          beta, rows, (int)width, eps);
-    return VT_LAUNCH(layer_norm_kernel<1>, grid, block, 0, stream, y, mean, rstd, x, gamma, beta,
-                     rows, (int)width, eps);
+    return VT_LAUNCH((layer_norm_kernel<1, T>), grid, block, 0, stream, y, mean, rstd, x, gamma,
+                     beta, rows, (int)width, eps);
+}
+
+extern "C" int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                             const float *beta, int64_t rows, int64_t width, float eps,
+                             cudaStream_t stream)
+{
+    return layer_norm(y, mean, rstd, x, gamma, beta, rows, width, eps, stream);
+}
+
+extern "C" int vt_layer_norm_half(void *y, float *mean, float *rstd, const float *x,
+                                  const float *gamma, const float *beta, int64_t rows,
+                                  int64_t width, float eps, cudaStream_t stream)
+{
+    return layer_norm((vt_bf16 *)y, mean, rstd, x, gamma, beta, rows, width, eps, stream);
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */

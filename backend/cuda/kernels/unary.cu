@@ -2,16 +2,17 @@
  * bf16. A function object holds the op's parameters. */
 #include "backend/cuda/kernels/device.h"
 
-template <class F> static __global__ void unary_kernel(float *y, const float *x, int64_t n, F f)
+template <class T, class F>
+static __global__ void unary_kernel(T *y, const float *x, int64_t n, F f)
 {
     int64_t fours = n / 4;
     VT_EACH(i, fours)
     {
         float4 v = vt_io<float>::ld4(x + 4 * i);
-        vt_io<float>::st4(y + 4 * i, make_float4(f(v.x), f(v.y), f(v.z), f(v.w)));
+        vt_io<T>::st4(y + 4 * i, make_float4(f(v.x), f(v.y), f(v.z), f(v.w)));
     }
     VT_EACH(i, n - 4 * fours)
-    y[4 * fours + i] = f(x[4 * fours + i]);
+    vt_io<T>::st(y + 4 * fours + i, f(x[4 * fours + i]));
 }
 
 /* dx = dy * f(x) */
@@ -29,12 +30,13 @@ static __global__ void slope_kernel(float *dx, const float *x, const float *dy, 
     dx[4 * fours + i] = f(x[4 * fours + i], dy[4 * fours + i]);
 }
 
-template <class F> static int unary(float *y, const float *x, int64_t n, F f, cudaStream_t stream)
+template <class T, class F>
+static int unary(T *y, const float *x, int64_t n, F f, cudaStream_t stream)
 {
     if (n == 0)
         return 0;
-    return VT_LAUNCH(unary_kernel<F>, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, y, x, n,
-                     f);
+    return VT_LAUNCH((unary_kernel<T, F>), vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, y,
+                     x, n, f);
 }
 
 template <class F>
@@ -106,6 +108,11 @@ UNARY(gelu, gelu_at(x))
 SLOPE(phi_grad, dy *vt_phi_slope(x))
 SLOPE(relu_grad, x > 0 ? dy : 0)
 SLOPE(gelu_grad, dy *gelu_slope(x))
+
+extern "C" int vt_gelu_half(void *y, const float *x, int64_t n, cudaStream_t stream)
+{
+    return unary((vt_bf16 *)y, x, n, gelu_of{}, stream);
+}
 
 struct affine_of {
     float scale, shift;

@@ -40,6 +40,9 @@ static const float *bias_of(const struct cuda_call *c)
 static int own(const struct cuda_call *c)
 {
     struct attention_operands x = attention_split(c->in, c->node, sizeof(float));
+    if (c->half_out & 1)
+        return vt_attention_half(c->out[0], c->out[1], x.q, x.k, x.v, bias_of(c),
+                                 attention_size(c->node), c->stream);
     return vt_attention(c->out[0], c->out[1], x.q, x.k, x.v, bias_of(c), attention_size(c->node),
                         c->stream);
 }
@@ -49,6 +52,10 @@ static int own_grad(const struct cuda_call *c)
     int n = c->node->n_in;
     struct attention_operands x = attention_split(c->in, c->node, sizeof(float));
     struct attention_operands d = attention_split(c->out, c->node, sizeof(float));
+    if (c->half_in >> (n - 3) & 1)
+        return vt_attention_grad_half(d.q, d.k, d.v, x.q, x.k, x.v, bias_of(c), c->in[n - 3],
+                                      c->in[n - 2], c->in[n - 1], c->scratch,
+                                      attention_size(c->node), c->stream);
     return vt_attention_grad(d.q, d.k, d.v, x.q, x.k, x.v, bias_of(c), c->in[n - 3], c->in[n - 2],
                              c->in[n - 1], c->scratch, attention_size(c->node), c->stream);
 }

@@ -98,10 +98,12 @@ int attention_by_cudnn(const struct cuda_call *c)
     struct copies k = copies_of(n, VT_SDPA_FORWARD, c->work);
     struct attention_operands x = attention_split(k.values, n, 2);
     int code = round_all(c, k.values, c->in, n->in, n_values(n));
+    if (c->half_out & 1)
+        k.out = c->out[0];
     if (!code)
         code = vt_sdpa_forward(c->sdpa, &a, k.out, c->out[1], x.q, x.k, x.v, workspace_of(c),
                                c->stream);
-    return code ? code : widen_all(c, c->out, &k.out, n->out, 1);
+    return code || c->half_out & 1 ? code : widen_all(c, c->out, &k.out, n->out, 1);
 }
 
 int attention_grad_by_cudnn(const struct cuda_call *c)
@@ -112,7 +114,9 @@ int attention_grad_by_cudnn(const struct cuda_call *c)
     struct attention_operands x = attention_split(k.values, n, 2);
     struct attention_operands d = attention_split(k.dvalues, n, 2);
     int last = n->n_in - 1, code = round_all(c, k.values, c->in, n->in, n_values(n));
-    if (!code)
+    if (c->half_in >> (last - 2) & 1)
+        k.out = c->in[last - 2];
+    else if (!code)
         code = round_all(c, &k.out, c->in + last - 2, n->in + last - 2, 1);
     if (!code)
         code = round_all(c, &k.dout, c->in + last, n->in + last, 1);

@@ -5,6 +5,9 @@ int cuda_layer_norm(const struct cuda_call *c)
 {
     const struct eps_attr *a = c->node->attr;
     struct shape s = c->node->in[0]->shape;
+    if (c->half_out & 1)
+        return vt_layer_norm_half(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
+                                  shape_rows(s), shape_last(s), (float)a->eps, c->stream);
     return vt_layer_norm(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
                          shape_rows(s), shape_last(s), (float)a->eps, c->stream);
 }

@@ -29,7 +29,11 @@ int product_operands(struct product_operands *o, const struct cuda_call *c, int6
     if (c->precision != PRECISION_BF16)
         return 0;
     char *a = c->work, *b = a + 2 * padded(count_a);
-    *o = (struct product_operands){a, b, 2};
-    int code = vt_to_bf16(a, c->in[0], count_a, c->stream);
-    return code ? code : vt_to_bf16(b, c->in[1], count_b, c->stream);
+    int code = 0;
+    *o = (struct product_operands){c->half_in & 1 ? c->in[0] : a, c->half_in & 2 ? c->in[1] : b, 2};
+    if (o->a == a)
+        code = vt_to_bf16(a, c->in[0], count_a, c->stream);
+    if (o->b == b && !code)
+        code = vt_to_bf16(b, c->in[1], count_b, c->stream);
+    return code;
 }

@@ -1,5 +1,5 @@
-/* What linear and matmul share: products in the precision of the program. In bf16 both operands are
- * rounded into the program's work memory first, each tensor once a call. */
+/* What linear and matmul share: products in the precision of the program. In bf16 operands that
+ * are not stored so are rounded into the program's work memory first, each tensor once a call. */
 #ifndef BACKEND_CUDA_OPS_PRODUCT_H
 #define BACKEND_CUDA_OPS_PRODUCT_H
 

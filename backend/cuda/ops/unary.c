@@ -25,7 +25,6 @@ UNARY(erf)
 UNARY(sigmoid)
 UNARY(phi)
 UNARY(relu)
-UNARY(gelu)
 UNARY_GRAD(phi_grad)
 UNARY_GRAD(relu_grad)
 UNARY_GRAD(gelu_grad)
@@ -47,4 +46,11 @@ int cuda_scale_shift(const struct cuda_call *c)
     struct shape s = c->node->in[0]->shape;
     return vt_scale_shift(c->out[0], c->in[0], c->in[1], c->in[2], shape_rows(s), shape_last(s),
                           c->stream);
+}
+
+int cuda_gelu(const struct cuda_call *c)
+{
+    if (c->half_out & 1)
+        return vt_gelu_half(c->out[0], c->in[0], count_of(c), c->stream);
+    return vt_gelu(c->out[0], c->in[0], count_of(c), c->stream);
 }
