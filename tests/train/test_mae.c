@@ -330,6 +330,80 @@ static void test_hidden_is_hidden(void **state)
     subject_close(&s);
 }
 
+/* ---- what the tokens know
+ * ---------------------------------------------------------------------- */
+
+/* Adds to a row of a table, and says whether a stream's error minds. */
+static int minds(struct subject *s, int stream, const char *table, int64_t row)
+{
+    const struct tensor *t = graph_find(s->net.plan->graph, table);
+    assert_non_null(t);
+    int64_t n = shape_count(t->shape), width = shape_last(t->shape);
+    double *x = mem_alloc(sizeof *x * (size_t)n), before = error_of(s, stream);
+    network_get(&s->net, t, x);
+    for (int64_t i = 0; i < width; i++)
+        x[row * width + i] += 0.2 * (double)(i + 1);
+    network_put(&s->net, t, x);
+    double after = error_of(s, stream);
+    for (int64_t i = 0; i < width; i++)
+        x[row * width + i] -= 0.2 * (double)(i + 1);
+    network_put(&s->net, t, x);
+    free(x);
+    return fabs(after - before) > 1e-9;
+}
+
+/* Kept tokens have the encoder's place of their patch, and both kinds the decoder's; the mask token
+ * is one for both streams; what is kept of a stream reaches the other through the encoder alone. */
+static void test_places(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"memory", "process"};
+    struct subject s;
+    subject_open(&s, "model.rw_head", "cross");
+    for (int i = 0; i < MAE_STREAMS; i++) {
+        char encoder[40], decoder[40];
+        snprintf(encoder, sizeof encoder, "%s_pos_embed", names[i]);
+        snprintf(decoder, sizeof decoder, "%s_decoder.pos_embed", names[i]);
+        int32_t kept = s.masks.kept[i][1], hidden = s.masks.hidden[i][2];
+        assert_true(minds(&s, i, encoder, kept));
+        assert_true(minds(&s, !i, encoder, kept));
+        assert_false(minds(&s, i, encoder, hidden));
+        assert_false(minds(&s, !i, encoder, hidden));
+        assert_true(minds(&s, i, decoder, kept));
+        assert_true(minds(&s, i, decoder, hidden));
+        assert_false(minds(&s, !i, decoder, kept));
+        assert_true(minds(&s, i, "mask_token", 0));
+    }
+    subject_close(&s);
+}
+
+/* Tokens are known by their places, not by where they stand. */
+static void test_order_does_not_matter(void **state)
+{
+    (void)state;
+    struct subject s;
+    subject_open(&s, "model.rw_head", "linear");
+    double before[MAE_STREAMS];
+    for (int i = 0; i < MAE_STREAMS; i++)
+        before[i] = error_of(&s, i);
+    for (int i = 0; i < MAE_STREAMS; i++) {
+        const struct mae_stream *m = &s.net.mae->streams[i];
+        int32_t kept[MEMORY], hidden[MEMORY];
+        for (int64_t k = 0; k < m->n_kept; k++)
+            kept[k] = s.masks.kept[i][m->n_kept - 1 - k];
+        for (int64_t k = 0; k < m->n_hidden; k++)
+            hidden[k] = s.masks.hidden[i][(k + 3) % m->n_hidden];
+        network_write(&s.net, s.net.kept[i], kept);
+        network_write(&s.net, s.net.hidden[i], hidden);
+    }
+    for (int i = 0; i < MAE_STREAMS; i++) {
+        double after = error_of(&s, i);
+        if (!(fabs(after - before[i]) < 1e-11 * before[i]))
+            fail_msg("%s: error %.15g, %.15g in another order", s.net.heads[i], before[i], after);
+    }
+    subject_close(&s);
+}
+
 /* ---- training
  * ------------------------------------------------------------------------------------ */
 
@@ -446,6 +520,8 @@ static void test_refusals(void **state)
     expect_refusal("model.memory_patch", "16", "train.mae.masks", "matched",
                    "a grid of 2 x 2 is none of 4 x 4 enlarged");
     expect_refusal("model.process_init", "latent", NULL, NULL, "model.process_init latent");
+    expect_refusal("model.rw_head", "token_summary", NULL, NULL, "model.rw_head token_summary");
+    expect_refusal("model.rw_head", "dyna", NULL, NULL, "model.rw_head dyna");
     expect_refusal("model.fusion", "add_erase", NULL, NULL, "model.fusion add_erase");
     expect_refusal("model.reduce.method", "tome", NULL, NULL, "model.reduce.method tome");
     expect_refusal("train.mae.heads", "3", NULL, NULL,
@@ -460,6 +536,8 @@ int main(void)
         cmocka_unit_test(test_matched_masks),
         cmocka_unit_test(test_error),
         cmocka_unit_test(test_hidden_is_hidden),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_refusals),
     };
