@@ -209,6 +209,15 @@ int config_floats(const struct config *c, const char *key, const double **values
     return v->n;
 }
 
+int config_range(const struct config *c, const char *key, double out[2], struct error *err)
+{
+    const double *v;
+    if (config_floats(c, key, &v) != 2 || v[0] > v[1])
+        return config_error(c, err, key, "needs two numbers, the smaller first");
+    memcpy(out, v, 2 * sizeof *v);
+    return 0;
+}
+
 int config_is_active(const struct config *c, const char *key)
 {
     int slot = config_schema_find(c->schema, key);

@@ -99,6 +99,9 @@ const struct config_choice *config_choice(const struct config *c, const char *ke
 int config_ints(const struct config *c, const char *key, const int64_t **values);
 int config_floats(const struct config *c, const char *key, const double **values);
 
+/* A list of two numbers, the smaller first: into out, or an error that names the key. */
+int config_range(const struct config *c, const char *key, double out[2], struct error *err);
+
 int config_is_active(const struct config *c, const char *key);
 /* Canonical value of an active key of any type, strings without quotes; NULL where it is inactive
  * or unknown. Lives as long as any copy of c. */

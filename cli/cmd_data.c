@@ -1,5 +1,5 @@
 /* vittm data: which data sets are here, bringing them in, checking files. */
-#include "cli/command.h"
+#include "cli/actions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -121,39 +121,19 @@ static int check(const struct args *a, struct error *err)
     return n.bad > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
-static const struct {
-    const char *name;
-    int operands;
-    int (*run)(const struct args *a, struct error *err);
-} actions[] = {{"list", 1, list}, {"get", 2, get}, {"check", 2, check}};
-
-enum { ACTIONS = sizeof actions / sizeof actions[0] };
+static const struct action actions[] = {{"list", 1, 1, "no further argument", list},
+                                        {"get", 2, 2, "one argument", get},
+                                        {"check", 2, 2, "one argument", check},
+                                        {0}};
 
 static const char *action_name(int i)
 {
-    return i < ACTIONS ? actions[i].name : NULL;
-}
-
-static const char *action_at(const void *ctx, int i)
-{
-    (void)ctx;
-    return action_name(i);
+    return actions_name(actions, i);
 }
 
 static int run(const struct args *a, struct error *err)
 {
-    const char *name = a->operands[0];
-    for (int i = 0; i < ACTIONS; i++) {
-        if (strcmp(actions[i].name, name) != 0)
-            continue;
-        if (a->n_operands != actions[i].operands)
-            return error_set(err, "%s takes %s argument: vittm data %s", name,
-                             actions[i].operands == 1 ? "no further" : "one", a->command->operands);
-        return actions[i].run(a, err);
-    }
-    const char *near = config_nearest(name, action_at, NULL);
-    return error_set(err, "unknown action %s (%s%s%s)", name, near != NULL ? "did you mean " : "",
-                     near != NULL ? near : "list, get or check", near != NULL ? "?" : "");
+    return actions_run(actions, a, err);
 }
 
 const struct command command_data = {

@@ -1,5 +1,5 @@
 /* vittm weights: other people's weights files and ours. */
-#include "cli/command.h"
+#include "cli/actions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,37 +271,19 @@ static int export(const struct args *a, struct error *err)
 /* ---- the command
  * --------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    int (*run)(const struct args *a, struct error *err);
-} actions[] = {{"import", import}, {"export", export}, {"show", show}};
-
-enum { ACTIONS = sizeof actions / sizeof actions[0] };
+static const struct action actions[] = {{"import", 2, 3, "a file", import},
+                                        {"export", 2, 3, "a file", export},
+                                        {"show", 2, 3, "a file", show},
+                                        {0}};
 
 static const char *action_name(int i)
 {
-    return i < ACTIONS ? actions[i].name : NULL;
-}
-
-static const char *action_at(const void *ctx, int i)
-{
-    (void)ctx;
-    return action_name(i);
+    return actions_name(actions, i);
 }
 
 static int run(const struct args *a, struct error *err)
 {
-    const char *name = a->operands[0];
-    for (int i = 0; i < ACTIONS; i++) {
-        if (strcmp(actions[i].name, name) != 0)
-            continue;
-        if (a->n_operands < 2)
-            return error_set(err, "%s takes a file: vittm weights %s", name, a->command->operands);
-        return actions[i].run(a, err);
-    }
-    const char *near = config_nearest(name, action_at, NULL);
-    return error_set(err, "unknown action %s (%s%s%s)", name, near != NULL ? "did you mean " : "",
-                     near != NULL ? near : "import, export or show", near != NULL ? "?" : "");
+    return actions_run(actions, a, err);
 }
 
 const struct command command_weights = {

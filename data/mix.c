@@ -46,16 +46,6 @@ const struct config_key mix_keys[] = {
      "random erasing: range of height / width"},
     {0}};
 
-static int read_range(const struct config *c, const char *key, double out[2], struct error *err)
-{
-    const double *v;
-    int n = config_floats(c, key, &v);
-    if (n != 2 || v[0] > v[1])
-        return config_error(c, err, key, "needs two numbers, the smaller first");
-    memcpy(out, v, 2 * sizeof *v);
-    return 0;
-}
-
 int mix_init(struct mix *m, const struct config *c, struct error *err)
 {
     m->mixup_alpha = config_float(c, "data.mix.mixup_alpha");
@@ -63,9 +53,9 @@ int mix_init(struct mix *m, const struct config *c, struct error *err)
     m->pairing = (enum mix_pairing)(config_choice(c, "data.mix.pairing") - pairings);
     m->erase_probability = config_float(c, "data.erase.probability");
     m->erase_scope = (enum erase_scope)(config_choice(c, "data.erase.scope") - scopes);
-    if (read_range(c, "data.erase.scale", m->erase_scale, err))
+    if (config_range(c, "data.erase.scale", m->erase_scale, err))
         return -1;
-    return read_range(c, "data.erase.ratio", m->erase_ratio, err);
+    return config_range(c, "data.erase.ratio", m->erase_ratio, err);
 }
 
 int mix_has_targets(const struct mix *m)

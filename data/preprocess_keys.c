@@ -102,16 +102,6 @@ static int read_normalization(struct preprocess *p, const struct config *c, cons
     return 0;
 }
 
-static int read_range(const struct config *c, const char *key, double out[2], struct error *err)
-{
-    const double *v;
-    int n = config_floats(c, key, &v);
-    if (n != 2 || v[0] > v[1])
-        return config_error(c, err, key, "needs two numbers, the smaller first");
-    memcpy(out, v, 2 * sizeof *v);
-    return 0;
-}
-
 static int read_scene(struct preprocess *p, const struct config *c, struct error *err)
 {
     p->scene = (struct scene_options){
@@ -121,7 +111,7 @@ static int read_scene(struct preprocess *p, const struct config *c, struct error
         .photometric = config_bool(c, "data.augment.photometric"),
         .flip = p->flip,
     };
-    return read_range(c, "data.augment.resize_ratio", p->scene.ratio, err);
+    return config_range(c, "data.augment.resize_ratio", p->scene.ratio, err);
 }
 
 int preprocess_init(struct preprocess *p, const struct config *c, const struct dataset *d,
@@ -135,8 +125,8 @@ int preprocess_init(struct preprocess *p, const struct config *c, const struct d
     p->eval_crop_ratio = config_float(c, "data.eval.crop_ratio");
     if (p->crop == CROP_PAD)
         p->pad = (int)config_int(c, "data.augment.pad");
-    if (p->crop == CROP_RRC && (read_range(c, "data.augment.scale", p->scale, err) ||
-                                read_range(c, "data.augment.ratio", p->ratio, err)))
+    if (p->crop == CROP_RRC && (config_range(c, "data.augment.scale", p->scale, err) ||
+                                config_range(c, "data.augment.ratio", p->ratio, err)))
         return -1;
     if (p->crop == CROP_SCENE && augment_is_on(&p->augment))
         return config_error(c, err, "data.augment.policy",
