@@ -37,7 +37,16 @@ check "and where they come from" \
     test "$(ask whole "SELECT count(*) FROM v_env WHERE key IN ('commit', 'binary_sha256', 'cpu',
         'compiler', 'flags', 'libraries', 'command_line', 'dataset_hash', 'threads')")" = 18
 expect_text "keep" "a second dry run would keep them" run whole --dry-run
-expect_text "2 of 2 done" "the same command keeps them" run whole
+expect_text "2 of 2 done" "the same command keeps them" run whole --tensorboard "$scratch/board"
+check "and writes their curves for TensorBoard" \
+    test "$(find "$scratch/board" -name 'events.out.tfevents.*' -size +1k | wc -l)" = 2
+check "finished runs have no checkpoints" test -z "$(find "$scratch/whole" -name 'checkpoint*')"
+for folder in "$scratch"/whole/runs/*/; do
+    echo kept > "$folder/checkpoint.safetensors"
+done
+expect_code 0 "gc of checkpoints" "$vittm" gc --checkpoints --db "$scratch/whole/vittm.db"
+check "removes them, not the runs" \
+    test "$(find "$scratch/whole" -name 'checkpoint*' -o -name result.json | xargs -n 1 basename | sort -u)" = result.json
 expect_text "top-1" "new cells only" run whole model.fusion=add,erase,add_erase
 check "three runs now" test "$(ask whole "SELECT count(*) FROM v_runs WHERE state = 'done'")" = 3
 weights whole > "$scratch/want"
