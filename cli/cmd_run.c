@@ -284,9 +284,8 @@ static int preview(const struct plan_of_runs *p, const struct schedule_task *tas
 {
     static const char *const names[] = {"run", "label", "would", "folder"};
     struct error ignored = {0};
-    struct store *s =
-        file_exists(args_db(p->args)) ? cli_store_open(p->args, STORE_READ, err) : NULL;
-    if (!s && err->code)
+    struct store *s = NULL;
+    if (file_exists(args_db(p->args)) && !(s = cli_store_open(p->args, STORE_READ, err)))
         return -1;
     struct rows *r = rows_new(4, names);
     for (size_t i = 0; i < count; i++) {
