@@ -38,8 +38,10 @@ struct sim_thread {
     const struct sim_block *block;
 };
 
-/* The thread that runs; NULL on the host. A fiber never changes its worker while it lives. */
-extern __thread struct sim_thread *sim_now;
+/* The thread that runs; NULL on the host. A fiber never changes its worker while it lives. In the
+ * part of thread-local storage that exists before a thread starts: the rest is allocated by
+ * whichever fiber comes first, which would look like a race. */
+extern __thread struct sim_thread *sim_now __attribute__((tls_model("initial-exec")));
 
 /* One grid: call(arguments) is one thread's whole life. */
 struct sim_grid {
