@@ -23,6 +23,7 @@ enum {
     KINDS,
     TOGETHER = 4, /* subjects measured in turn */
     ROUNDS = 1000,
+    PEAKS = 3, /* a round */
     ROUNDS_LEAST = 3
 };
 
@@ -49,6 +50,7 @@ struct entry {
     struct loaded ours[EAGER_FP32];
     struct series kind[KINDS], peak;
     char id[KINDS][64];
+    double by_ops; /* seconds: the best of each op, summed */
 };
 
 struct bench {
@@ -125,15 +127,23 @@ static void entry_close(struct entry *e)
     free(e->peak.all);
 }
 
+static void measure_ops(struct entry *e)
+{
+    double *best = loaded_step_times(&e->ours[OURS_FP32]);
+    for (int i = 0; i < e->ours[OURS_FP32].plan->n_steps; i++)
+        e->by_ops += best[i];
+    free(best);
+}
+
 static void measure(struct bench *b, struct entry *e, int n)
 {
     double begin = clock_now();
     for (int r = 0; r < ROUNDS; r++) {
         if (r >= ROUNDS_LEAST && clock_now() - begin > b->seconds * n)
-            return;
+            break;
         for (int k = 0; k < KINDS; k++)
             for (int i = 0; i < n; i++) {
-                if (k == 0)
+                for (int p = 0; k == 0 && p < PEAKS; p++)
                     note(&e[i].peak, peak_seconds(e[i].s->threads));
                 if (e[i].kind[k].there)
                     note(&e[i].kind[k], call(b, &e[i], k, e[i].kind[k].calls));
@@ -206,6 +216,9 @@ static void print_details(const struct entry *e)
     for (int k = 0; k < KINDS; k++)
         if (e->kind[k].there)
             printf(" %s %.4g (%.4g);", names[k], 1e3 * e->kind[k].best, 1e3 * median(&e->kind[k]));
+    if (e->by_ops > 0)
+        printf(" fp32 by ops %.4g, of peak %.3f;", 1e3 * e->by_ops,
+               fraction(e, e->by_ops, e->peak.best));
     printf(" peak %.1f GMAC/s; %zu rounds; %.1f MB\n", 1e-9 * PEAK_MACS / e->peak.best,
            e->kind[0].n,
            (double)(e->ours[0].plan->static_bytes + e->ours[0].plan->arena_bytes) / 1e6);
@@ -242,6 +255,8 @@ static void run_group(struct bench *b, const struct subject *const *s, int n, st
     for (int i = 0; i < n; i++)
         entry_open(b, &e[i], s[i]);
     measure(b, e, n);
+    for (int i = 0; i < n; i++)
+        measure_ops(&e[i]);
     for (int i = 0; i < n; i++)
         print_entry(&e[i]);
 }

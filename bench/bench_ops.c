@@ -16,7 +16,7 @@
 
 /* ---- ceilings -------------------------------------------------------------------------------- */
 
-enum { RUNS = 9, COPY_BYTES = 256 << 20 };
+enum { COPY_BYTES = 256 << 20 };
 
 static double peak(int threads)
 {
@@ -49,22 +49,6 @@ static double copy_rate(int threads)
 
 /* ---- ops of a model -------------------------------------------------------------------------- */
 
-/* The best of several runs for each step: other work on the machine drops out. */
-static double *step_times(const struct loaded *l, const struct backend *b)
-{
-    double *best = mem_zalloc((size_t)l->plan->n_steps + 1, sizeof *best);
-    for (int r = 0; r < RUNS; r++) {
-        b->profile(l->program, 1);
-        b->run(l->program, 1, (uint64_t)r);
-        b->profile(l->program, 0);
-        for (int i = 0; i < l->plan->n_steps; i++) {
-            double s = b->profile_step(l->program, i);
-            best[i] = r == 0 || s < best[i] ? s : best[i];
-        }
-    }
-    return best;
-}
-
 struct op_total {
     const struct op *op;
     double seconds, macs, bytes;
@@ -77,10 +61,10 @@ static int by_seconds(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void print_ops(const struct loaded *l, const struct backend *b, double rate, double copy)
+static void print_ops(struct loaded *l, double rate, double copy)
 {
     struct op_total *t = mem_zalloc((size_t)op_count(), sizeof *t);
-    double all = 0, *best = step_times(l, b);
+    double all = 0, *best = loaded_step_times(l);
     for (int i = 0; i < l->plan->n_steps; i++) {
         const struct node *n = l->plan->steps[i].node;
         struct op_total *row = &t[op_index(n->op)];
@@ -115,7 +99,7 @@ static void measure(const struct subject *s, enum precision p)
     printf("%s, %s, batch %d, %s, %d thread%s; ceilings %.1f GFLOP/s, %.1f GB/s\n", s->name,
            s->training ? "training" : "inference", s->batch, precision_name(p), s->threads,
            s->threads == 1 ? "" : "s", 2e-9 * rate, 1e-9 * copy);
-    print_ops(&l, backend_find("cpu"), rate, copy);
+    print_ops(&l, rate, copy);
     fflush(stdout);
     loaded_close(&l);
 }
@@ -140,7 +124,7 @@ static void measure_head(const struct head *h, int threads)
              h->choice.name, h->choice.keys == head_latent_keys ? " model.latent_dim=192" : "");
     struct subject s = {h->choice.name, 0, 8, threads, 0, keys};
     loaded_open(&l, &s, PRECISION_FP32);
-    double *best = step_times(&l, backend_find("cpu"));
+    double *best = loaded_step_times(&l);
     for (int i = 0; i < l.plan->n_steps; i++) {
         const struct node *n = l.plan->steps[i].node;
         struct op_cost cost;

@@ -66,7 +66,7 @@ void bench_wait_asleep(char **argv)
 
 /* ---- the peak -------------------------------------------------------------------------------- */
 
-enum { PEAK_SIZE = 2048 };
+enum { PEAK_SIZE = 2048, STEP_RUNS = 9 };
 
 static float *peak_operands(void)
 {
@@ -195,4 +195,19 @@ int loaded_has(enum precision p)
     struct error err = {0};
     char text[300];
     return !cpu()->probe(&o, text, sizeof text, &err);
+}
+
+double *loaded_step_times(struct loaded *l)
+{
+    double *best = mem_zalloc((size_t)l->plan->n_steps + 1, sizeof *best);
+    for (int r = 0; r < STEP_RUNS; r++) {
+        cpu()->profile(l->program, 1);
+        loaded_run(l);
+        cpu()->profile(l->program, 0);
+        for (int i = 0; i < l->plan->n_steps; i++) {
+            double s = cpu()->profile_step(l->program, i);
+            best[i] = r == 0 || s < best[i] ? s : best[i];
+        }
+    }
+    return best;
 }

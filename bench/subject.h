@@ -40,6 +40,9 @@ void loaded_open(struct loaded *l, const struct subject *s, enum precision p);
 void loaded_close(struct loaded *l);
 /* One call of a struct loaded. */
 void loaded_run(void *ctx);
+/* Seconds of each step of the plan, the best of several runs: other work on the machine drops out.
+ * The caller frees them. */
+double *loaded_step_times(struct loaded *l);
 /* Whether the cpu has that precision. */
 int loaded_has(enum precision p);
 
