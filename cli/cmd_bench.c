@@ -1,6 +1,7 @@
 /* vittm bench: latency, throughput and memory, measured. */
 #include "cli/command.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static int open_frames(struct entry *e, const struct config *c, struct error *er
 struct bench {
     struct entry **entries;
     size_t n, cap;
+    double clock_mhz; /* at the end of the measurement, while the processor is warm */
 };
 
 static int64_t batch_of(const struct args *a, const struct config *c)
@@ -165,6 +167,7 @@ static void measure_all(struct bench *b)
             o.min_time = b->entries[i]->min_time;
     }
     latency_measure(subjects, b->n, &o);
+    b->clock_mhz = measure_clock_mhz();
     for (size_t i = 0; i < b->n; i++)
         *subject_of(b->entries[i]) = subjects[i];
     free(subjects);
@@ -172,9 +175,9 @@ static void measure_all(struct bench *b)
 
 static struct rows *make_rows(const struct bench *b)
 {
-    static const char *const names[] = {"model",        "p50_ms",    "p90_ms",  "iqr_ms",
-                                        "batch",        "precision", "threads", "device",
-                                        "images_per_s", "peak_bytes"};
+    static const char *const names[] = {"model",        "p50_ms",     "p90_ms",  "iqr_ms",
+                                        "batch",        "precision",  "threads", "device",
+                                        "images_per_s", "peak_bytes", "p99_ms",  "clock_mhz"};
     struct rows *rows = rows_new(sizeof names / sizeof *names, names);
     for (size_t i = 0; i < b->n; i++) {
         struct entry *e = b->entries[i];
@@ -190,6 +193,9 @@ static struct rows *make_rows(const struct bench *b)
         rows_set_text(rows, &cell[7], e->device.text);
         rows_set_real(&cell[8], f.images_per_s);
         rows_set_integer(&cell[9], network_bytes(network_of(e)));
+        rows_set_real(&cell[10], f.p99_ms);
+        if (isfinite(b->clock_mhz))
+            rows_set_real(&cell[11], b->clock_mhz);
     }
     return rows;
 }

@@ -5,6 +5,8 @@
 #include "train/update.h"
 #include "train/weights.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -66,6 +68,24 @@ void measure_close(struct measure *m)
     free(m->subject.blocks);
     network_close(&m->net);
     *m = (struct measure){0};
+}
+
+double measure_clock_mhz(void)
+{
+    char line[256];
+    double sum = 0, mhz;
+    int n = 0;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *colon = strncmp(line, "cpu MHz", 7) ? NULL : strchr(line, ':');
+        if (!colon || (mhz = strtod(colon + 1, NULL)) <= 0)
+            continue;
+        sum += mhz;
+        n++;
+    }
+    if (f)
+        fclose(f);
+    return n ? sum / n : NAN;
 }
 
 int64_t measure_resident_bytes(void)

@@ -32,6 +32,9 @@ int measure_open(struct measure *m, const struct config *c, const struct device 
                  const struct measure_options *o, const struct weights *weights, struct error *err);
 void measure_close(struct measure *m);
 
+/* Clock of the processors now, MHz, their mean as the system tells it; NAN where it does not. */
+double measure_clock_mhz(void);
+
 /* Largest resident set of this process so far, bytes. */
 int64_t measure_resident_bytes(void);
 

@@ -14,6 +14,7 @@
 #include "train/run_config.h"
 #include "train/trainer.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,9 @@ static void take_figures(struct work *w, const struct measure *m, const struct d
     metrics_set(&w->metrics, "latency/p90_ms", f.p90_ms);
     metrics_set(&w->metrics, "latency/iqr_ms", f.iqr_ms);
     metrics_set(&w->metrics, "throughput/img_s", f.images_per_s);
+    double mhz = measure_clock_mhz();
+    if (isfinite(mhz))
+        json_object_set_new(w->facts, "latency_clock_mhz", json_integer((json_int_t)mhz));
     if (f.iqr_ms > LATENCY_IQR_WARN * f.p50_ms)
         warn("latency: the spread (IQR) is %.0f %% of the median: the machine was busy with other "
              "work",

@@ -9,7 +9,7 @@ keys() {
     "$vittm" bench experiments/models/vit_ti16.yaml $small --batch 2 --min-time 0.01 --threads 1 "$@" \
         --format json 2> /dev/null | tr ',' '\n' | sed -n 's/.*"\([a-z0-9_]*\)": .*/\1/p' | tr '\n' ' '
 }
-columns="model p50_ms p90_ms iqr_ms batch precision threads device images_per_s peak_bytes "
+columns="model p50_ms p90_ms iqr_ms batch precision threads device images_per_s peak_bytes p99_ms clock_mhz "
 check "the keys of bench" [ "$(keys)" = "$columns" ]
 check "and of training steps" [ "$(keys --train)" = "$columns" ]
 # shellcheck disable=SC2086
