@@ -53,8 +53,8 @@ static int add_example(struct report *r, const struct plot_cell *c, int first)
     if (first)
         strbuf_adds(r->out, "<section id=\"examples\"><h2>Examples</h2>\n<p>Evaluation images, "
                             "their true classes, and the classes that the model finds.</p>\n");
-    strbuf_adds(r->out, "<figure>");
-    html_png(r->out, png, size, png_side(png, 16), png_side(png, 20), title);
+    strbuf_adds(r->out, "<figure style=\"display:inline-block;margin:0 1em 1em 0\">");
+    html_png(r->out, png, size, png_side(png, 16) * 3 / 4, png_side(png, 20) * 3 / 4, title);
     strbuf_adds(r->out, "<figcaption>");
     html_text(r->out, title);
     strbuf_adds(r->out, "</figcaption></figure>\n");
