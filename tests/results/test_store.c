@@ -643,6 +643,43 @@ static void test_lock_is_released(void **state)
     store_close(a);
 }
 
+static void hold_lock(void *context)
+{
+    int fd = open(in_folder("wait.db.lock"), O_RDWR), *ready = context;
+    CHILD_CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    CHILD_CHECK(write(ready[1], "x", 1) == 1);
+    usleep(1300000);
+}
+
+/* A writer waits for its turn, over the alarm that lets it give up, and leaves no handler behind.
+ */
+static void test_waiting_for_a_turn(void **state)
+{
+    (void)state;
+    int ready[2], status;
+    char byte;
+    struct sigaction after;
+    struct store *s = open_store("wait.db");
+    store_close(s);
+    assert_int_equal(pipe(ready), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        hold_lock(ready);
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    s = open_store("wait.db"); /* waits, too: it looks whether to migrate */
+    put_grid(s, 1);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), pid);
+    assert_int_equal(status, 0);
+    sigaction(SIGURG, NULL, &after);
+    assert_true(after.sa_handler == SIG_DFL);
+    store_close(s);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void test_rate_of_a_device(void **state)
 {
     (void)state;
@@ -661,12 +698,19 @@ static void test_rate_of_a_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_views),         cmocka_unit_test(test_rate_of_a_device),
-        cmocka_unit_test(test_twice_is_once), cmocka_unit_test(test_life_of_a_run),
-        cmocka_unit_test(test_refused_names), cmocka_unit_test(test_refused_files),
-        cmocka_unit_test(test_migration),     cmocka_unit_test(test_read_only_folder),
-        cmocka_unit_test(test_many_writers),  cmocka_unit_test(test_killed_writers),
-        cmocka_unit_test(test_full_disk),     cmocka_unit_test(test_lock_is_released),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_rate_of_a_device),
+        cmocka_unit_test(test_waiting_for_a_turn),
+        cmocka_unit_test(test_twice_is_once),
+        cmocka_unit_test(test_life_of_a_run),
+        cmocka_unit_test(test_refused_names),
+        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_migration),
+        cmocka_unit_test(test_read_only_folder),
+        cmocka_unit_test(test_many_writers),
+        cmocka_unit_test(test_killed_writers),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_lock_is_released),
     };
     return cmocka_run_group_tests_name("results/store", tests, make_folder, drop_folder);
 }
