@@ -87,14 +87,13 @@ static void start(struct bench *b, struct entry *e, int k)
     s->there = seconds > 0;
 }
 
-/* Compiling takes PyTorch up to a minute a model: "some" are ViTTM-B's inference and one training
- * step. */
+/* Compiling takes PyTorch up to a minute a model: "some" is one training step in fp32. */
 static int wanted(const struct bench *b, const struct subject *s, int k)
 {
     if (!kinds[k].compiled)
         return 1;
     if (!strcmp(b->compiled, "some"))
-        return strstr(s->name, "vittm-b") || strstr(s->name, "96x6");
+        return k == COMPILED_FP32 && strstr(s->name, "96x6");
     return !strcmp(b->compiled, "all");
 }
 
