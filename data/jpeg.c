@@ -122,7 +122,7 @@ static void read_rows(struct reader *r)
 }
 
 /* Chroma between two samples is smoothed, so pixels at the edge of what is decoded would differ. */
-#define MARGIN 8
+#define MARGIN 4
 
 /* Below the box nothing is decoded, but the end of the file must be there. Coded data cannot hold
  * an end marker, so the first one from where decoding stopped is the image's. */
