@@ -307,7 +307,7 @@ static void test_figures_inside(void **state)
     page_of(&s, &o, 1, &page);
     check_tags(page.text);
     check_inert(page.text);
-    assert_int_equal(count(page.text, "src=\"data:image/svg+xml;base64,"), 4);
+    assert_int_equal(count(page.text, "src=\"data:image/svg+xml;base64,"), 6);
     page_of(&s, &o, 1, &again);
     assert_string_equal(page.text, again.text);
     strbuf_release(&page);
