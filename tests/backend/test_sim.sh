@@ -25,7 +25,7 @@ train() {
     where=$scratch/$1
     shift
     mkdir -p "$where"
-    env "$@" "$vittm" run "$scratch/tiny.yaml" --device sim --out "$where" --db "$where/v.db"
+    env "$@" "$vittm" run "$scratch/tiny.yaml" device=sim --out "$where" --db "$where/v.db"
 }
 weights() {
     "$vittm" query --db "$scratch/$1/v.db" --format csv \
