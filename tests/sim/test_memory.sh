@@ -10,7 +10,7 @@ if [ ! -x "$folder/test_devices" ]; then
 fi
 export VITTM_BACKEND_DIR="$folder" VT_SIM_STRICT=1
 run() { # run ORDER STREAMS CASES
-    VT_SIM_ORDER=$1 VT_SIM_STREAMS=$2 VITTM_TEST_CASES=$3 check "threads $1, streams $2" "$folder/test_devices"
+    check "threads $1, streams $2" env VT_SIM_ORDER="$1" VT_SIM_STREAMS="$2" VITTM_TEST_CASES="$3" "$folder/test_devices"
 }
 run forward eager 5
 run reverse lazy 2

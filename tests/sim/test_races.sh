@@ -9,7 +9,7 @@ if [ ! -x "$folder/test_devices" ]; then
 fi
 export VITTM_BACKEND_DIR="$folder" VT_SIM_WORKERS=2 TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
 run() { # run ORDER CASES
-    VT_SIM_ORDER=$1 VITTM_TEST_CASES=$2 check "races, threads $1" "$folder/test_devices"
+    check "races, threads $1" env VT_SIM_ORDER="$1" VITTM_TEST_CASES="$2" "$folder/test_devices"
 }
 run forward 2
 run random 1
