@@ -82,11 +82,8 @@ struct plan_of_runs {
     struct arena arena;
     struct experiment experiment;
     int loaded;
-    double *images;         /* one a cell */
-    const char *note;       /* of a fallback, or NULL */
-    const char **overrides; /* of the command line, but for device= */
-    int n_overrides;
-    const char *asked; /* for a device: --device, or device= among the overrides */
+    double *images;   /* one a cell */
+    const char *note; /* of a fallback, or NULL */
     struct device device;
     const char *device_text;
     int jobs, threads;
@@ -121,29 +118,16 @@ static int load(struct plan_of_runs *p, const char *const *overrides, int n, str
     return args_text(a, "only") && experiment_select(e, args_text(a, "only"), err) < 0 ? -1 : 0;
 }
 
-/* device=sim is --device sim: where to run is no part of an experiment. */
-static void take_device(struct plan_of_runs *p)
-{
-    static const char key[] = "device=";
-    const struct args *a = p->args;
-    p->asked = args_text(a, "device");
-    p->overrides = ARENA_ARRAY(&p->arena, const char *, a->n_overrides + 1);
-    for (int i = 0; i < a->n_overrides; i++)
-        if (!strncmp(a->overrides[i], key, sizeof key - 1))
-            p->asked = a->overrides[i] + sizeof key - 1;
-        else
-            p->overrides[p->n_overrides++] = a->overrides[i];
-}
-
 /* The same once more with the experiment's fallback on top of the command line. */
 static int load_fallback(struct plan_of_runs *p, const char *missing, struct error *err)
 {
+    const struct args *a = p->args;
     const struct experiment *e = &p->experiment;
-    int n = p->n_overrides;
+    int n = a->n_overrides;
     struct strbuf said = STRBUF_INIT;
     const char **all = ARENA_ARRAY(&p->arena, const char *, n + e->n_fallback);
     for (int i = 0; i < n; i++)
-        all[i] = p->overrides[i];
+        all[i] = a->overrides[i];
     for (int i = 0; i < e->n_fallback; i++) {
         all[n++] = arena_printf(&p->arena, "%s=%s", e->fallback[i].key, e->fallback[i].text);
         strbuf_addf(&said, "%s%s", i ? ", " : "", all[n - 1]);
@@ -226,7 +210,7 @@ static int check_precisions(const struct plan_of_runs *p, struct error *err)
 
 static int open_device(struct plan_of_runs *p, struct error *err)
 {
-    const char *asked = p->asked;
+    const char *asked = args_text(p->args, "device");
     if (device_open(&p->device, asked, (int)args_int(p->args, "threads"), err))
         return -1;
     if (check_precisions(p, err))
@@ -421,8 +405,7 @@ static int go(struct plan_of_runs *p, struct error *err)
 static int run(const struct args *a, struct error *err)
 {
     struct plan_of_runs p = {.args = a};
-    take_device(&p);
-    int rc = load(&p, p.overrides, p.n_overrides, err) || say_refused(&p.experiment, err) ||
+    int rc = load(&p, a->overrides, a->n_overrides, err) || say_refused(&p.experiment, err) ||
                      check_data(&p, err) || open_device(&p, err) || choose_gpus(&p, err)
                  ? -1
                  : 0;

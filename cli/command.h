@@ -54,7 +54,8 @@ struct option_spec {
 enum operand_kind { OPERAND_NONE, OPERAND_FILE, OPERAND_MODEL, OPERAND_COMMAND, OPERAND_WORD };
 
 enum command_flags {
-    COMMAND_OVERRIDES = 1, /* operands of the form key=value are collected in args.overrides */
+    COMMAND_OVERRIDES = 1, /* operands of the form key=value are collected in args.overrides, those
+                              whose key is an option of the command with its values */
     COMMAND_HIDDEN = 2     /* not for people: left out of the list of commands */
 };
 

@@ -17,6 +17,7 @@
 #include "runner/experiment.h"
 #include "runner/machine.h"
 #include "train/device.h"
+#include "train/keys.h"
 
 /* What is known of one data set, in one size. */
 struct seen_data {
@@ -38,7 +39,7 @@ static double finished_rate(struct expectation *x, const struct seen_data *k)
         store_query(x->store, &ignored,
                     "SELECT sum(wall_s) / sum(\"cost/macs\" * \"train.epochs\") FROM v_runs"
                     " WHERE state = 'done' AND \"data.dataset\" = ?1"
-                    " AND CAST(\"data.train_size\" AS TEXT) = ?2",
+                    " AND CAST(\"data.train_size\" AS TEXT) = ?2 AND \"train.steps\" = 0",
                     "ss", k->dataset, k->train_size);
     if (r == NULL)
         return NAN; /* a database that has no such columns yet */
@@ -127,8 +128,8 @@ static struct seen_data *look_at(struct expectation *x, const struct config *c)
                             .next = x->seen};
     x->seen = k;
     k->s_per_mac = finished_rate(x, k);
-    k->train = isnan(k->s_per_mac) ? count_images(c, SPLIT_TRAIN, &err) : NAN;
-    k->val = isnan(k->s_per_mac) && isfinite(k->train) ? count_images(c, SPLIT_VAL, &err) : NAN;
+    k->train = count_images(c, SPLIT_TRAIN, &err);
+    k->val = isfinite(k->train) ? count_images(c, SPLIT_VAL, &err) : NAN;
     k->missing = err.code ? arena_strdup(&x->arena, err.msg) : NULL;
     return k;
 }
@@ -138,12 +139,14 @@ static struct seen_data *look_at(struct expectation *x, const struct config *c)
 /* Training steps and a pass over the validation images each epoch, then the blocks of latency. */
 static double by_rate(struct expectation *x, const struct cell *c, const struct seen_data *k)
 {
-    double epochs = (double)config_int(c->config, "train.epochs");
-    double macs = epochs * ((double)c->cost.train_macs * k->train + (double)c->cost.macs * k->val);
     if (k->missing != NULL) {
         x->why_unknown = k->missing;
         return NAN;
     }
+    double epochs = (double)config_int(c->config, "train.epochs");
+    double images = (double)train_epoch_batches(c->config, (int64_t)k->train) *
+                    (double)config_int(c->config, "train.batch");
+    double macs = epochs * ((double)c->cost.train_macs * images + (double)c->cost.macs * k->val);
     double latency_s = x->experiment->measure & EXPERIMENT_LATENCY
                            ? config_float(c->config, "latency.min_time")
                            : 0;
@@ -162,8 +165,9 @@ double expect_cell(struct expectation *x, const struct cell *c)
         return NAN;
     const struct seen_data *k = look_at(x, c->config);
     double epochs = (double)config_int(c->config, "train.epochs");
-    double seconds =
-        isnan(k->s_per_mac) ? by_rate(x, c, k) : k->s_per_mac * (double)c->cost.macs * epochs;
+    int whole = config_int(c->config, "train.steps") == 0;
+    double seconds = isnan(k->s_per_mac) || !whole ? by_rate(x, c, k)
+                                                   : k->s_per_mac * (double)c->cost.macs * epochs;
     return seconds * e->n_seeds;
 }
 

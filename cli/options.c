@@ -176,20 +176,32 @@ static int is_override(const char *text)
     return n > 0 && text[n] == '=';
 }
 
-static void add_operand(struct args *a, const char *text)
+/* The option that KEY=VALUE names: device=sim is --device=sim. Keys of configurations have a point
+ * in their names. -1: none. */
+static int option_of(const struct command *c, const char *text)
+{
+    int option = find_long(c, text, strcspn(text, "="));
+    return option >= 0 && c->options[option].type != OPTION_FLAG ? option : -1;
+}
+
+static int add_operand(struct args *a, const char *text, struct error *err)
 {
     struct args_values *v = a->values;
     if ((a->command->flags & COMMAND_OVERRIDES) && is_override(text)) {
+        int option = option_of(a->command, text);
+        if (option >= 0)
+            return add_value(a, option, strchr(text, '=') + 1, err);
         v->overrides =
             mem_grow(v->overrides, (size_t)a->n_overrides, &v->override_cap, sizeof *v->overrides);
         v->overrides[a->n_overrides++] = text;
         a->overrides = v->overrides;
-        return;
+        return 0;
     }
     v->operands =
         mem_grow(v->operands, (size_t)a->n_operands, &v->operand_cap, sizeof *v->operands);
     v->operands[a->n_operands++] = text;
     a->operands = v->operands;
+    return 0;
 }
 
 static int check_operands(const struct args *a, struct error *err)
@@ -224,7 +236,7 @@ int args_parse(struct args *a, const struct command *c, int argc, char **argv, s
     for (int i = 2; i < argc; i++) {
         int used = 0;
         if (options_end || argv[i][0] != '-' || argv[i][1] == 0)
-            add_operand(a, argv[i]);
+            used = add_operand(a, argv[i], err);
         else if (strcmp(argv[i], "--") == 0)
             options_end = 1;
         else if (strcmp(argv[i], "--no-color") == 0)

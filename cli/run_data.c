@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "data/dataset.h"
 #include "runner/experiment.h"
+#include "train/keys.h"
 #include "train/trainer.h"
 
 struct known {
@@ -78,7 +79,8 @@ int run_data_check(const struct experiment *e, struct arena *arena, double **ima
             *missing = arena_strdup(arena, config_string(c, "data.dataset"));
             k = list = new;
         }
-        (*images)[i] = k->images;
+        (*images)[i] = (double)train_epoch_batches(c, (int64_t)k->images) *
+                       (double)config_int(c, "train.batch");
     }
     strbuf_release(&text);
     return rc;

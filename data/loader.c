@@ -250,6 +250,8 @@ static int check(struct loader *l, struct error *err)
     ASSERT(o->batch > 0 && o->image_size > 0 && o->threads >= 0 && o->epoch >= 0 &&
            o->first_batch >= 0);
     l->per_epoch = o->train ? n / o->batch : (n + o->batch - 1) / o->batch;
+    if (o->batches && o->batches < l->per_epoch)
+        l->per_epoch = o->batches;
     if (l->per_epoch == 0)
         return error_set(err,
                          "%s: %lld %s images are fewer than one batch of %d (lower the batch size)",

@@ -30,6 +30,7 @@ struct loader_options {
     int threads;         /* worker threads; 0 does the work inside loader_next */
     int64_t epoch;       /* where to start */
     int64_t first_batch; /* within that epoch; equal to loader_batches is its end */
+    int64_t batches;     /* at most so many an epoch; 0: all */
 };
 
 /* Owned by the loader, valid until the next loader_next or loader_close. */

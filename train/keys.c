@@ -39,6 +39,11 @@ const struct config_key train_keys[] = {
      .min = 1,
      .max = 100000,
      .doc = "passes over the training images"},
+    {.name = "train.steps",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .max = 1e12,
+     .doc = "optimiser steps after which an epoch ends, for trials; 0: all images"},
     {.name = "train.batch",
      .type = CONFIG_INT,
      .fallback = "128",
@@ -210,6 +215,13 @@ int train_selects_average(const struct config *c)
 int train_selects_best(const struct config *c)
 {
     return !strncmp(config_string(c, "train.select"), "best", 4);
+}
+
+int64_t train_epoch_batches(const struct config *c, int64_t images)
+{
+    int64_t batches = images / config_int(c, "train.batch");
+    int64_t steps = config_int(c, "train.steps"), part = config_int(c, "train.accumulate");
+    return steps && steps < (batches + part - 1) / part ? steps * part : batches;
 }
 
 int train_check(const struct config *c, struct error *err)

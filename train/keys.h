@@ -5,6 +5,8 @@
 #include "backend/precision.h"
 #include "base/config.h"
 
+#include <stdint.h>
+
 struct error;
 
 /* Root tables of the schema: train.*, latency.*. */
@@ -22,6 +24,9 @@ enum precision latency_precision(const struct config *c);
  * last. */
 int train_selects_average(const struct config *c);
 int train_selects_best(const struct config *c);
+
+/* Batches of an epoch over so many images: whole ones, of at most train.steps optimiser steps. */
+int64_t train_epoch_batches(const struct config *c, int64_t images);
 
 /* What ranges cannot say. Called by whoever starts a run, after config_resolve. */
 int train_check(const struct config *c, struct error *err);

@@ -54,7 +54,7 @@ static int open_data(struct trainer *t, struct error *err)
     if (dataset_open(&t->train_set, c, SPLIT_TRAIN, err) ||
         dataset_open(&t->val_set, c, SPLIT_VAL, err))
         return -1;
-    t->batches = dataset_count(t->train_set) / config_int(c, "train.batch");
+    t->batches = train_epoch_batches(c, dataset_count(t->train_set));
     if (t->batches == 0)
         return config_error(c, err, "train.batch", "%s has only %lld training images",
                             dataset_name(t->train_set), (long long)dataset_count(t->train_set));
@@ -468,7 +468,8 @@ static struct loader_options loader_of(const struct trainer *t)
                                    .threads =
                                        (int)config_int(t->options.config, "train.loader_threads"),
                                    .epoch = t->at.epoch,
-                                   .first_batch = t->at.batch};
+                                   .first_batch = t->at.batch,
+                                   .batches = t->batches};
 }
 
 int trainer_run(struct trainer *t, struct error *err)

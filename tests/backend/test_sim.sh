@@ -16,7 +16,7 @@ seeds: 1
 measure: [cost, accuracy]
 model: {family: vittm, image_size: 16, classes: 10, memory_patch: 4, process_patch: 8, dim: 24, depth: 2, heads: 3,
         latent_dim: 12, rw_head: linear, fusion: add}
-data: {dataset: shapes, train_size: 48, val_size: 16}
+data: {dataset: shapes, train_size: 64, val_size: 16}
 train: {epochs: 1, batch: 16, eval_batch: 16, warmup_epochs: 0}
 END
 
@@ -25,7 +25,7 @@ train() {
     where=$scratch/$1
     shift
     mkdir -p "$where"
-    env "$@" "$vittm" run "$scratch/tiny.yaml" device=sim --out "$where" --db "$where/v.db"
+    env "$@" "$vittm" run "$scratch/tiny.yaml" device=sim train.steps=3 --out "$where" --db "$where/v.db"
 }
 weights() {
     "$vittm" query --db "$scratch/$1/v.db" --format csv \

@@ -122,6 +122,18 @@ static void test_operands_and_overrides(void **state)
     assert_string_equal(l.a.overrides[1], "train.lr=1e-3");
     args_release(&l.a);
 
+    parse(&l, "first jobs=3 model.jobs=4 tag=a");
+    assert_int_equal(l.rc, 0);
+    assert_int_equal(args_int(&l.a, "jobs"), 3);
+    assert_int_equal(l.a.n_overrides, 1);
+    assert_string_equal(l.a.overrides[0], "model.jobs=4");
+    args_release(&l.a);
+
+    parse(&l, "first jobs=many");
+    assert_int_equal(l.rc, -1);
+    assert_non_null(strstr(l.err.msg, "many is not an integer"));
+    args_release(&l.a);
+
     parse(&l, "-- --jobs -d");
     assert_int_equal(l.rc, 0);
     assert_int_equal(l.a.n_operands, 2);

@@ -281,6 +281,32 @@ static void test_resume(void **state)
     config_free(c);
 }
 
+/* train.steps ends every epoch early, evaluates all the same, and resumes like any other run. */
+static void test_short_epochs(void **state)
+{
+    (void)state;
+    struct config *c = configure(
+        (const char *const[][2]){{"train.steps", "2"}, {"train.warmup_epochs", "0"}, {NULL, NULL}});
+    struct device d = one_thread();
+    char *whole = make_run("short"), *parts = make_run("short-resumed");
+    struct outcome a = run_in(whole, c, &d, 0), b = run_in(parts, c, &d, 2 * EPOCHS - 1);
+    struct strbuf history = STRBUF_INIT;
+    char last[40];
+    read_history(whole, &history);
+    snprintf(last, sizeof last, "\"step\": %d}", 2 * EPOCHS);
+    assert_non_null(strstr(history.text, last));
+    assert_int_equal(a.attempts, 1);
+    assert_int_equal(b.attempts, 2); /* 2 * EPOCHS steps in all, and one attempt left one out */
+    assert_string_equal(a.weights, b.weights);
+    assert_string_not_equal(a.weights, reference.weights);
+    strbuf_release(&history);
+    remove_run(whole);
+    remove_run(parts);
+    free(whole);
+    free(parts);
+    config_free(c);
+}
+
 /* Mixing and erasing draw by seed, epoch and batch: an interrupted run ends with the same bits. */
 static void test_mixing(void **state)
 {
@@ -611,6 +637,7 @@ int main(void)
                                        cmocka_unit_test(test_learns),
                                        cmocka_unit_test(test_events),
                                        cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_short_epochs),
                                        cmocka_unit_test(test_mixing),
                                        cmocka_unit_test(test_threads),
                                        cmocka_unit_test(test_damage),
