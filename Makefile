@@ -105,7 +105,9 @@ SIM_H    := $(sort $(wildcard backend/sim/*.h backend/sim/include/*.h))
 CUDA       ?= /usr/local/cuda
 NVCC       ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
 CUDA_ARCHS ?= 90
-ifneq (,$(and $(NVCC),$(CUDA_CU)))
+# A header of this name where nvcc's compiler looks.
+cuda_header = $(wildcard $(addsuffix /$(1),$(CUDA)/include /usr/include /usr/include/$(MACHINE)))
+ifneq (,$(and $(NVCC),$(CUDA_CU),$(call cuda_header,cublasLt.h),$(call cuda_header,cudnn.h)))
 CUDA_PLUGIN := $(BUILD)/backend-cuda.so
 endif
 empty       :=
@@ -150,7 +152,7 @@ $(BUILD)/flags: FORCE
 # Detection lines, once per build folder.
 $(BUILD)/detected: tools/detect
 	@mkdir -p $(@D)
-	@CC='$(CC)' tools/detect $(MACHINE) && touch $@
+	@CC='$(CC)' NVCC='$(NVCC)' CUDA_PLUGIN='$(notdir $(CUDA_PLUGIN))' tools/detect $(MACHINE) && touch $@
 
 # Commit, uncommitted changes, compiler and flags: rewritten only where they changed.
 $(BUILD)/generated/build_facts.h: FORCE
@@ -358,6 +360,7 @@ demo: setup
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -Dm755 $(BUILD)/vittm $(DESTDIR)$(PREFIX)/bin/vittm
+	for p in $(CUDA_PLUGIN); do install -Dm755 $$p $(DESTDIR)$(PREFIX)/lib/vittm/$${p##*/}; done
 	mkdir -p $(SHARE)/vittm/results
 	cp -R experiments $(SHARE)/vittm/
 	if [ -d results/published ]; then cp -R results/published $(SHARE)/vittm/results/; fi
