@@ -311,7 +311,9 @@ static void test_refusals(void **state)
                                             {"data.mix.mixup_alpha", "0.8"},
                                             {NULL, NULL}},
                    "not mixed as images are (set data.mix.mixup_alpha");
-    expect_refusal((const char *const[][2]){{"train.objective", "segment"}, {NULL, NULL}},
+    expect_refusal((const char *const[][2]){{"train.objective", "segment"},
+                                            {"model.classes", "11"},
+                                            {NULL, NULL}},
                    "train.objective segment has one input");
     expect_refusal((const char *const[][2]){{"model.memory_patch", "12"}, {NULL, NULL}},
                    "model.memory_patch 12");
