@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "data/dataset.h"
 #include "model/segment.h"
+#include "tests/support/run.h"
 #include "train/frames.h"
 #include "train/run_config.h"
 #include "train/segmentation.h"
@@ -29,22 +30,12 @@ static const char tiny[] =
 
 static struct config *configure(const char *key, const char *value)
 {
-    struct error err = {0};
-    struct config *c;
-    if (run_config_parse(&c, "tiny", tiny, strlen(tiny), &err) ||
-        (key && config_set(c, key, value, (struct config_origin){"test", 0, 0}, &err)) ||
-        config_resolve(c, &err))
-        fail_msg("%s", err.msg);
-    return c;
+    return run_configure(tiny, (const char *const[][2]){{key, value}}, key != NULL);
 }
 
 static struct device cpu(int threads)
 {
-    struct device d;
-    struct error err = {0};
-    if (device_open(&d, "cpu", threads, &err))
-        fail_msg("%s", err.msg);
-    return d;
+    return run_device("cpu", threads);
 }
 
 /* ---- areas

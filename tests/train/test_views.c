@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "tensor/graph/graph.h"
+#include "tests/support/run.h"
 #include "train/run_config.h"
 
 #include <math.h>
@@ -29,25 +30,15 @@ static const char tiny[] =
 
 static struct config *configure(const char *const pairs[][2])
 {
-    struct error err = {0};
-    struct config *c;
-    if (run_config_parse(&c, "tiny", tiny, strlen(tiny), &err))
-        fail_msg("%s", err.msg);
-    for (; pairs && (*pairs)[0]; pairs++)
-        if (config_set(c, (*pairs)[0], (*pairs)[1], (struct config_origin){"test", 0, 0}, &err))
-            fail_msg("%s", err.msg);
-    if (config_resolve(c, &err))
-        fail_msg("%s", err.msg);
-    return c;
+    int n = 0;
+    while (pairs && pairs[n][0])
+        n++;
+    return run_configure(tiny, pairs, n);
 }
 
 static struct device one_thread(void)
 {
-    struct device d;
-    struct error err = {0};
-    if (device_open(&d, "cpu", 1, &err))
-        fail_msg("%s", err.msg);
-    return d;
+    return run_device("cpu", 1);
 }
 
 /* ---- what a view shows ----------------------------------------------------------------------- */
