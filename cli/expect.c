@@ -22,8 +22,9 @@
 /* What is known of one data set, in one size. */
 struct seen_data {
     const char *dataset, *train_size, *val_size;
-    double s_per_mac;    /* of finished runs: seconds a forward MAC of an epoch; NAN */
-    double train, val;   /* images; NAN where the set cannot be opened */
+    double s_per_mac; /* of finished runs: seconds a forward MAC of an epoch; NAN */
+    int counted;
+    double train, val;   /* images, once counted; NAN where the set cannot be opened */
     const char *missing; /* why */
     struct seen_data *next;
 };
@@ -112,7 +113,6 @@ static double count_images(const struct config *c, enum split split, struct erro
 
 static struct seen_data *look_at(struct expectation *x, const struct config *c)
 {
-    struct error err = {0};
     const char *dataset = config_text(c, "data.dataset"),
                *train = config_text(c, "data.train_size"), *val = config_text(c, "data.val_size");
     struct seen_data *k = x->seen;
@@ -128,17 +128,25 @@ static struct seen_data *look_at(struct expectation *x, const struct config *c)
                             .next = x->seen};
     x->seen = k;
     k->s_per_mac = finished_rate(x, k);
+    return k;
+}
+
+static void count_both(struct expectation *x, const struct config *c, struct seen_data *k)
+{
+    struct error err = {0};
+    k->counted = 1;
     k->train = count_images(c, SPLIT_TRAIN, &err);
     k->val = isfinite(k->train) ? count_images(c, SPLIT_VAL, &err) : NAN;
     k->missing = err.code ? arena_strdup(&x->arena, err.msg) : NULL;
-    return k;
 }
 
 /* ---- a cell ---------------------------------------------------------------------------------- */
 
 /* Training steps and a pass over the validation images each epoch, then the blocks of latency. */
-static double by_rate(struct expectation *x, const struct cell *c, const struct seen_data *k)
+static double by_rate(struct expectation *x, const struct cell *c, struct seen_data *k)
 {
+    if (!k->counted)
+        count_both(x, c->config, k);
     if (k->missing != NULL) {
         x->why_unknown = k->missing;
         return NAN;
@@ -163,7 +171,7 @@ double expect_cell(struct expectation *x, const struct cell *c)
     if (!config_is_active(c->config, "data.dataset") ||
         !config_is_active(c->config, "train.epochs"))
         return NAN;
-    const struct seen_data *k = look_at(x, c->config);
+    struct seen_data *k = look_at(x, c->config);
     double epochs = (double)config_int(c->config, "train.epochs");
     int whole = config_int(c->config, "train.steps") == 0;
     double seconds = isnan(k->s_per_mac) || !whole ? by_rate(x, c, k)

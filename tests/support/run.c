@@ -11,14 +11,14 @@
 #include "base/error.h"
 #include "train/run_config.h"
 
-struct config *run_configure(const char *yaml, const char *const pairs[][2], int n)
+struct config *run_configure(const char *yaml, const char *const pairs[][2])
 {
     struct error err = {0};
     struct config *c;
     if (run_config_parse(&c, "tiny", yaml, strlen(yaml), &err))
         fail_msg("%s", err.msg);
-    for (int i = 0; i < n; i++)
-        if (config_set(c, pairs[i][0], pairs[i][1], (struct config_origin){"test", 0, 0}, &err))
+    for (; pairs && (*pairs)[0]; pairs++)
+        if (config_set(c, (*pairs)[0], (*pairs)[1], (struct config_origin){"test", 0, 0}, &err))
             fail_msg("%s", err.msg);
     if (config_resolve(c, &err))
         fail_msg("%s", err.msg);

@@ -30,7 +30,7 @@ static const char tiny[] =
 
 static struct config *configure(const char *key, const char *value)
 {
-    return run_configure(tiny, (const char *const[][2]){{key, value}}, key != NULL);
+    return run_configure(tiny, (const char *const[][2]){{key, value}, {NULL, NULL}});
 }
 
 static struct device cpu(int threads)

@@ -30,10 +30,7 @@ static const char tiny[] =
 
 static struct config *configure(const char *const pairs[][2])
 {
-    int n = 0;
-    while (pairs && pairs[n][0])
-        n++;
-    return run_configure(tiny, pairs, n);
+    return run_configure(tiny, pairs);
 }
 
 static struct device one_thread(void)
