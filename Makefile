@@ -166,6 +166,9 @@ $(BUILD)/generated/plugin_abi.h: FORCE
 
 $(BUILD)/backend/backend.o $(BUILD)/backend/plugin.o: $(BUILD)/generated/plugin_abi.h
 
+# The assembler reads these.
+$(BUILD)/plots/report_style.o: plots/report.css plots/report.js
+
 $(BUILD)/backend/cpu/%.o: CFLAGS += -fopenmp
 
 # ---- plugins: shared libraries that hold their own copy of base/ and tensor/ -----------------------------------

@@ -180,8 +180,8 @@ static double fraction(const struct entry *e, double seconds, double peak)
 static void print_head(const struct bench *b)
 {
     printf("fp32 as a fraction of peak (median), bf16 as that and as a speed-up; then how many "
-           "times as "
-           "long\nPyTorch takes in the same precision (%s)\n\n",
+           "times as long\n"
+           "PyTorch takes in the same precision (%s)\n\n",
            b->peer.about);
     printf("%-20s %5s %2s %6s %8s %6s %6s %6s %8s %9s %8s %9s\n", "", "batch", "th", "fp32",
            "(median)", "goal", "bf16", "bf16 x", "fp32", "compiled", "bf16", "compiled");

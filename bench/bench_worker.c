@@ -129,8 +129,7 @@ static void measure_start(void)
             printf("worker start to the end of the first step, %s: not there\n", datasets[i]);
         else
             printf("worker start to the first step, %s: %.3f s (goal 0.2); to its end %.3f s, the "
-                   "step "
-                   "itself %.3f s\n",
+                   "step itself %.3f s\n",
                    datasets[i], s - step, s, step);
         fflush(stdout);
     }

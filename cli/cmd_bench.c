@@ -253,18 +253,14 @@ const struct command command_bench = {
     .options = options,
     .details =
         "Every model is timed in blocks of calls; the size of a block is searched for, which is "
-        "the "
-        "warm-up. Then one block of each model is timed in turn, A B C A B C, until each has its "
-        "seconds, so that a machine that slows down slows all of them. Figures are over blocks: "
-        "median, "
-        "90th percentile and interquartile range, in milliseconds a call of the whole batch. Input "
-        "is "
-        "random and already on the device; weights are initial. peak_bytes is what the program "
-        "allocates: parameters and activations. With several models the ratios to the first one "
-        "are "
-        "said on stderr, with a bootstrap interval over the rounds. --frames times segmentation as "
-        "papers do, an image of the data set a call: all its windows, the decoder, resizing and "
-        "argmax; images_per_s are frames a second.",
+        "the warm-up. Then one block of each model is timed in turn, A B C A B C, until each has "
+        "its seconds, so that a machine that slows down slows all of them. Figures are over "
+        "blocks: median, 90th percentile and interquartile range, in milliseconds a call of the "
+        "whole batch. Input is random and already on the device; weights are initial. peak_bytes "
+        "is what the program allocates: parameters and activations. With several models the "
+        "ratios to the first one are said on stderr, with a bootstrap interval over the rounds. "
+        "--frames times segmentation as papers do, an image of the data set a call: all its "
+        "windows, the decoder, resizing and argmax; images_per_s are frames a second.",
     .examples = "  vittm bench vit_s16 vittm_s_64_64 --batch 16\n"
                 "  vittm bench experiments/quick.yaml --threads 1 --format csv\n"
                 "  vittm bench vittm_b_64_64 --train --batch 8",

@@ -238,14 +238,12 @@ const struct command command_cost = {
     .flags = COMMAND_OVERRIDES,
     .options = options,
     .details = "params counts every registered parameter, those that the authors' code never reads "
-               "included, as "
-               "papers do. macs counts every multiply-add of every contraction for one image. "
-               "macs_fvcore is "
-               "what fvcore prints for the authors' code: the products inside fused attention "
-               "count 0, layer norm "
-               "5 an element, an einsum half of numpy's rounded estimate. Where an experiment's "
-               "published: is a map of its cells to rows of published tables, what was printed "
-               "stands beside each cell: whether it is the computed number, rounded, and why not.",
+               "included, as papers do. macs counts every multiply-add of every contraction for "
+               "one image. macs_fvcore is what fvcore prints for the authors' code: the products "
+               "inside fused attention count 0, layer norm 5 an element, an einsum half of "
+               "numpy's rounded estimate. Where an experiment's published: is a map of its cells "
+               "to rows of published tables, what was printed stands beside each cell: whether it "
+               "is the computed number, rounded, and why not.",
     .examples = "  vittm cost vit_b16 vittm_b_64_64 --convention all\n"
                 "  vittm cost vit_s16 model.image_size=384 --by layer\n"
                 "  vittm cost experiments/paper/costs.yaml --convention all --format csv",

@@ -280,16 +280,13 @@ const struct command command_eval = {
     .flags = COMMAND_OVERRIDES,
     .options = options,
     .details =
-        "WEIGHTS is a safetensors file. Those that a run left in its folder "
-        "(weights.safetensors) say "
-        "themselves which configuration they belong to; for others name a model or a file "
-        "with one cell. "
-        "The whole validation split is evaluated, each image once. val/top1 and val/top5 "
-        "are percent "
-        "and those of the first classifier, which is a ViTTM's memory head. Segmentation has "
-        "val/miou, val/pixel_acc and val/mean_acc over all pixels of the split, from windows "
-        "that slide over whole images, and what the most frequent class alone would reach "
-        "(val/majority_miou); or one picture with --image, its classes on stdout. The word "
+        "WEIGHTS is a safetensors file. Those that a run left in its folder (weights.safetensors) "
+        "say themselves which configuration they belong to; for others name a model or a file "
+        "with one cell. The whole validation split is evaluated, each image once. val/top1 and "
+        "val/top5 are percent and those of the first classifier, which is a ViTTM's memory head. "
+        "Segmentation has val/miou, val/pixel_acc and val/mean_acc over all pixels of the split, "
+        "from windows that slide over whole images, and what the most frequent class alone would "
+        "reach (val/majority_miou); or one picture with --image, its classes on stdout. The word "
         "random in place of WEIGHTS takes initial weights.",
     .examples = "  vittm eval out/runs/3fa2c1d09be41f77-s0-cpu/weights.safetensors\n"
                 "  vittm eval weights.safetensors data.val_size=1000 --format json\n"

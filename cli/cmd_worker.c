@@ -18,9 +18,8 @@ const struct command command_worker = {
     .operand_kind = OPERAND_FILE,
     .flags = COMMAND_HIDDEN,
     .details = "FOLDER holds run.yaml. Progress, curves, checkpoints and the result are written "
-               "next to it. "
-               "SIGTERM, SIGINT and SIGUSR1 stop it after the current step with a checkpoint and "
-               "exit code 75; "
-               "the same command goes on from there, to the same bits.",
+               "next to it. SIGTERM, SIGINT and SIGUSR1 stop it after the current step with a "
+               "checkpoint and exit code 75; the same command goes on from there, to the same "
+               "bits.",
     .run = run,
 };

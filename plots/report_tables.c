@@ -364,8 +364,8 @@ static void cells_notes(struct report *r)
     if (r->metric != NULL && r->cost != NULL)
         html_textf(r->out,
                    "P(front): probability of being on the Pareto front of %s and %s when each "
-                   "cell's seeds "
-                   "are resampled (2000 times); ● marks the cells whose means are on it. ",
+                   "cell's seeds are resampled (2000 times); ● marks the cells whose means are on "
+                   "it. ",
                    r->metric_scale.title, r->cost_scale.title);
     if (r->comparisons > 0)
         html_textf(

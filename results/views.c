@@ -14,15 +14,13 @@
 static const struct view_doc docs[] = {
     {"v_runs",
      "a row a run and experiment (a run shared by two experiments has two rows): state, times, "
-     "every "
-     "configuration key, every final metric",
+     "every configuration key, every final metric",
      "run,experiment,cell,label,position,seed,state,device,attempts,created,started,finished,wall_"
      "s,cpu_s,"
      "exit_code,host,pid,folder,message,tags,commit_hash"},
     {"v_cells",
      "a row a cell, experiment, device class and metric: mean and standard deviation (n-1) over "
-     "the seeds "
-     "that are done; costs known beforehand have n = 0 until a run is done",
+     "the seeds that are done; costs known beforehand have n = 0 until a run is done",
      "experiment,cell,label,position,device,metric,n,mean,std,min,max"},
     {"v_curves", "a row a point of a training curve",
      "run,experiment,cell,label,seed,state,metric,epoch,step,value"},
@@ -33,14 +31,12 @@ static const struct view_doc docs[] = {
      "ms,"
      "images_per_s,peak_bytes,protocol"},
     {"v_pareto",
-     "a row a cell, device class and objective of an experiment; on_front is 1 where no other cell "
-     "of the "
-     "device class is as good in every objective and better in one",
+     "a row a cell, device class and objective of an experiment; on_front is 1 where no other "
+     "cell of the device class is as good in every objective and better in one",
      "experiment,cell,label,device,metric,goal,n,mean,std,on_front"},
     {"v_compute",
      "hours spent by experiment (the first that asked for the run), device class and state of the "
-     "attempt: "
-     "failed ones count too",
+     "attempt: failed ones count too",
      "experiment,device,state,attempts,runs,wall_hours,cpu_hours"},
     {"v_env", "a row a fact about a run: commit, compiler, processor, libraries, data",
      "run,key,text"},
@@ -48,8 +44,7 @@ static const struct view_doc docs[] = {
      "source,table,row,metric,value,unit,convention,device,precision,batch,note,file,line"},
     {"v_experiments",
      "a row an experiment; axes, objectives (\"val/top1 max\") and baseline (\"key=value\") are "
-     "lists "
-     "with commas",
+     "lists with commas",
      "experiment,title,file,text,published,axes,objectives,baseline,cells"},
     {NULL, NULL, NULL},
 };

@@ -261,9 +261,8 @@ static void test_refusals(void **state)
     refuses("model.patch", "[4,, 8]", "q.yaml:14:3: model.patch: an empty value is not an integer");
     refuses("model.class_token", "yes", "q.yaml:14:3: model.class_token: yes is not true or false");
     refuses("model.rw_head", "linaer",
-            "q.yaml:14:3: model.rw_head: unknown value linaer (did you mean linear? known: cross, "
-            "latent, "
-            "latent_cross, linear)");
+            "q.yaml:14:3: model.rw_head: unknown value linaer (did you mean linear? known: "
+            "cross, latent, latent_cross, linear)");
     refuses("model.rw_head", "gru",
             "q.yaml:14:3: model.rw_head: unknown value gru (known: cross, latent, latent_cross, "
             "linear)");
