@@ -1,4 +1,4 @@
-/* The scheduler. Not compiled with -fsanitize=thread (see fiber.c).
+/* The scheduler. Not compiled with sanitizers (see fiber.c).
  *
  * A worker runs its blocks one after the other: block i is worker i % workers', so that two workers
  * always share the work and races between blocks show. Inside a block it goes from warp to warp;
@@ -17,14 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
 enum { THREADS_MAX = 1024, WARPS_MAX = THREADS_MAX / SIM_WARP, ARRAYS_MAX = 64, GROUPS = 8 };
 
 /* Of a CUDA thread; sanitizers make frames several times as large. */
-#if defined(__SANITIZE_ADDRESS__) || defined(SIM_TSAN)
+#if defined(SIM_ASAN) || defined(SIM_TSAN)
 enum { STACK = 256 << 10 };
 #else
 enum { STACK = 64 << 10 };

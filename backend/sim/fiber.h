@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+/* What the kernels are compiled for, as the scheduler itself is not. */
+#if defined(__SANITIZE_ADDRESS__) && !defined(SIM_ASAN)
+#define SIM_ASAN 1
+#endif
+
 #if !defined(__x86_64__) && !defined(__aarch64__) && !defined(SIM_UCONTEXT)
 #define SIM_UCONTEXT
 #endif

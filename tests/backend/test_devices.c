@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "tensor/compile/plan.h"
 
 /* A device to be tested: VITTM_TEST_DEVICE, or the emulated one. */
@@ -59,6 +60,26 @@ static void close_run(struct device_run *r)
     plan_free(r->plan);
 }
 
+/* VITTM_TEST_BITS: a file that gets a line a result, so that two whole runs can be compared. */
+static void tell_bits(const struct subject *s, const struct run *u)
+{
+    const char *path = getenv("VITTM_TEST_BITS");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    char text[1000], hex[65];
+    if (path && !f)
+        fail_msg("cannot write %s", path);
+    describe(u->node, text, sizeof text);
+    for (int i = 0; f && i < n_results(u->node); i++) {
+        const struct tensor *t = result_tensor(u->node, i);
+        file_sha256_bytes(result(u, i), value_bytes(t, u->size) * (size_t)shape_count(t->shape),
+                          hex);
+        if (!is_packed_filler(u->node, i))
+            fprintf(f, "%s, %s, result %d: %s\n", s->variant, text, i, hex);
+    }
+    if (f)
+        fclose(f);
+}
+
 static void call_device(const struct subject *s, struct run *u, int runs)
 {
     struct tensor *in[16];
@@ -75,6 +96,7 @@ static void call_device(const struct subject *s, struct run *u, int runs)
         else
             r.backend->read(r.program, in[i], u->in[i]);
     check_guards(u);
+    tell_bits(s, u);
     close_run(&r);
 }
 
@@ -91,17 +113,37 @@ static const struct backend *open_device(enum precision precision, struct error 
     return backend_open(backend_find(device_name()), &o, text, sizeof text, err);
 }
 
-/* VITTM_TEST_OP: one op alone. VITTM_TEST_CASES: as many of each. */
+/* Whether the number is one of the words of list; NULL: every number is. */
+static int listed(const char *list, int64_t number)
+{
+    char *end;
+    for (; list && *list; list = end) {
+        if (strtoll(list, &end, 10) == number && end != list)
+            return 1;
+        if (end == list)
+            fail_msg("VITTM_TEST_TOKENS: numbers with spaces between them, not \"%s\"", list);
+    }
+    return !list;
+}
+
+/* VITTM_TEST_OP: one op alone. VITTM_TEST_TOKENS: these of the numbers of tokens, as "49 197". */
 static void check_all(enum precision precision)
 {
     struct error err = {0};
     const struct backend *b = open_device(precision, &err);
-    const char *only = getenv("VITTM_TEST_OP"), *cases = getenv("VITTM_TEST_CASES");
+    const char *only = getenv("VITTM_TEST_OP");
+    int64_t counts[COUNTS];
+    int n = 0;
     char name[64];
     if (!b) {
         print_message("%s\n", err.msg);
         skip();
     }
+    for (int i = 0; i < COUNTS; i++)
+        if (listed(getenv("VITTM_TEST_TOKENS"), token_counts[i]))
+            counts[n++] = token_counts[i];
+    if (!n)
+        fail_msg("VITTM_TEST_TOKENS: none of 49, 64, 65, 196 and 197");
     snprintf(name, sizeof name, "%s in %s", device_name(), precision_name(precision));
     const struct subject subjects[] = {{.variant = name,
                                         .value_size = sizeof(float),
@@ -112,8 +154,7 @@ static void check_all(enum precision precision)
                                        {0}};
     for (const struct recipe *r = recipes; r < recipes + N_RECIPES; r++)
         if (!only || !strcmp(only, r->op))
-            check_recipe(r, subjects, cases ? strtoul(cases, NULL, 10) : COUNTS, token_counts,
-                         COUNTS);
+            check_recipe(r, subjects, n, counts);
 }
 
 static void test_fp32(void **state)

@@ -68,7 +68,7 @@ static void test_random_shapes(void **state)
     for (int i = 0; subjects[i].variant; i++)
         print_message("           %s\n", subjects[i].variant);
     for (const struct recipe *r = recipes; r < recipes + N_RECIPES; r++)
-        check_recipe(r, subjects, CASES, NULL, 0);
+        check_recipe(r, subjects, CASES, NULL);
 }
 
 static void test_complete(void **state)

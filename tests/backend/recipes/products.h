@@ -1,0 +1,65 @@
+/* Cases of products. */
+#ifndef TESTS_BACKEND_RECIPES_PRODUCTS_H
+#define TESTS_BACKEND_RECIPES_PRODUCTS_H
+
+#include "tests/backend/recipes/draw.h"
+
+static void build_linear(struct graph *g, struct rng *r)
+{
+    int64_t in = any(r, 1, 150), out = any(r, 1, 150), rows = any_tokens(r, 1, 300);
+    struct tensor *x = leaf(g, "x", SHAPE(any(r, 1, 3), rows, in));
+    struct tensor *w = leaf(g, "w", SHAPE(out, in));
+    op_linear(g, x, w, chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
+}
+
+/* One large product: sometimes deep enough to be cut along its depth. */
+static void build_matmul_flat(struct graph *g, struct rng *r)
+{
+    int ta = chance(r), tb = chance(r);
+    int64_t m = any_tokens(r, 1, 70), n = any(r, 1, 70),
+            k = chance(r) ? any(r, 1, 200) : any(r, 1000, 5000);
+    struct tensor *a = leaf(g, "a", ta ? SHAPE(k, m) : SHAPE(m, k));
+    struct tensor *b = leaf(g, "b", tb ? SHAPE(n, k) : SHAPE(k, n));
+    op_matmul(g, a, b, (struct matmul_attr){1, ta, tb, 2, 0.7});
+}
+
+static struct tensor *stack(struct graph *g, struct rng *r, const char *name, int64_t batch,
+                            int64_t heads, int64_t rows, int64_t cols)
+{
+    return leaf(g, name,
+                chance(r) ? SHAPE(batch, rows, heads * cols) : SHAPE(batch, heads, rows, cols));
+}
+
+static void build_matmul_stack(struct graph *g, struct rng *r)
+{
+    int ta = chance(r), tb = chance(r);
+    int64_t batch = any(r, 1, 4), heads = any(r, 1, 4);
+    int64_t m = any_tokens(r, 1, 70), n = any(r, 1, 70), k = any(r, 1, 70);
+    struct tensor *a = stack(g, r, "a", batch, heads, ta ? k : m, ta ? m : k);
+    struct tensor *b = stack(g, r, "b", batch, heads, tb ? n : k, tb ? k : n);
+    op_matmul(g, a, b, (struct matmul_attr){(int)heads, ta, tb, (int)any(r, 3, 4), 0.7});
+}
+
+static void build_scale_shift(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r), channels = SHAPE(s.dim[s.rank - 1]);
+    op_scale_shift(g, leaf(g, "x", s), leaf(g, "gain", channels), leaf(g, "offset", channels));
+}
+
+static void build_depthwise(struct graph *g, struct rng *r)
+{
+    int64_t channels = any(r, 1, 100);
+    struct tensor *x = leaf(g, "x", SHAPE(any(r, 1, 5), any_tokens(r, 1, 40), channels));
+    struct tensor *w = leaf(g, "w", SHAPE(channels, 1, 2 * any(r, 0, 3) + 1));
+    op_depthwise(g, x, w, leaf(g, "b", SHAPE(channels)));
+}
+
+static void build_depthwise_grad(struct graph *g, struct rng *r)
+{
+    build_depthwise(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dy", n->out[0]->shape)};
+    graph_apply(g, &op_depthwise_grad_row, 3, in, NULL);
+}
+
+#endif

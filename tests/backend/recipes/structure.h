@@ -1,0 +1,127 @@
+/* Cases of ops that move values. */
+#ifndef TESTS_BACKEND_RECIPES_STRUCTURE_H
+#define TESTS_BACKEND_RECIPES_STRUCTURE_H
+
+#include "tests/backend/recipes/draw.h"
+
+static void build_slice(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    int axis = (int)rng_below(r, s.rank);
+    s.dim[axis] += 1;
+    int64_t start = rng_below(r, s.dim[axis]);
+    int64_t room = s.dim[axis] - start;
+    op_slice(g, leaf(g, "x", s), axis, start, start ? any(r, 1, room) : s.dim[axis] - 1);
+}
+
+static void build_pad(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    int64_t before = any(r, 0, 5);
+    op_pad(g, leaf(g, "x", s), (int)rng_below(r, s.rank), before, any(r, before ? 0 : 1, 5));
+}
+
+static void build_concat(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    int axis = (int)rng_below(r, s.rank), n = (int)any(r, 2, 4);
+    struct tensor *x[4];
+    char name[16];
+    for (int i = 0; i < n; i++) {
+        s.dim[axis] = any_tokens(r, 1, 30);
+        snprintf(name, sizeof name, "x%d", i);
+        x[i] = leaf(g, name, s);
+    }
+    op_concat(g, x, n, axis);
+}
+
+static void build_repeat(struct graph *g, struct rng *r)
+{
+    op_repeat(g, leaf(g, "x", shape_times(1, any_shape(r))), any(r, 2, 9));
+}
+
+static void build_swap(struct graph *g, struct rng *r)
+{
+    struct shape s = any_shape(r);
+    if (s.rank == 1)
+        s = SHAPE(s.dim[0], 3);
+    op_swap(g, leaf(g, "x", s), (int)rng_below(r, s.rank - 1));
+}
+
+static void build_patchify(struct graph *g, struct rng *r)
+{
+    int64_t p = any(r, 1, 5), batch = any(r, 1, 3), channels = any(r, 1, 4), rows, cols;
+    any_grid(r, 5, &rows, &cols);
+    op_patchify(g, leaf(g, "x", SHAPE(batch, channels, p * rows, p * cols)), p);
+}
+
+static void build_unpatchify(struct graph *g, struct rng *r)
+{
+    build_patchify(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *t = leaf(g, "t", n->out[0]->shape);
+    graph_apply(g, &op_unpatchify_row, 1, &t, n->attr);
+}
+
+static void build_resample(struct graph *g, struct rng *r)
+{
+    int axis;
+    struct shape s = shape_along(r, &axis);
+    int64_t from = s.dim[axis], to = any(r, 1, 40);
+    op_resample(g, leaf(g, "x", s), axis,
+                chance(r) ? mixing_pool(&g->arena, from, to)
+                          : mixing_resize(&g->arena, MIXING_BICUBIC, from, to),
+                0);
+}
+
+static void build_pool(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), width = any(r, 1, 40), rows, cols;
+    any_grid(r, 9, &rows, &cols);
+    op_pool_grid(g, leaf(g, "x", SHAPE(batch, rows * cols, width)), rows, cols, any(r, 1, 9),
+                 any(r, 1, 9));
+}
+
+static void build_unfold(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), channels = any(r, 1, 6), rows, cols;
+    any_grid(r, 9, &rows, &cols);
+    struct shape s =
+        chance(r) ? SHAPE(batch, rows * cols, channels) : SHAPE(batch, channels, rows, cols);
+    int64_t least = rows < cols ? rows : cols;
+    op_unfold(g, leaf(g, "x", s), rows, cols, any(r, 1, least < 3 ? least : 3), any(r, 1, 2),
+              any(r, 0, 1));
+}
+
+static void build_fold(struct graph *g, struct rng *r)
+{
+    build_unfold(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *t = leaf(g, "t", n->out[0]->shape);
+    graph_apply(g, &op_fold_row, 1, &t, n->attr);
+}
+
+static void build_scatter(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), tokens = any_tokens(r, 1, 40), heads = any(r, 1, 3),
+            width = chance(r) ? 1 : any(r, 1, fixed_tokens ? 130 : 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, heads, tokens, width));
+    op_scatter_rows(g, x, assignment(g, batch, tokens), 2, any(r, PLACES, 9));
+}
+
+static void build_scatter_max(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), tokens = any_tokens(r, 1, 40), heads = any(r, 1, 3),
+            width = chance(r) ? 1 : any(r, 1, fixed_tokens ? 130 : 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, heads, tokens, width));
+    op_scatter_max(g, x, assignment(g, batch, tokens), 2, any(r, PLACES, 9));
+}
+
+static void build_gather(struct graph *g, struct rng *r)
+{
+    int64_t batch = any(r, 1, 3), width = chance(r) ? 1 : any(r, 1, 600);
+    struct tensor *x = leaf(g, "x", SHAPE(batch, any(r, PLACES, 9), width));
+    op_gather_rows(g, x, assignment(g, batch, any_tokens(r, 1, 40)), 1);
+}
+
+#endif
