@@ -9,8 +9,9 @@ static const struct rule {
     unsigned writes, reads;
     int reads_from_end; /* k: the k-th input from the end too; 0: none */
 } rules[] = {
-    {"layer_norm", 1, 0, 0}, {"gelu", 1, 0, 0},   {"attention", 1, 0, 0},
-    {"linear", 0, 1, 0},     {"matmul", 0, 3, 0}, {"attention_grad", 0, 0, 3},
+    {"layer_norm", 1, 0, 0}, {"add_layer_norm", 2, 0, 0}, {"gelu", 1, 0, 0},
+    {"attention", 1, 0, 0},  {"linear", 0, 1, 0},         {"linear_add", 0, 2, 0},
+    {"matmul", 0, 3, 0},     {"attention_grad", 0, 0, 3},
 };
 
 static const struct rule *rule_of(const struct op *op)
@@ -62,9 +63,9 @@ static void mark(const struct graph *g, unsigned char *half, const struct tensor
 }
 
 /* Written on top of an input, shorter values would overtake those that are still to be read. */
-static int in_place(const struct plan *p, const struct node *n)
+static int in_place(const struct plan *p, const struct node *n, int output)
 {
-    const struct placement *out = &p->places[n->out[0]->id];
+    const struct placement *out = &p->places[n->out[output]->id];
     for (int i = 0; i < n->n_in; i++) {
         const struct placement *in = &p->places[n->in[i]->id];
         if (in->block == out->block && in->offset == out->offset)
@@ -79,8 +80,9 @@ const unsigned char *half_tensors(const struct plan *p, struct arena *a)
     for (int i = 0; i < p->n_steps; i++) {
         const struct node *n = p->steps[i].node;
         const struct rule *r = rule_of(n->op);
-        if (r && r->writes && !in_place(p, n) && all_read(p->graph, n->out[0]))
-            mark(p->graph, half, n->out[0]);
+        for (int k = 0; r && k < n->n_out; k++)
+            if (r->writes >> k & 1 && !in_place(p, n, k) && all_read(p->graph, n->out[k]))
+                mark(p->graph, half, n->out[k]);
     }
     return half;
 }

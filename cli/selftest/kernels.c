@@ -44,6 +44,18 @@ static struct tensor *c_layer_norm_fours(struct graph *g, int64_t n)
     return op_layer_norm(g, leaf(g, "x", SHAPE(2, n, 96)), leaf(g, "gamma", SHAPE(96)),
                          leaf(g, "beta", SHAPE(96)), 1e-6);
 }
+static struct tensor *c_add_layer_norm(struct graph *g, int64_t n)
+{
+    struct node *both =
+        op_add_layer_norm(g, leaf(g, "a", SHAPE(2, n, 33)), leaf(g, "b", SHAPE(2, n, 33)),
+                          leaf(g, "gamma", SHAPE(33)), leaf(g, "beta", SHAPE(33)), 1e-6);
+    return op_mul(g, both->out[0], both->out[1]);
+}
+static struct tensor *c_linear_add(struct graph *g, int64_t n)
+{
+    return op_linear_add(g, leaf(g, "x", SHAPE(2, n, 33)), leaf(g, "h", SHAPE(2, n, 19)),
+                         leaf(g, "w", SHAPE(33, 19)), leaf(g, "b", SHAPE(33)));
+}
 static struct tensor *c_gelu(struct graph *g, int64_t n)
 {
     return op_gelu(g, op_affine(g, leaf(g, "x", SHAPE(2, n, 7)), 2, 0.1));
@@ -135,6 +147,8 @@ static const struct size_case {
     {"matmul to tokens", c_matmul_back},
     {"layer_norm, 33 wide", c_layer_norm},
     {"layer_norm, 96 wide", c_layer_norm_fours},
+    {"add_layer_norm", c_add_layer_norm},
+    {"linear_add", c_linear_add},
     {"gelu", c_gelu},
     {"softmax", c_softmax},
     {"softmax over tokens", c_softmax_tokens},

@@ -153,6 +153,16 @@ static struct tensor *i_linear_kernel(struct graph *g)
 {
     return op_linear(g, leaf(g, "x", SHAPE(2, 3, 12)), leaf(g, "w", SHAPE(4, 3, 2, 2)), NULL);
 }
+static struct tensor *i_linear_add(struct graph *g)
+{
+    return op_linear_add(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "h", SHAPE(2, 3, 5)),
+                         leaf(g, "w", SHAPE(4, 5)), leaf(g, "b", SHAPE(4)));
+}
+static struct tensor *i_linear_add_plain(struct graph *g)
+{
+    return op_linear_add(g, leaf(g, "x", SHAPE(6, 4)), leaf(g, "h", SHAPE(6, 5)),
+                         leaf(g, "w", SHAPE(4, 5)), NULL);
+}
 static struct tensor *i_matmul(struct graph *g)
 {
     return op_matmul(g, leaf(g, "a", SHAPE(2, 3, 6)), leaf(g, "b", SHAPE(2, 4, 6)),
@@ -195,6 +205,20 @@ static struct tensor *i_layer_norm(struct graph *g)
 {
     return op_layer_norm(g, leaf(g, "x", SHAPE(2, 3, 8)), leaf(g, "gamma", SHAPE(8)),
                          leaf(g, "beta", SHAPE(8)), 1e-5);
+}
+/* Both results are read, as by a residual. */
+static struct tensor *i_add_layer_norm(struct graph *g)
+{
+    struct node *n =
+        op_add_layer_norm(g, leaf(g, "a", SHAPE(2, 3, 8)), leaf(g, "b", SHAPE(2, 3, 8)),
+                          leaf(g, "gamma", SHAPE(8)), leaf(g, "beta", SHAPE(8)), 1e-5);
+    return op_mul(g, n->out[0], n->out[1]);
+}
+static struct tensor *i_add_layer_norm_alone(struct graph *g)
+{
+    return op_add_layer_norm(g, leaf(g, "a", SHAPE(2, 3, 8)), leaf(g, "b", SHAPE(2, 3, 8)),
+                             leaf(g, "gamma", SHAPE(8)), leaf(g, "beta", SHAPE(8)), 1e-5)
+        ->out[1];
 }
 static struct tensor *i_attention(struct graph *g)
 {
@@ -333,6 +357,8 @@ static const struct op_instance instances[] = {
     {"spread", i_spread},
     {"linear", i_linear},
     {"linear", i_linear_kernel},
+    {"linear_add", i_linear_add},
+    {"linear_add", i_linear_add_plain},
     {"matmul", i_matmul},
     {"matmul", i_matmul_gather},
     {"matmul", i_matmul_read},
@@ -342,6 +368,8 @@ static const struct op_instance instances[] = {
     {"softmax", i_softmax},
     {"softmax", i_softmax_tokens},
     {"layer_norm", i_layer_norm},
+    {"add_layer_norm", i_add_layer_norm},
+    {"add_layer_norm", i_add_layer_norm_alone},
     {"attention", i_attention},
     {"attention", i_attention_packed},
     {"attention", i_attention_bias},
@@ -381,6 +409,17 @@ static struct tensor *r_linear(struct graph *g)
 static struct tensor *r_add(struct graph *g)
 {
     return op_add(g, leaf(g, "x", SHAPE(2, 3)), leaf(g, "y", SHAPE(2, 4)));
+}
+static struct tensor *r_linear_add(struct graph *g)
+{
+    return op_linear_add(g, leaf(g, "x", SHAPE(1, 4)), leaf(g, "h", SHAPE(2, 5)),
+                         leaf(g, "w", SHAPE(4, 5)), NULL);
+}
+static struct tensor *r_add_layer_norm(struct graph *g)
+{
+    return op_add_layer_norm(g, leaf(g, "a", SHAPE(2, 4)), leaf(g, "b", SHAPE(1, 4)),
+                             leaf(g, "gamma", SHAPE(4)), leaf(g, "beta", SHAPE(4)), 1e-6)
+        ->out[1];
 }
 static struct tensor *r_patch(struct graph *g)
 {
@@ -425,12 +464,19 @@ static struct tensor *r_mctf(struct graph *g)
 }
 
 static const struct op_instance refused[] = {
-    {"linear", r_linear},      {"add", r_add},
-    {"patchify", r_patch},     {"attention", r_heads},
-    {"matmul", r_matmul},      {"slice", r_slice},
-    {"parameter", r_twice},    {"scatter_rows", r_scatter},
-    {"gather_rows", r_gather}, {"tome_match", r_tome},
+    {"linear", r_linear},
+    {"add", r_add},
+    {"patchify", r_patch},
+    {"attention", r_heads},
+    {"matmul", r_matmul},
+    {"slice", r_slice},
+    {"parameter", r_twice},
+    {"scatter_rows", r_scatter},
+    {"gather_rows", r_gather},
+    {"tome_match", r_tome},
     {"mctf_match", r_mctf},
+    {"linear_add", r_linear_add},
+    {"add_layer_norm", r_add_layer_norm},
 };
 
 static void check_refusals(struct selftest *t)

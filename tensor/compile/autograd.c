@@ -48,14 +48,45 @@ static void recompute_region(struct sweep *s, int region)
         s->again[r->x->id] = op_sub(g, recomputed(s, r->y), recomputed(s, r->f));
 }
 
-static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d)
+/* Whether the node that made d, one of those since first, can add the sum to it: nobody has read d
+ * so far, and the sum was there before. */
+static int takes_sum(const struct sweep *s, const struct tensor *d, const struct tensor *sum,
+                     int first)
+{
+    const struct node *n = d->producer;
+    if (!n || n->id < first || !(n->op->flags & OP_ADDS) || d->output || n->n_in != n->op->min_in ||
+        (sum->producer && sum->producer->id >= n->id))
+        return 0;
+    for (int i = n->id + 1; i < s->g->n_nodes; i++)
+        for (int k = 0; k < s->g->nodes[i]->n_in; k++)
+            if (s->g->nodes[i]->in[k] == d)
+                return 0;
+    return 1;
+}
+
+/* One more gradient of t. first: the nodes from there on are those of the rule that made it, for t
+ * alone. */
+static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d, int first)
 {
     char want[128], have[128];
     if (!shape_equal(d->shape, t->shape) && !s->g->error.code)
         BUG("gradient of %s has shape %s instead of %s", t->name,
             shape_text(d->shape, have, sizeof have), shape_text(t->shape, want, sizeof want));
     struct tensor **sum = &s->grads[t->id];
-    *sum = *sum ? op_add(s->g, *sum, d) : d;
+    if (*sum && takes_sum(s, d, *sum, first))
+        graph_add_input(s->g, d->producer, *sum);
+    else if (*sum)
+        d = op_add(s->g, *sum, d);
+    *sum = d;
+}
+
+/* Whether gradient i is that of another input as well. */
+static int is_shared(struct tensor *const *din, int n, int i)
+{
+    for (int k = 0; k < n; k++)
+        if (k != i && din[k] == din[i])
+            return 1;
+    return 0;
 }
 
 static void differentiate(struct sweep *s, const struct node *n)
@@ -87,10 +118,11 @@ static void differentiate(struct sweep *s, const struct node *n)
     seen.in = in;
     seen.out = out;
     s->g->scope = n->scope;
+    int first = s->g->n_nodes;
     n->op->grad(&(struct grad){s->g, &seen, dout, din, wanted});
     for (int i = 0; i < n->n_in; i++)
         if (wanted[i] && din[i])
-            accumulate(s, n->in[i], din[i]);
+            accumulate(s, n->in[i], din[i], is_shared(din, n->n_in, i) ? s->g->n_nodes : first);
     free(in);
     free(din);
     free(wanted);

@@ -8,6 +8,10 @@
 /* Expands every fused op that the backend lacks, alone or through its gradient op. */
 int pass_lower(struct graph *g, const struct capability *backend, struct error *err);
 
+/* Joins neighbours for which the backend has one kernel. Before pass_autograd: the gradients are
+ * then those of the joined ops. */
+int pass_fuse(struct graph *g, const struct capability *backend, struct error *err);
+
 /* Appends the gradient of scale * loss. grads[id] is the gradient of each tensor that had one when
  * called (the caller's array, n entries, zeroed). */
 int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n, double scale,

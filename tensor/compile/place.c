@@ -140,18 +140,18 @@ static void make_storages(struct placer *pl)
 }
 
 /* May output 0 of n take the memory of input k? The storage must die here, and no other input may
- * show it in another arrangement. */
+ * show it in another arrangement, or be one that must not be overwritten. */
 static int may_overwrite(const struct placer *pl, const struct node *n, int k)
 {
     const struct storage *to = &pl->s[storage_of(pl, n->out[0])];
     const struct storage *from = &pl->s[storage_of(pl, n->in[k])];
-    if (n->in[k]->type != TENSOR_VALUE || from->block != PLAN_ARENA || from->fixed || to->fixed ||
-        from->last != n->id || from->bytes != to->bytes ||
+    if (!op_overwrites(n->op, k) || n->in[k]->type != TENSOR_VALUE || from->block != PLAN_ARENA ||
+        from->fixed || to->fixed || from->last != n->id || from->bytes != to->bytes ||
         shape_count(n->in[k]->shape) != shape_count(n->out[0]->shape))
         return 0;
     for (int i = 0; i < n->n_in; i++)
         if (storage_of(pl, n->in[i]) == storage_of(pl, n->in[k]) &&
-            !shape_equal(n->in[i]->shape, n->in[k]->shape))
+            (!shape_equal(n->in[i]->shape, n->in[k]->shape) || !op_overwrites(n->op, i)))
             return 0;
     return 1;
 }

@@ -143,7 +143,7 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     if (graph_failed(g, err))
         return -1;
     graph_prune(g, NULL, 0);
-    if (pass_check(g, err) || pass_lower(g, backend, err))
+    if (pass_check(g, err) || pass_lower(g, backend, err) || pass_fuse(g, backend, err))
         return -1;
     if (o->loss && differentiate(p, o, backend, err))
         return -1;

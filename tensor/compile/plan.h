@@ -1,7 +1,8 @@
 /* Compile: a graph becomes a plan, an ordered list of kernel calls with an address for every
  * tensor.
  *
- * Passes, in order: check, lower (expand what the backend lacks), autograd, lower, prune, place.
+ * Passes, in order: check, lower (expand what the backend lacks), fuse (join what it has one kernel
+ * for), autograd, lower, prune, place.
  * The plan keeps the compiled graph and owns it. Two blocks of memory, both sized here: static
  * parameters, gradients, moments (each flat, in the same order), inputs, constants, results arena
  * everything else, placed by liveness; in place where a source dies */

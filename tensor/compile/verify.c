@@ -100,8 +100,10 @@ static int check_step(const struct plan *p, struct ownership *blocks, int i, str
         size_t limit = at.block == PLAN_ARENA ? p->arena_bytes : p->static_bytes;
         if (at.block == PLAN_NONE || end > limit)
             return error_set(err, "step %d writes %s outside its block", i, n->out[k]->name);
-        for (int j = 0; j < n->n_in && !(n->op->flags & OP_INPLACE); j++) {
+        for (int j = 0; j < n->n_in; j++) {
             struct placement in = p->places[n->in[j]->id];
+            if (k == 0 && op_overwrites(n->op, j))
+                continue;
             if (in.block == at.block && in.offset < end &&
                 at.offset < in.offset + bytes_of(p, n->in[j]))
                 return error_set(err, "step %d (%s) writes %s over its own input %s", i,

@@ -261,6 +261,16 @@ struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct 
     return n;
 }
 
+void graph_add_input(struct graph *g, struct node *n, struct tensor *t)
+{
+    ASSERT(n->n_in < n->op->max_in && (!t->producer || t->producer->id < n->id));
+    struct tensor **in = ARENA_ARRAY(&g->arena, struct tensor *, n->n_in + 1);
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = n->in[i];
+    in[n->n_in++] = t;
+    n->in = in;
+}
+
 /* ---- scopes and regions ---------------------------------------------------------------------- */
 
 const char *graph_scope_push(struct graph *g, const char *name)

@@ -163,6 +163,9 @@ void graph_output(struct graph *g, const char *name, struct tensor *t);
 struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct tensor *const *in,
                          const void *attr);
 
+/* One input more for a node that nobody has read: what it is must be there already. */
+void graph_add_input(struct graph *g, struct node *n, struct tensor *t);
+
 /* Layer paths. graph_scope_push("attn") inside "blocks.0" makes "blocks.0.attn"; pop restores. */
 const char *graph_scope_push(struct graph *g,
                              const char *name); /* returns the old scope, for pop */

@@ -1,4 +1,4 @@
-/* linear: y = x w^T + b. */
+/* linear: y = x w^T + b; linear_add: the same plus a residual. */
 #include "tensor/ops/rule.h"
 
 struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b)
@@ -37,18 +37,25 @@ static struct tensor *weight_matrix(struct graph *g, struct tensor *w)
     return op_reshape(g, w, SHAPE(out, shape_count(w->shape) / out));
 }
 
-static void linear_grad(struct grad *gr)
+/* Of the inputs first, first + 1 and, where there is one, first + 2: x, w, b. */
+static void product_grad(struct grad *gr, int first)
 {
     struct graph *g = gr->g;
-    struct tensor *x = gr->node->in[0], *w = gr->node->in[1];
-    struct tensor *dy = as_matrix(g, gr->dout[0]);
+    struct tensor *x = gr->node->in[first], *w = gr->node->in[first + 1];
+    struct tensor *dy = as_matrix(g, gr->dout[0]), **din = gr->din + first;
+    const int *wanted = gr->wanted + first;
     struct matmul_attr plain = {1, 0, 0, 2, 1.0}, transposed = {1, 1, 0, 2, 1.0};
-    if (gr->wanted[0])
-        gr->din[0] = op_reshape(g, op_matmul(g, dy, weight_matrix(g, w), plain), x->shape);
-    if (gr->wanted[1])
-        gr->din[1] = op_reshape(g, op_matmul(g, dy, as_matrix(g, x), transposed), w->shape);
-    if (gr->node->n_in == 3 && gr->wanted[2])
-        gr->din[2] = op_sum(g, dy, 0, 1, 0, 1.0);
+    if (wanted[0])
+        din[0] = op_reshape(g, op_matmul(g, dy, weight_matrix(g, w), plain), x->shape);
+    if (wanted[1])
+        din[1] = op_reshape(g, op_matmul(g, dy, as_matrix(g, x), transposed), w->shape);
+    if (gr->node->n_in == first + 3 && wanted[2])
+        din[2] = op_sum(g, dy, 0, 1, 0, 1.0);
+}
+
+static void linear_grad(struct grad *gr)
+{
+    product_grad(gr, 0);
 }
 
 static void linear_expand(struct graph *g, const struct node *n, struct tensor *const *in,
@@ -80,4 +87,70 @@ const struct op op_linear_row = {
     .grad = linear_grad,
     .expand = linear_expand,
     .cost = linear_cost,
+};
+
+/* ---- linear_add -------------------------------------------------------------------------------
+ */
+
+struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h, struct tensor *w,
+                             struct tensor *b)
+{
+    return graph_apply(g, &op_linear_add_row, b ? 4 : 3, (struct tensor *[]){x, h, w, b}, NULL)
+        ->out[0];
+}
+
+/* The node as the product alone would have it. */
+static struct node product_of(const struct node *n)
+{
+    struct node product = *n;
+    product.in = n->in + 1;
+    product.n_in = n->n_in - 1;
+    return product;
+}
+
+static int linear_add_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                            struct error *err)
+{
+    struct node product = product_of(n);
+    char text[200];
+    if (linear_shape(&product, shape, type, err))
+        return -1;
+    if (!shape_equal(shape[0], n->in[0]->shape))
+        return op_refuse(n, err, "%s is not as large as the product that is added to it",
+                         op_describe(n, 0, text, sizeof text));
+    return 0;
+}
+
+static void linear_add_grad(struct grad *gr)
+{
+    if (gr->wanted[0])
+        gr->din[0] = gr->dout[0];
+    product_grad(gr, 1);
+}
+
+static void linear_add_expand(struct graph *g, const struct node *n, struct tensor *const *in,
+                              struct tensor **out)
+{
+    out[0] = op_add(g, in[0], op_linear(g, in[1], in[2], n->n_in == 4 ? in[3] : NULL));
+}
+
+static void linear_add_cost(const struct node *n, struct op_cost *c)
+{
+    struct node product = product_of(n);
+    linear_cost(&product, c);
+    c->other_flops += shape_count(n->out[0]->shape);
+}
+
+const struct op op_linear_add_row = {
+    .name = "linear_add",
+    .doc = "x + h w^T + b",
+    .flags = OP_FUSED | OP_INPLACE,
+    .overwrites = 1,
+    .min_in = 3,
+    .max_in = 4,
+    .n_out = 1,
+    .shape = linear_add_shape,
+    .grad = linear_add_grad,
+    .expand = linear_add_expand,
+    .cost = linear_add_cost,
 };

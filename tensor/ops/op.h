@@ -17,7 +17,9 @@ enum op_flags {
         4, /* changes a state tensor in place (input 0 and on, as the op says): never pruned */
     OP_FUSED = 8,          /* has an expansion; a backend may lack it */
     OP_CONSTANT_GRAD = 16, /* autograd takes the result for a constant */
-    OP_BACKWARD = 32       /* made by gradient rules only; has no gradient itself */
+    OP_BACKWARD = 32,      /* made by gradient rules only; has no gradient itself */
+    OP_ADDS = 64 /* may have one input more than min_in, of the shape of output 0: it is added to
+                  * it. Autograd hands over the sum so far of a gradient */
 };
 
 /* Counts for one application. macs is exact: every multiply-add of every contraction (matrix
@@ -44,6 +46,7 @@ struct op {
     const char *name;
     const char *doc;
     unsigned flags;
+    unsigned overwrites; /* OP_INPLACE: bit k: input k is one of those; 0: every input is */
     size_t attr_size;
     int min_in, max_in, n_out;
     /* Fills shape[0..n_out-1] and type[] (preset to TENSOR_VALUE); a refusal describes inputs by
@@ -57,6 +60,12 @@ struct op {
                                           * too, or this op is expanded; NULL if none */
     void (*cost)(const struct node *n, struct op_cost *c); /* c is preset to bytes in and out */
 };
+
+/* Whether output 0 may lie on input k. */
+static inline int op_overwrites(const struct op *op, int k)
+{
+    return (op->flags & OP_INPLACE) && (!op->overwrites || op->overwrites >> k & 1);
+}
 
 /* All ops, in ops.def order; NULL past the last. op_find returns NULL for an unknown name. */
 const struct op *op_at(int i);

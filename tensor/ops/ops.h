@@ -132,6 +132,11 @@ struct tensor *op_mean_tokens(struct graph *g, struct tensor *x);
  * (…, O). Gradients: dx = dy w, dw = dy^T x, db = column sums of dy. */
 struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
 
+/* y = x + h w^T + b, x as large as the result: what pass_fuse makes of a residual and the product
+ * that is added to it. Inputs x, h, w and, where there is one, b. */
+struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h, struct tensor *w,
+                             struct tensor *b);
+
 /* Products of stacks of matrices, one for each batch element and head:
  *   c = scale * op(a) op(b),  op(x) = x or its transpose.
  * The layout of each operand follows from its rank:
@@ -167,12 +172,18 @@ struct tensor *op_softmax(struct graph *g, struct tensor *x, int axis);
 
 /* Layer normalisation over the last axis with biased variance (Ba et al. 2016): y = (x - mean) *
  * rstd * gamma + beta, rstd = 1 / sqrt(var + eps). Outputs y, mean (rows), rstd (rows).
- * layer_norm_grad (dy, x, gamma, mean, rstd) -> dx, dgamma, dbeta. */
+ * layer_norm_grad (dy, x, gamma, mean, rstd) -> dx, dgamma, dbeta; a sixth input is added to dx,
+ * as the gradient that came to x by another way. */
 struct tensor *op_layer_norm(struct graph *g, struct tensor *x, struct tensor *gamma,
                              struct tensor *beta, double eps);
 struct eps_attr {
     double eps;
 };
+/* y = a + b, both of one shape, and its norm: what pass_fuse makes of a residual and the norm that
+ * follows. (a, b, gamma, beta) -> y, norm, mean, rstd. Its gradient is layer_norm_grad's with that
+ * of y as the sixth input. */
+struct node *op_add_layer_norm(struct graph *g, struct tensor *a, struct tensor *b,
+                               struct tensor *gamma, struct tensor *beta, double eps);
 
 /* Multi-head attention (Vaswani et al. 2017): softmax(scale * q k^T + key_bias) v per head, all
  * operands token-major. Either three tensors q (B,M,H*D), k (B,N,H*D), v (B,N,H*E), or one packed

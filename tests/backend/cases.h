@@ -174,12 +174,12 @@ static void check_inputs(const struct run *u, const struct values *v)
     run_free(&fresh);
 }
 
-/* The output on top of each input of its size. */
+/* The output on top of each input of its size that it may overwrite. */
 static void check_in_place(const struct subject *t, const struct run *first, const struct values *v)
 {
     const struct node *n = first->node;
-    for (int i = 0; i < n->n_in && (n->op->flags & OP_INPLACE) && t->addressed; i++) {
-        if (!shape_equal(n->in[i]->shape, n->out[0]->shape))
+    for (int i = 0; i < n->n_in && t->addressed; i++) {
+        if (!op_overwrites(n->op, i) || !shape_equal(n->in[i]->shape, n->out[0]->shape))
             continue;
         struct run u = run_new(n, v, t->value_size);
         free(u.out[0]);

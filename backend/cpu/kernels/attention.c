@@ -210,7 +210,7 @@ static void tile_backward(const struct operands *o, const struct head *x, const 
                           struct tile t, const real *dout, const real *lse, real *work)
 {
     int64_t n = o->s.keys, dim = o->s.dim, value_dim = o->s.value_dim;
-    struct start from = {NULL, t.first > 0};
+    struct start from = {.add = t.first > 0};
     real *p = work, *dp = p + TILE * n, *turned = dp + TILE * n, sums[TILE] = {0};
     const real *down = dout + t.first * o->ldo;
     memcpy(sums, lse + t.first, sizeof(real) * (size_t)t.rows);

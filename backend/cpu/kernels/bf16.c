@@ -143,6 +143,9 @@ static ALWAYS_INLINE void tile(const struct product *p, int64_t i, const int row
                 sum[r][v] += _mm512_maskz_loadu_ps(in, at);
             else if (p->start.row)
                 sum[r][v] += _mm512_maskz_loadu_ps(in, p->start.row + 16 * v);
+            if (p->start.rest)
+                sum[r][v] +=
+                    _mm512_maskz_loadu_ps(in, p->start.rest + (i + r) * p->start.ld + 16 * v);
             _mm512_mask_storeu_ps(at, in, sum[r][v]);
         }
     }
@@ -164,10 +167,13 @@ static void panel_product(const struct room *room, real *c, int64_t ldc, struct 
                           struct operand b, int64_t m, int64_t n, int64_t depth, struct start start)
 {
     for (int64_t j = 0; j < n; j += STRIP) {
-        struct product p = {c + j, ldc, a, room->strip, (depth + 1) / 2, min_i64(STRIP, n - j),
-                            start};
-        if (p.start.row)
-            p.start.row += j;
+        struct product p = {c + j,
+                            ldc,
+                            a,
+                            room->strip,
+                            (depth + 1) / 2,
+                            min_i64(STRIP, n - j),
+                            start_at(start, 0, j)};
         strip_of(room, b, depth, p.width);
         b.x += b.transposed ? STRIP * b.ld : STRIP;
         if (p.width > 16)
@@ -189,7 +195,7 @@ static void all_panels(const struct room *room, real *c, int64_t ldc, struct str
             int64_t count = min_i64(rows, m - i);
             struct strided part = {a.x + i * a.row + deep * a.col, a.row, a.col};
             panel_product(room, c + i * ldc, ldc, panel_of(room->panel, part, count, depth), slice,
-                          count, n, depth, deep ? FROM_C : start);
+                          count, n, depth, deep ? FROM_C : start_at(start, i, 0));
         }
     }
 }

@@ -1,9 +1,17 @@
-/* Layer normalisation, forward and backward, a few rows at a time while they are in cache: the sums
- * across one row wait for nothing of the others. */
+/* Layer normalisation, alone and of a sum, forward and backward, a few rows at a time while they
+ * are in cache: the sums across one row wait for nothing of the others. */
 #include "backend/cpu/kernels/math.h"
 #include "backend/cpu/kernels/vector.h"
 
 enum { ROWS = 4, AHEAD = 8 /* rows that are fetched before their turn */ };
+
+/* x rounded before something is added to it, as if it had been stored: a fused sum has the bits of
+ * one that is made apart. */
+#if defined(__has_builtin) && __has_builtin(__builtin_assoc_barrier)
+#define ROUNDED(x) __builtin_assoc_barrier(x)
+#else
+#define ROUNDED(x) (x)
+#endif
 
 #define EACH_ROW KERNEL_PRAGMA(GCC unroll 4) for (int r = 0; r < rows; r++)
 
@@ -19,18 +27,32 @@ static vec load(const real *x)
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* x is what is normalised: a + b, written there first, or given where b is NULL. */
 struct forward {
-    const real *x, *gamma, *beta;
-    real *y, *mean, *rstd;
+    const real *a, *b, *gamma, *beta;
+    real *x, *y, *mean, *rstd;
     int64_t n;
     real eps;
 };
+
+static ALWAYS_INLINE void add_rows_up(const struct forward *f, int64_t i, const int rows)
+{
+    int64_t n = rows * f->n, whole = n / LANES * LANES;
+    const real *a = f->a + i * f->n, *b = f->b + i * f->n;
+    real *x = f->x + i * f->n;
+    for (int64_t j = 0; j < whole; j += LANES)
+        *at(x + j) = load(a + j) + load(b + j);
+    for (int64_t j = whole; j < n; j++)
+        x[j] = a[j] + b[j];
+}
 
 /* Rows i .. i+rows-1; rows is a constant where this is inlined. */
 static ALWAYS_INLINE void norm_rows(const struct forward *f, int64_t i, const int rows)
 {
     int64_t n = f->n, whole = n / LANES * LANES;
     const real *x = f->x + i * n;
+    if (f->b)
+        add_rows_up(f, i, rows);
     real *y = f->y + i * n, mean[ROWS], rstd[ROWS], share = 1 / (real)n;
     vec sum[ROWS] = {0}, square[ROWS] = {0};
     for (int64_t j = 0; j < whole; j += LANES)
@@ -68,24 +90,63 @@ static ALWAYS_INLINE void norm_rows(const struct forward *f, int64_t i, const in
     }
 }
 
-void KERNEL(layer_norm)(const struct kernel_call *c)
+static void fetch_rows(const struct forward *f, int64_t i)
 {
-    const struct eps_attr *a = c->node->attr;
-    int64_t n = shape_last(c->node->in[0]->shape), count = shape_rows(c->node->in[0]->shape);
-    int64_t block = rows_a_block(n);
-    struct forward f = {c->in[0],  c->in[1],  c->in[2], c->out[0],
-                        c->out[1], c->out[2], n,        (real)a->eps};
+    int64_t bytes = ROWS * f->n * (int64_t)sizeof(real);
+    kernel_prefetch(f->a + i * f->n, bytes);
+    if (f->b) {
+        kernel_prefetch(f->b + i * f->n, bytes);
+        kernel_prefetch_to_write(f->x + i * f->n, bytes);
+    }
+    kernel_prefetch_to_write(f->y + i * f->n, bytes);
+}
+
+static void norm_all(const struct kernel_call *c, const struct forward *f)
+{
+    int64_t count = shape_rows(c->node->in[0]->shape), block = rows_a_block(f->n);
     KERNEL_FOR_BLOCKS(c, b, ceil_div(count, block))
     {
         int64_t i = b * block, end = min_i64(count, i + block);
         for (; i + ROWS <= end; i += ROWS) {
-            kernel_prefetch(f.x + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
-            kernel_prefetch_to_write(f.y + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
-            norm_rows(&f, i, ROWS);
+            fetch_rows(f, i + AHEAD);
+            norm_rows(f, i, ROWS);
         }
         for (; i < end; i++)
-            norm_rows(&f, i, 1);
+            norm_rows(f, i, 1);
     }
+}
+
+void KERNEL(layer_norm)(const struct kernel_call *c)
+{
+    const struct eps_attr *a = c->node->attr;
+    norm_all(c, &(struct forward){
+                    .a = c->in[0],
+                    .gamma = c->in[1],
+                    .beta = c->in[2],
+                    .x = c->in[0],
+                    .y = c->out[0],
+                    .mean = c->out[1],
+                    .rstd = c->out[2],
+                    .n = shape_last(c->node->in[0]->shape),
+                    .eps = (real)a->eps,
+                });
+}
+
+void KERNEL(add_layer_norm)(const struct kernel_call *c)
+{
+    const struct eps_attr *a = c->node->attr;
+    norm_all(c, &(struct forward){
+                    .a = c->in[0],
+                    .b = c->in[1],
+                    .gamma = c->in[2],
+                    .beta = c->in[3],
+                    .x = c->out[0],
+                    .y = c->out[1],
+                    .mean = c->out[2],
+                    .rstd = c->out[3],
+                    .n = shape_last(c->node->in[0]->shape),
+                    .eps = (real)a->eps,
+                });
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -101,16 +162,18 @@ struct kernel_memory KERNEL(layer_norm_grad_memory)(const struct node *n)
 
 struct backward {
     const real *dy, *x, *gamma, *mean, *rstd;
+    const real *more; /* added to dx; or NULL */
     real *dx;
     int64_t n;
 };
 
-/* dx = rstd (g - mean(g) - xhat mean(g xhat)), g = dy gamma, xhat = (x - mean) rstd. */
+/* dx = rstd (g - mean(g) - xhat mean(g xhat)) + more, g = dy gamma, xhat = (x - mean) rstd. */
 static ALWAYS_INLINE void norm_rows_grad(const struct backward *f, real *dgamma, real *dbeta,
-                                         int64_t i, const int rows)
+                                         int64_t i, const int rows, const int adds)
 {
     int64_t n = f->n, whole = n / LANES * LANES;
     const real *x = f->x + i * n, *dy = f->dy + i * n, *mean = f->mean + i, *rstd = f->rstd + i;
+    const real *more = adds ? f->more + i * n : NULL;
     real *dx = f->dx + i * n, shift[ROWS], slope[ROWS], share = 1 / (real)n;
     vec sum[ROWS] = {0}, dot[ROWS] = {0};
     for (int64_t j = 0; j < whole; j += LANES) {
@@ -146,15 +209,18 @@ static ALWAYS_INLINE void norm_rows_grad(const struct backward *f, real *dgamma,
         EACH_ROW
         {
             vec xhat = (load(x + r * n + j) - mean[r]) * rstd[r];
-            *at(dx + r * n + j) =
-                rstd[r] * (load(dy + r * n + j) * gamma - shift[r] - xhat * slope[r]);
+            vec d = rstd[r] * (load(dy + r * n + j) * gamma - shift[r] - xhat * slope[r]);
+            if (adds)
+                d = ROUNDED(d) + load(more + r * n + j);
+            *at(dx + r * n + j) = d;
         }
     }
     EACH_ROW
     {
         for (int64_t j = whole; j < n; j++) {
             real xhat = (x[r * n + j] - mean[r]) * rstd[r];
-            dx[r * n + j] = rstd[r] * (dy[r * n + j] * f->gamma[j] - shift[r] - xhat * slope[r]);
+            real d = rstd[r] * (dy[r * n + j] * f->gamma[j] - shift[r] - xhat * slope[r]);
+            dx[r * n + j] = adds ? ROUNDED(d) + more[r * n + j] : d;
         }
     }
 }
@@ -168,25 +234,38 @@ static void add_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t n
             y[i] += x[r * ld + i];
 }
 
+static ALWAYS_INLINE void norm_block_grad(const struct backward *f, real *dgamma, real *dbeta,
+                                          int64_t i, int64_t end, const int adds)
+{
+    int64_t n = f->n, bytes = ROWS * n * (int64_t)sizeof(real);
+    for (; i + ROWS <= end; i += ROWS) {
+        kernel_prefetch(f->x + (i + AHEAD) * n, bytes);
+        kernel_prefetch(f->dy + (i + AHEAD) * n, bytes);
+        if (adds)
+            kernel_prefetch(f->more + (i + AHEAD) * n, bytes);
+        norm_rows_grad(f, dgamma, dbeta, i, ROWS, adds);
+    }
+    for (; i < end; i++)
+        norm_rows_grad(f, dgamma, dbeta, i, 1, adds);
+}
+
 void KERNEL(layer_norm_grad)(const struct kernel_call *c)
 {
     struct shape s = c->node->in[1]->shape;
     int64_t n = shape_last(s), count = shape_rows(s), block = rows_a_block(n);
     int64_t blocks = ceil_div(count, block);
-    struct backward f = {c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->out[0], n};
+    const real *more = c->node->n_in == 6 ? c->in[5] : NULL;
+    struct backward f = {c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], more, c->out[0], n};
     real *parts = c->scratch;
     KERNEL_FOR_BLOCKS(c, b, blocks)
     {
         int64_t i = b * block, end = min_i64(count, i + block);
         real *dgamma = parts + 2 * b * n, *dbeta = dgamma + n;
         memset(dgamma, 0, sizeof(real) * 2 * (size_t)n);
-        for (; i + ROWS <= end; i += ROWS) {
-            kernel_prefetch(f.x + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
-            kernel_prefetch(f.dy + (i + AHEAD) * n, ROWS * n * (int64_t)sizeof(real));
-            norm_rows_grad(&f, dgamma, dbeta, i, ROWS);
-        }
-        for (; i < end; i++)
-            norm_rows_grad(&f, dgamma, dbeta, i, 1);
+        if (more)
+            norm_block_grad(&f, dgamma, dbeta, i, end, 1);
+        else
+            norm_block_grad(&f, dgamma, dbeta, i, end, 0);
     }
     add_rows(c->out[1], parts, 2 * n, blocks, n);
     add_rows(c->out[2], parts + n, 2 * n, blocks, n);

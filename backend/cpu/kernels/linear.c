@@ -1,17 +1,39 @@
-/* linear: y = x w^T + b. */
+/* linear: y = x w^T + b, and the same plus a residual. */
 #include "backend/cpu/kernels/product.h"
+
+static struct kernel_memory memory_of(const struct tensor *x)
+{
+    return (struct kernel_memory){.thread = KERNEL(product_work)(shape_last(x->shape))};
+}
 
 struct kernel_memory KERNEL(linear_memory)(const struct node *n)
 {
-    return (struct kernel_memory){.thread = KERNEL(product_work)(shape_last(n->in[0]->shape))};
+    return memory_of(n->in[0]);
+}
+
+struct kernel_memory KERNEL(linear_add_memory)(const struct node *n)
+{
+    return memory_of(n->in[1]);
+}
+
+/* x, w and perhaps b are the inputs from first on. */
+static void product_of(const struct kernel_call *c, int first, const real *rest)
+{
+    const struct node *n = c->node;
+    struct shape s = n->in[first]->shape;
+    int64_t in = shape_last(s), out = shape_last(n->out[0]->shape);
+    struct operand x = {c->in[first], in, 0}, w = {c->in[first + 1], in, 1};
+    struct start start = {
+        .row = n->n_in == first + 3 ? c->in[first + 2] : NULL, .rest = rest, .ld = out};
+    KERNEL(large_product)(c, c->out[0], x, w, shape_rows(s), out, in, start);
 }
 
 void KERNEL(linear)(const struct kernel_call *c)
 {
-    const struct node *n = c->node;
-    int64_t rows = shape_rows(n->in[0]->shape), in = shape_last(n->in[0]->shape);
-    int64_t out = shape_last(n->out[0]->shape);
-    struct operand x = {c->in[0], in, 0}, w = {c->in[1], in, 1};
-    const real *bias = n->n_in == 3 ? c->in[2] : NULL;
-    KERNEL(large_product)(c, c->out[0], x, w, rows, out, in, (struct start){bias, 0});
+    product_of(c, 0, NULL);
+}
+
+void KERNEL(linear_add)(const struct kernel_call *c)
+{
+    product_of(c, 1, c->in[0]);
 }

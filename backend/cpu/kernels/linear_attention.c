@@ -291,7 +291,7 @@ static void keys_backward(const struct operands *o, const struct backward *x, st
         KERNEL(transpose)(p.turned, f, f, p.dkv + h * f * e, e, f, e);
         KERNEL(mm)
         (x->dk + h * f, o->ldq, (struct strided){x->v + h * e, o->ldv, 1}, p.turned, f, s->keys, f,
-         e, (struct start){p.dksum + h * f, 0});
+         e, (struct start){.row = p.dksum + h * f});
     }
     through_phi(x->dk, o->ldq, p.phi, s->keys, o->width);
 }

@@ -66,6 +66,9 @@ struct product {
                     sum[r][v] += *at;                                                              \
                 else if (p->start.row)                                                             \
                     sum[r][v] += *(const V *)(p->start.row + j + v * WIDTH);                       \
+                if (p->start.rest)                                                                 \
+                    sum[r][v] +=                                                                   \
+                        *(const V *)(p->start.rest + (i + r) * p->start.ld + j + v * WIDTH);       \
                 *at = sum[r][v];                                                                   \
             }                                                                                      \
         }                                                                                          \

@@ -13,11 +13,21 @@ struct strided {
 
 /* What a result begins with. */
 struct start {
-    const real *row; /* the same n values in each row: a bias; or NULL for zeros */
-    int add;         /* what c holds; row is ignored */
+    const real *row;  /* the same n values in each row: a bias; or NULL for zeros */
+    int add;          /* what c holds; no row or rest then */
+    const real *rest; /* added to row: a matrix like c, also c itself; or NULL */
+    int64_t ld;       /* of rest */
 };
-#define FROM_ZERO ((struct start){NULL, 0})
-#define FROM_C    ((struct start){NULL, 1})
+#define FROM_ZERO ((struct start){0})
+#define FROM_C    ((struct start){.add = 1})
+
+/* The same for what begins at (row, col) of c. */
+static inline struct start start_at(struct start s, int64_t row, int64_t col)
+{
+    s.row = s.row ? s.row + col : NULL;
+    s.rest = s.rest ? s.rest + row * s.ld + col : NULL;
+    return s;
+}
 
 /* c (m,n) = start + a (m,k) b (k,n). b and c are row-major with leading dimensions ldb and ldc.
  * Each element is start + (sum over k in order), whatever m and n. */

@@ -91,9 +91,7 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
         for (int64_t j = 0; j < n; j += STRIP) {
             struct operand strip = at(b, deep, j);
             int64_t width = min_i64(STRIP, n - j);
-            struct start from = deep ? FROM_C : start;
-            if (from.row)
-                from.row += j;
+            struct start from = deep ? FROM_C : start_at(start, 0, j);
             if (b.transposed || (b.ld > NEAR && m >= ROWS_LEAST)) {
                 pack(work, strip, depth, width);
                 strip = (struct operand){work, STRIP, 0};
@@ -110,12 +108,23 @@ static enum CBLAS_TRANSPOSE trans(struct operand a)
     return a.transposed ? CblasTrans : CblasNoTrans;
 }
 
+/* Also where the row is that of rest. */
+static void begin_row(real *c, struct start start, int64_t n)
+{
+    if (start.rest && start.rest != c)
+        memcpy(c, start.rest, sizeof(real) * (size_t)n);
+    if (start.row && !start.rest)
+        memcpy(c, start.row, sizeof(real) * (size_t)n);
+    for (int64_t i = 0; start.row && start.rest && i < n; i++)
+        c[i] += start.row[i];
+}
+
 static void blas(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
                  int64_t k, struct start start)
 {
-    int keep = start.add || start.row;
-    for (int64_t i = 0; start.row && i < m; i++)
-        memcpy(c + i * ldc, start.row, sizeof(real) * (size_t)n);
+    int keep = start.add || start.row || start.rest;
+    for (int64_t i = 0; !start.add && i < m; i++)
+        begin_row(c + i * ldc, start_at(start, i, 0), n);
     if (sizeof(real) == sizeof(float))
         cblas_sgemm(CblasRowMajor, trans(a), trans(b), (blasint)m, (blasint)n, (blasint)k, 1,
                     (const void *)a.x, (blasint)a.ld, (const void *)b.x, (blasint)b.ld, (float)keep,
@@ -180,11 +189,8 @@ void KERNEL(large_product)(const struct kernel_call *call, real *c, struct opera
     KERNEL_FOR_BLOCKS(call, i, g.down * g.across)
     {
         int64_t row = i / g.across * g.rows, col = i % g.across * g.cols;
-        struct start from = start;
-        if (from.row)
-            from.row += col;
         KERNEL(product)
         (c + row * n + col, n, at(a, row, 0), at(b, 0, col), min_i64(g.rows, m - row),
-         min_i64(g.cols, n - col), k, from, kernel_work(call));
+         min_i64(g.cols, n - col), k, start_at(start, row, col), kernel_work(call));
     }
 }

@@ -1,4 +1,4 @@
-/* Layer normalisation, a warp a row; backward sums dgamma and dbeta beside dx, so that x and dy are
+/* Layer normalisation, alone and of a sum, a warp a row; backward sums dgamma and dbeta beside dx, so that x and dy are
  * read from memory once. */
 #include "backend/cuda/kernels/device.h"
 
@@ -13,6 +13,10 @@ template <> struct columns<4> {
     template <class T> static __device__ __forceinline__ void st(T *p, float4 v)
     {
         vt_io<T>::st4(p, v);
+    }
+    static __device__ __forceinline__ float4 add(float4 a, float4 b)
+    {
+        return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
     }
     static __device__ __forceinline__ float sum(float4 v)
     {
@@ -41,6 +45,10 @@ template <> struct columns<1> {
     {
         vt_io<T>::st(p, v);
     }
+    static __device__ __forceinline__ float add(float a, float b)
+    {
+        return a + b;
+    }
     static __device__ __forceinline__ float sum(float v)
     {
         return v;
@@ -56,11 +64,12 @@ template <> struct columns<1> {
     }
 };
 
-/* The row stays in the first-level cache between the three passes over it. */
-template <int FOURS, class T>
-static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const float *x,
-                                         const float *gamma, const float *beta, int64_t rows,
-                                         int width, float eps)
+/* The norm of x, or with more of x = a + more, which is written to sum first. The row stays in the
+ * first-level cache between the three passes over it: a lane reads what it wrote itself. */
+template <int FOURS, int ADDS, class T>
+static __global__ void layer_norm_kernel(float *sum_out, T *y, float *mean, float *rstd,
+                                         const float *x, const float *more, const float *gamma,
+                                         const float *beta, int64_t rows, int width, float eps)
 {
     typedef columns<FOURS> io;
     int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
@@ -70,8 +79,16 @@ static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const f
         const float *from = x + r * width;
         T *to = y + r * width;
         float sum = 0, square = 0;
-        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
-            sum += io::sum(io::ld(from + i));
+        for (int i = lane * FOURS; i < width; i += 32 * FOURS) {
+            typename io::value v = io::ld(from + i);
+            if (ADDS) {
+                v = io::add(v, io::ld(more + r * width + i));
+                io::st(sum_out + r * width + i, v);
+            }
+            sum += io::sum(v);
+        }
+        if (ADDS)
+            from = sum_out + r * width;
         float m = vt_warp_sum(sum) * share;
         for (int i = lane * FOURS; i < width; i += 32 * FOURS)
             square += io::square(io::ld(from + i), m);
@@ -85,33 +102,38 @@ static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const f
     }
 }
 
-template <class T>
-static int layer_norm(T *y, float *mean, float *rstd, const float *x, const float *gamma,
-                      const float *beta, int64_t rows, int64_t width, float eps,
+struct norm {
+    float *mean, *rstd;
+    const float *x, *gamma, *beta;
+    int64_t rows, width;
+    float eps;
+};
+
+template <int FOURS, class T>
+static int layer_norm(const struct norm *n, float *sum, T *y, const float *more,
                       cudaStream_t stream)
 {
-    dim3 grid = vt_grid(32 * rows), block(VT_THREADS);
-    if (rows == 0)
+    dim3 grid = vt_grid(32 * n->rows), block(VT_THREADS);
+    if (n->rows == 0)
         return 0;
-    if (width % 4 == 0)
-        return VT_LAUNCH((layer_norm_kernel<4, T>), grid, block, 0, stream, y, mean, rstd, x, gamma,
-                         beta, rows, (int)width, eps);
-    return VT_LAUNCH((layer_norm_kernel<1, T>), grid, block, 0, stream, y, mean, rstd, x, gamma,
-                     beta, rows, (int)width, eps);
+    if (more)
+        return VT_LAUNCH((layer_norm_kernel<FOURS, 1, T>), grid, block, 0, stream, sum, y, n->mean,
+                         n->rstd, n->x, more, n->gamma, n->beta, n->rows, (int)n->width, n->eps);
+    return VT_LAUNCH((layer_norm_kernel<FOURS, 0, T>), grid, block, 0, stream, sum, y, n->mean,
+                     n->rstd, n->x, more, n->gamma, n->beta, n->rows, (int)n->width, n->eps);
 }
 
-extern "C" int vt_layer_norm(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+extern "C" int vt_layer_norm(float *sum, void *y, int half, float *mean, float *rstd,
+                             const float *x, const float *more, const float *gamma,
                              const float *beta, int64_t rows, int64_t width, float eps,
                              cudaStream_t stream)
 {
-    return layer_norm(y, mean, rstd, x, gamma, beta, rows, width, eps, stream);
-}
-
-extern "C" int vt_layer_norm_half(void *y, float *mean, float *rstd, const float *x,
-                                  const float *gamma, const float *beta, int64_t rows,
-                                  int64_t width, float eps, cudaStream_t stream)
-{
-    return layer_norm((vt_bf16 *)y, mean, rstd, x, gamma, beta, rows, width, eps, stream);
+    struct norm n = {mean, rstd, x, gamma, beta, rows, width, eps};
+    if (width % 4 == 0)
+        return half ? layer_norm<4>(&n, sum, (vt_bf16 *)y, more, stream)
+                    : layer_norm<4>(&n, sum, (float *)y, more, stream);
+    return half ? layer_norm<1>(&n, sum, (vt_bf16 *)y, more, stream)
+                : layer_norm<1>(&n, sum, (float *)y, more, stream);
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -129,12 +151,14 @@ static int64_t blocks_of(int64_t rows, int64_t width)
     return vt_max_of(1, vt_min(BLOCKS_MOST, vt_ceil(rows, 4 * warps_of(width))));
 }
 
-/* dx = rstd (g - mean(g) - xhat mean(g xhat)), g = dy gamma, xhat = (x - mean) rstd. A block takes
+/* dx = rstd (g - mean(g) - xhat mean(g xhat)) + more, g = dy gamma, xhat = (x - mean) rstd; more may
+ * be NULL, and dx may lie on dy, x or more. A block takes
  * every gridDim.x-th group of rows; parts (blocks, 2, width) get its dgamma and dbeta. A column of
  * a warp's sums belongs to one lane. */
 static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const float *dy,
                                               const float *x, const float *gamma, const float *mean,
-                                              const float *rstd, int64_t rows, int width)
+                                              const float *rstd, const float *more, int64_t rows,
+                                              int width)
 {
     VT_SHARED_DYN(float, sums); /* [warps][2][width] */
     int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x >> 5;
@@ -159,7 +183,8 @@ static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const flo
         slope = vt_warp_sum(slope) * share;
         for (int i = lane; i < width; i += 32) {
             float xhat = (xr[i] - m) * s;
-            dx[r * width + i] = s * (dyr[i] * gamma[i] - shift - xhat * slope);
+            float d = s * (dyr[i] * gamma[i] - shift - xhat * slope);
+            dx[r * width + i] = more ? d + more[r * width + i] : d;
         }
     }
     __syncthreads();
@@ -200,13 +225,13 @@ extern "C" int64_t vt_layer_norm_parts(int64_t rows, int64_t width)
 
 extern "C" int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy,
                                   const float *x, const float *gamma, const float *mean,
-                                  const float *rstd, float *parts, int64_t rows, int64_t width,
-                                  cudaStream_t stream)
+                                  const float *rstd, const float *more, float *parts, int64_t rows,
+                                  int64_t width, cudaStream_t stream)
 {
     int warps = warps_of(width), blocks = (int)blocks_of(rows, width);
     int code = VT_LAUNCH(layer_norm_grad_kernel, dim3((unsigned)blocks), dim3((unsigned)warps * 32),
                          (size_t)warps * 2 * (size_t)width * sizeof(float), stream, dx, parts, dy,
-                         x, gamma, mean, rstd, rows, (int)width);
+                         x, gamma, mean, rstd, more, rows, (int)width);
     if (code)
         return code;
     return VT_LAUNCH(layer_norm_parts_kernel, dim3((unsigned)vt_ceil(2 * width, 32)),

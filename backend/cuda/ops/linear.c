@@ -1,4 +1,4 @@
-/* linear: y = x w^T + b. */
+/* linear: y = x w^T + b, and the same plus a residual, which the product begins with. */
 #include "backend/cuda/ops/product.h"
 
 static struct vt_lt_plan plan_of(const struct node *n, enum precision precision)
@@ -20,20 +20,55 @@ static struct vt_lt_plan plan_of(const struct node *n, enum precision precision)
     return p;
 }
 
+static int set_up(struct cuda_setup *s, const struct node *n, int adds, struct error *err)
+{
+    struct vt_lt_plan p = plan_of(n, s->precision);
+    p.has_residual = adds;
+    return product_setup(s, &p, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape), err);
+}
+
+static int multiply(const struct cuda_call *c, const struct node *n, const void *residual)
+{
+    struct vt_lt_plan p = plan_of(n, c->precision);
+    struct product_operands o;
+    int code = product_operands(&o, c, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape));
+    p.has_residual = residual != NULL;
+    return code ? code
+                : vt_lt_matmul(c->lt, &p, o.a, o.b, p.has_bias ? c->in[2] : NULL, residual,
+                               c->out[0], c->stream);
+}
+
 int cuda_linear_setup(struct cuda_setup *s, struct error *err)
 {
-    struct vt_lt_plan p = plan_of(s->node, s->precision);
-    return product_setup(s, &p, shape_count(s->node->in[0]->shape),
-                         shape_count(s->node->in[1]->shape), err);
+    return set_up(s, s->node, 0, err);
 }
 
 int cuda_linear(const struct cuda_call *c)
 {
-    const struct node *n = c->node;
-    struct vt_lt_plan p = plan_of(n, c->precision);
-    struct product_operands o;
-    int code = product_operands(&o, c, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape));
-    return code ? code
-                : vt_lt_matmul(c->lt, &p, o.a, o.b, p.has_bias ? c->in[2] : NULL, NULL, c->out[0],
-                               c->stream);
+    return multiply(c, c->node, NULL);
+}
+
+/* ---- linear_add: the residual is input 0, the product's inputs follow ------------------------- */
+
+static struct node product_of(const struct node *n)
+{
+    struct node product = *n;
+    product.in++;
+    product.n_in--;
+    return product;
+}
+
+int cuda_linear_add_setup(struct cuda_setup *s, struct error *err)
+{
+    struct node product = product_of(s->node);
+    return set_up(s, &product, 1, err);
+}
+
+int cuda_linear_add(const struct cuda_call *c)
+{
+    struct node product = product_of(c->node);
+    struct cuda_call rest = *c;
+    rest.in++;
+    rest.half_in >>= 1;
+    return multiply(&rest, &product, c->in[0]);
 }

@@ -38,6 +38,24 @@ static void build_layer_norm_grad(struct graph *g, struct rng *r)
     graph_apply(g, &op_layer_norm_grad_row, 5, in, NULL);
 }
 
+static void build_layer_norm_grad_more(struct graph *g, struct rng *r)
+{
+    build_layer_norm(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *in[6] = {
+        leaf(g, "dy", n->out[0]->shape),  n->in[0], n->in[1], n->out[1], n->out[2],
+        leaf(g, "more", n->out[0]->shape)};
+    graph_apply(g, &op_layer_norm_grad_row, 6, in, NULL);
+}
+
+static void build_add_layer_norm(struct graph *g, struct rng *r)
+{
+    int64_t width = any(r, 2, 300), batch = any(r, 1, 3);
+    struct shape s = SHAPE(batch, any_tokens(r, 1, 200), width);
+    op_add_layer_norm(g, leaf(g, "a", s), leaf(g, "b", s), leaf(g, "gamma", SHAPE(width)),
+                      leaf(g, "beta", SHAPE(width)), 1e-6);
+}
+
 static void build_attention(struct graph *g, struct rng *r)
 {
     int64_t batch = any(r, 1, 3), m = any_tokens(r, 1, 150), n = any_tokens(r, 1, 90);

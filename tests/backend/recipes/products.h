@@ -12,6 +12,15 @@ static void build_linear(struct graph *g, struct rng *r)
     op_linear(g, x, w, chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
 }
 
+static void build_linear_add(struct graph *g, struct rng *r)
+{
+    int64_t in = chance(r) ? any(r, 1, 150) : any(r, 1000, 2500), out = any(r, 1, 90);
+    int64_t batch = any(r, 1, 3), rows = any_tokens(r, 1, 150);
+    struct tensor *h = leaf(g, "h", SHAPE(batch, rows, in)), *w = leaf(g, "w", SHAPE(out, in));
+    op_linear_add(g, leaf(g, "x", SHAPE(batch, rows, out)), h, w,
+                  chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
+}
+
 /* One large product: sometimes deep enough to be cut along its depth. */
 static void build_matmul_flat(struct graph *g, struct rng *r)
 {

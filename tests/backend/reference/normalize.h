@@ -33,12 +33,14 @@ static void REF(softmax_grad)(const struct node *n, REF_REAL *const *in, REF_REA
         }
 }
 
-static void REF(layer_norm)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+/* x and gamma, beta -> the norm, mean, rstd */
+static void REF(norm_rows)(const struct node *n, const REF_REAL *from, REF_REAL *const *param,
+                           REF_REAL *const *out)
 {
     const struct eps_attr *a = n->attr;
     int64_t width = shape_last(n->in[0]->shape);
     for (int64_t r = 0; r < shape_rows(n->in[0]->shape); r++) {
-        const REF_REAL *x = in[0] + r * width;
+        const REF_REAL *x = from + r * width;
         REF_REAL sum = 0, square = 0;
         for (int64_t i = 0; i < width; i++)
             sum += x[i];
@@ -47,10 +49,22 @@ static void REF(layer_norm)(const struct node *n, REF_REAL *const *in, REF_REAL 
             square += (x[i] - mean) * (x[i] - mean);
         REF_REAL rstd = 1 / REF(sqrt_of)(square / (REF_REAL)width + (REF_REAL)a->eps);
         for (int64_t i = 0; i < width; i++)
-            out[0][r * width + i] = (x[i] - mean) * rstd * in[1][i] + in[2][i];
+            out[0][r * width + i] = (x[i] - mean) * rstd * param[0][i] + param[1][i];
         out[1][r] = mean;
         out[2][r] = rstd;
     }
+}
+
+static void REF(layer_norm)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    REF(norm_rows)(n, in[0], in + 1, out);
+}
+
+static void REF(add_layer_norm)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    for (int64_t i = 0; i < shape_count(n->in[0]->shape); i++)
+        out[0][i] = in[0][i] + in[1][i];
+    REF(norm_rows)(n, out[0], in + 2, out + 1);
 }
 
 static void REF(layer_norm_grad)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
@@ -70,6 +84,7 @@ static void REF(layer_norm_grad)(const struct node *n, REF_REAL *const *in, REF_
         }
         for (int64_t i = 0; i < width; i++)
             out[0][r * width + i] = rstd * (dy[i] * in[2][i] - sum / (REF_REAL)width -
-                                            (x[i] - mean) * rstd * dot / (REF_REAL)width);
+                                            (x[i] - mean) * rstd * dot / (REF_REAL)width) +
+                                    (n->n_in == 6 ? in[5][r * width + i] : 0);
     }
 }

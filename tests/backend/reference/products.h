@@ -13,6 +13,18 @@ static void REF(linear)(const struct node *n, REF_REAL *const *in, REF_REAL *con
         }
 }
 
+static void REF(linear_add)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    int64_t width = shape_last(n->in[1]->shape), cols = shape_last(n->out[0]->shape);
+    for (int64_t r = 0; r < shape_rows(n->in[1]->shape); r++)
+        for (int64_t o = 0; o < cols; o++) {
+            REF_REAL sum = n->n_in == 4 ? in[3][o] : 0;
+            for (int64_t i = 0; i < width; i++)
+                sum += REF_ROUND(in[1][r * width + i]) * REF_ROUND(in[2][o * width + i]);
+            out[0][r * cols + o] = in[0][r * cols + o] + sum;
+        }
+}
+
 /* Address of element (row, col) of the matrix of batch element b and head h. */
 static REF_REAL *REF(at)(REF_REAL *x, struct shape s, int heads, int64_t b, int64_t h, int64_t row,
                          int64_t col)

@@ -1,0 +1,231 @@
+/* Fusion: which additions become part of a product or a norm, and that values, gradients and
+ * multiply-adds stay what they were. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "backend/backend.h"
+#include "base/memory.h"
+#include "tensor/ops/ops.h"
+
+enum { BATCH = 2, TOKENS = 3, DIM = 6 };
+
+static const struct init spread = {INIT_NORMAL, 0.5};
+
+static struct tensor *param(struct graph *g, const char *name, struct shape s)
+{
+    return graph_param(g, name, s, spread);
+}
+
+static struct tensor *tokens(struct graph *g, const char *name)
+{
+    return param(g, name, SHAPE(BATCH, TOKENS, DIM));
+}
+
+static struct tensor *linear(struct graph *g, const char *name, struct tensor *x)
+{
+    return op_linear(g, x, param(g, name, SHAPE(DIM, DIM)), NULL);
+}
+
+static struct tensor *norm(struct graph *g, struct tensor *x)
+{
+    return op_layer_norm(g, x, param(g, "gamma", SHAPE(DIM)), param(g, "beta", SHAPE(DIM)), 1e-6);
+}
+
+static struct graph *finished(struct graph *g, struct tensor *y)
+{
+    graph_output(g, "loss", op_norm_square(g, op_reshape(g, y, SHAPE(BATCH * TOKENS * DIM))));
+    return g;
+}
+
+/* ---- graphs ---------------------------------------------------------------------------------- */
+
+/* x + f(norm(x)), twice, as in every block. */
+static struct graph *residuals(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = tokens(g, "x");
+    for (int i = 0; i < 2; i++) {
+        struct tensor *f = linear(g, i ? "w1" : "w0", norm(g, x));
+        x = op_add(g, x, f);
+    }
+    return finished(g, norm(g, x));
+}
+
+/* The branch ends in something else than a product: the norm takes the sum. */
+static struct graph *dropped(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = tokens(g, "x");
+    struct tensor *y = op_add(g, x, op_drop_path(g, linear(g, "w", x), 0.5, "drop"));
+    return finished(g, op_mul(g, y, norm(g, y)));
+}
+
+/* x reads its own product: the sum must not be written over x before the product has read it. */
+static struct graph *itself(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = op_affine(g, tokens(g, "x"), 0.5, 0.1);
+    return finished(g, op_add(g, linear(g, "w", x), x));
+}
+
+/* Both operands are read elsewhere as well, and one norm alone reads their sum: its gradient is
+ * that of both, to which different things are added. */
+static struct graph *shared(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *a = op_affine(g, tokens(g, "a"), 2, 0), *b = op_affine(g, tokens(g, "b"), 3, 0);
+    struct tensor *n = norm(g, op_add(g, a, b));
+    return finished(g, op_mul(g, op_mul(g, n, op_sigmoid(g, a)), op_exp(g, b)));
+}
+
+/* Nothing to join: a product that is read twice, a broadcast, a norm whose gain comes later, a
+ * border between regions. */
+static struct graph *separate(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = tokens(g, "x"), *w = linear(g, "w", x);
+    struct tensor *y = op_add(g, op_add(g, x, w), op_mul(g, w, w));
+    struct tensor *gain = op_affine(g, param(g, "gain", SHAPE(DIM)), 2, 0);
+    y = op_layer_norm(g, y, gain, param(g, "beta", SHAPE(DIM)), 1e-6);
+    y = op_add(g, y, param(g, "position", SHAPE(1, TOKENS, DIM)));
+    graph_region_begin(g, REGION_RECOMPUTE);
+    y = op_add(g, y, op_sigmoid(g, y));
+    graph_region_end(g);
+    return finished(g, norm(g, y));
+}
+
+/* ---- compiling ------------------------------------------------------------------------------- */
+
+static int has_unjoined(const void *ctx, const struct op *op)
+{
+    const struct backend *b = ctx;
+    return op != &op_linear_add_row && op != &op_add_layer_norm_row && b->has(b, op);
+}
+
+static struct plan *compiled(struct graph *g, const char *backend, int joined)
+{
+    struct error err = {0};
+    struct capability c = backend_capability(backend_find(backend));
+    struct plan_options o = {.loss = "loss", .keep_gradients = 1};
+    if (!joined)
+        c.has = has_unjoined;
+    struct plan *p = plan_compile(g, &o, &c, &err);
+    if (!p || plan_verify(p, &err))
+        fail_msg("%s", err.msg);
+    return p;
+}
+
+static int count(const struct plan *p, const struct op *op, int backward)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_steps; i++)
+        n += p->steps[i].node->op == op && p->steps[i].node->backward == backward;
+    return n;
+}
+
+static void test_residuals(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(residuals(), "null", 1);
+    assert_int_equal(count(p, &op_linear_add_row, 0), 2);
+    assert_int_equal(count(p, &op_linear_row, 0), 0);
+    assert_int_equal(count(p, &op_layer_norm_row, 0), 3);
+    assert_int_equal(count(p, &op_add_row, 0), 0);
+    /* what comes past a norm is added where the norm's gradient is made; gamma's and beta's three
+     * gradients each are all that is left to add up */
+    assert_int_equal(count(p, &op_add_row, 1), 4);
+    plan_free(p);
+}
+
+static void test_sum_and_norm(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(dropped(), "null", 1);
+    assert_int_equal(count(p, &op_add_layer_norm_row, 0), 1);
+    assert_int_equal(count(p, &op_linear_row, 0), 1);
+    assert_int_equal(count(p, &op_layer_norm_row, 0), 0);
+    assert_int_equal(count(p, &op_add_row, 0), 0);
+    plan_free(p);
+}
+
+static void test_separate(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(separate(), "null", 1);
+    assert_int_equal(count(p, &op_linear_add_row, 0), 0);
+    assert_int_equal(count(p, &op_add_layer_norm_row, 0), 0);
+    assert_int_equal(count(p, &op_add_row, 0), 4);
+    plan_free(p);
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static double *run(const struct plan *p, const char *backend, int64_t *n)
+{
+    struct error err = {0};
+    const struct backend *b = backend_find(backend);
+    struct program *program = b->load(p, &(struct backend_options){.threads = 1}, &err);
+    if (!program)
+        fail_msg("%s", err.msg);
+    program_init(b, program, p, 3);
+    b->run(program, 5, 1);
+    *n = 0;
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        *n += shape_count(p->graph->outputs[i]->shape);
+    double *all = mem_alloc(sizeof *all * (size_t)*n), *at = all;
+    for (int i = 0; i < p->graph->n_outputs; i++) {
+        b->read_double(program, p->graph->outputs[i], at);
+        at += shape_count(p->graph->outputs[i]->shape);
+    }
+    b->unload(program);
+    return all;
+}
+
+/* Loss and every gradient, with and without fusion. */
+static void compare(struct graph *(*build)(void), const char *backend, double tolerance)
+{
+    int64_t n, m;
+    struct plan *joined = compiled(build(), backend, 1), *apart = compiled(build(), backend, 0);
+    double *x = run(joined, backend, &n), *y = run(apart, backend, &m);
+    assert_int_equal(n, m);
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(x[i] - y[i]) <= tolerance * (1 + fabs(y[i]))))
+            fail_msg("%s: value %lld is %.17g instead of %.17g", backend, (long long)i, x[i], y[i]);
+    struct op_cost a, b;
+    graph_cost(joined->graph, &a);
+    graph_cost(apart->graph, &b);
+    assert_int_equal(a.macs, b.macs);
+    free(x);
+    free(y);
+    plan_free(joined);
+    plan_free(apart);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    struct graph *(*const graphs[])(void) = {residuals, dropped, itself, shared, separate};
+    for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
+        compare(graphs[i], "judge", 1e-11);
+        compare(graphs[i], "cpu", 1e-4);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_residuals),
+        cmocka_unit_test(test_sum_and_norm),
+        cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_values),
+    };
+    return cmocka_run_group_tests_name("fuse", tests, NULL, NULL);
+}
