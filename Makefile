@@ -55,6 +55,8 @@ else
 VARIANTS := portable judge
 endif
 KERNEL_CFLAGS   := $(COMMON) -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp $(EXTRA_CFLAGS)
+# Loops over pixels (data/) become vectors; none of these changes a result.
+PIXEL_CFLAGS    := -O3 -fno-math-errno -fno-trapping-math
 KERNEL_portable := -DKERNEL_VARIANT=portable -DKERNEL_REAL=float
 KERNEL_avx2     := -DKERNEL_VARIANT=avx2 -DKERNEL_REAL=float -march=x86-64-v3
 KERNEL_avx512   := -DKERNEL_VARIANT=avx512 -DKERNEL_REAL=float -march=x86-64-v4
@@ -144,7 +146,7 @@ $(BUILD)/objects.txt: FORCE
 	@echo '$(OBJECTS)' | cmp -s - $@ || echo '$(OBJECTS)' > $@
 
 # Other flags: everything anew. Taken here: a target's own flags do not count.
-FLAGS := $(CC) $(CFLAGS) $(KERNEL_CFLAGS)
+FLAGS := $(CC) $(CFLAGS) $(KERNEL_CFLAGS) $(PIXEL_CFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -170,6 +172,7 @@ $(BUILD)/backend/backend.o $(BUILD)/backend/plugin.o: $(BUILD)/generated/plugin_
 $(BUILD)/plots/report_style.o: plots/report.css plots/report.js
 
 $(BUILD)/backend/cpu/%.o: CFLAGS += -fopenmp
+$(BUILD)/data/%.o: CFLAGS += $(PIXEL_CFLAGS)
 
 # ---- plugins: shared libraries that hold their own copy of base/ and tensor/ -----------------------------------
 

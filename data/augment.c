@@ -144,18 +144,18 @@ const struct augment_flavour *augment_flavour_at(int i)
 
 static struct augment_bytes to_bytes(const struct augment_image *im)
 {
-    int plane = im->height * im->width, n = im->channels * plane;
+    size_t n = AUGMENT_SIZE(im);
     struct augment_bytes b = {.channels = im->channels, .height = im->height, .width = im->width};
-    b.x = mem_alloc((size_t)n + (size_t)plane);
+    b.x = mem_alloc(2 * n);
     b.scratch = b.x + n;
-    for (int i = 0; i < n; i++)
-        b.x[i] = (unsigned char)(im->x[i] * 255 + 0.5f);
+    for (size_t i = 0; i < n; i++)
+        b.x[i] = (unsigned char)(int)(im->x[i] * 255 + 0.5f);
     return b;
 }
 
 static void from_bytes(struct augment_bytes *b, struct augment_image *im)
 {
-    for (int i = 0; i < b->channels * b->height * b->width; i++)
+    for (size_t i = 0, n = AUGMENT_SIZE(im); i < n; i++)
         im->x[i] = (float)b->x[i] * (float)(1.0 / 255);
     free(b->x);
 }

@@ -10,7 +10,7 @@ struct rng;
 
 #define AUGMENT_BINS 31 /* magnitudes are bins 0 .. 30 */
 
-/* Floats in [0, 1]. x is contiguous; scratch holds height * width. channels is 3 or 1 (gray). */
+/* Floats in [0, 1]. x is contiguous; scratch is as large. channels is 3 or 1 (gray). */
 struct augment_image {
     float *x, *scratch;
     int channels, height, width;

@@ -1,9 +1,9 @@
-/* Shared by data/augment*.c only: the operations of each flavour, and where geometry takes its
- * pixels from. */
+/* Shared by data/augment*.c only: the operations of each flavour, and what several of them do alike. */
 #ifndef DATA_AUGMENT_OPS_H
 #define DATA_AUGMENT_OPS_H
 
-#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "data/augment.h"
 
@@ -15,41 +15,40 @@
 AUGMENTATION(Invert)
 #undef AUGMENTATION
 
-/* 3 x 3 sum around p, its centre five times: 13 weights. */
-static inline int augment_sum13(const unsigned char *p, int width)
+/* Samples in a channel, in an image. */
+static inline size_t augment_plane(int height, int width)
 {
-    return p[-width - 1] + p[-width] + p[-width + 1] + p[-1] + 5 * p[0] + p[1] + p[width - 1] +
-           p[width] + p[width + 1];
+    return (size_t)height * (size_t)width;
 }
+#define AUGMENT_PLANE(im) augment_plane((im)->height, (im)->width)
+#define AUGMENT_SIZE(im)  ((size_t)(im)->channels * AUGMENT_PLANE(im))
 
-void augment_extremes(const unsigned char *p, int n, int *lowest, int *highest);
+/* ---- floats (augment_float.c) ---- */
+
+/* Of three channels of n pixels. */
+void augment_to_gray(const float *rgb, size_t n, float *gray);
+
+/* ---- bytes (augment_u8.c) ---- */
+
+/* scratch: x with every pixel but the outermost replaced by the mean of 3 x 3 around it, its centre counted
+ * five times, rounded. */
+void augment_blur13(struct augment_bytes *im);
+
+void augment_look_up(unsigned char *p, size_t n, const unsigned char table[256]);
+int64_t augment_sum(const unsigned char *p, size_t n);
+void augment_extremes(const unsigned char *p, size_t n, int *lowest, int *highest);
 
 /* What makes a histogram of n samples even. */
-void augment_equal_table(const int count[256], int n, unsigned char table[256]);
+void augment_equal_table(const int count[256], size_t n, unsigned char table[256]);
 
-/* Output (x, y) is taken from x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5], all
- * relative to the image's centre. */
-void augment_matrix_ShearX(double m, int height, int width, double matrix[6]);
-void augment_matrix_ShearY(double m, int height, int width, double matrix[6]);
-void augment_matrix_TranslateX(double m, int height, int width, double matrix[6]);
-void augment_matrix_TranslateY(double m, int height, int width, double matrix[6]);
-void augment_matrix_Rotate(double m, int height, int width, double matrix[6]);
+/* ---- geometry (augment_warp.c) ---- */
 
-struct augment_map {
-    float m[6], center_x, center_y;
-    int height, width;
-};
-struct augment_map augment_map(const double matrix[6], int height, int width);
+/* Nearest neighbour: from[i] is the place in a plane of the source of output (first + i, row), or -1
+ * outside. */
+typedef void augment_places(const void *map, int row, int first, int n, int *from);
 
-/* Nearest neighbour: the place in a plane of the source of an output, or -1 outside. */
-static inline int augment_source(const struct augment_map *map, int row, int column)
-{
-    const float *m = map->m, x = (float)column - map->center_x, y = (float)row - map->center_y;
-    float from_x = nearbyintf(m[0] * x + m[1] * y + m[2] + map->center_x);
-    float from_y = nearbyintf(m[3] * x + m[4] * y + m[5] + map->center_y);
-    int inside =
-        from_x >= 0 && from_x < (float)map->width && from_y >= 0 && from_y < (float)map->height;
-    return inside ? (int)from_y * map->width + (int)from_x : -1;
-}
+/* Every sample from its place, 0 from outside. */
+void augment_move_floats(struct augment_image *im, augment_places *places, const void *map);
+void augment_move_bytes(struct augment_bytes *im, augment_places *places, const void *map);
 
 #endif

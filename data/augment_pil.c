@@ -3,13 +3,8 @@
 #include "data/augment_ops.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-static int plane_size(const struct augment_bytes *im)
-{
-    return im->height * im->width;
-}
+#include "data/vector.h"
 
 #define SAME(name)                                                                                 \
     void augment_pil_##name(struct augment_bytes *im, double m)                                    \
@@ -24,27 +19,41 @@ SAME(Equalize)
 
 /* ---- geometry -------------------------------------------------------------------------------- */
 
+/* 16.16 fixed point: the source of pixel (0, 0), and its steps along a row and down. */
+struct fixed_map {
+    int64_t x0, y0, x_right, x_down, y_right, y_down;
+    int height, width;
+};
+
 static int64_t fixed(double v)
 {
     return (int64_t)floor(v * 65536 + 0.5);
 }
 
-/* Nearest neighbour in 16.16 fixed point; m works on pixel coordinates. */
+VECTOR_CLONES static void fixed_places(const void *map, int row, int first, int n, int *from)
+{
+    const struct fixed_map t = *(const struct fixed_map *)map;
+    int64_t x = t.x0 + t.x_down * row + t.x_right * first;
+    int64_t y = t.y0 + t.y_down * row + t.y_right * first;
+    for (int i = 0; i < n; i++) {
+        int64_t from_x = (x + t.x_right * i) >> 16, from_y = (y + t.y_right * i) >> 16;
+        int inside = (from_x >= 0) & (from_x < t.width) & (from_y >= 0) & (from_y < t.height);
+        from[i] = inside ? (int)(from_y * t.width + from_x) : -1;
+    }
+}
+
+/* m works on pixel coordinates. */
 static void warp(struct augment_bytes *im, const double m[6])
 {
-    int h = im->height, w = im->width;
-    int64_t x0 = fixed(m[2] + m[0] * 0.5 + m[1] * 0.5), y0 = fixed(m[5] + m[3] * 0.5 + m[4] * 0.5);
-    int64_t xx = fixed(m[0]), xy = fixed(m[1]), yx = fixed(m[3]), yy = fixed(m[4]);
-    for (int c = 0; c < im->channels; c++) {
-        unsigned char *plane = im->x + c * plane_size(im);
-        memcpy(im->scratch, plane, (size_t)plane_size(im));
-        for (int y = 0; y < h; y++)
-            for (int x = 0; x < w; x++) {
-                int64_t column = (x0 + xy * y + xx * x) >> 16, row = (y0 + yy * y + yx * x) >> 16;
-                int inside = column >= 0 && column < w && row >= 0 && row < h;
-                plane[y * w + x] = inside ? im->scratch[row * w + column] : 0;
-            }
-    }
+    struct fixed_map map = {fixed(m[2] + m[0] * 0.5 + m[1] * 0.5),
+                            fixed(m[5] + m[3] * 0.5 + m[4] * 0.5),
+                            fixed(m[0]),
+                            fixed(m[1]),
+                            fixed(m[3]),
+                            fixed(m[4]),
+                            im->height,
+                            im->width};
+    augment_move_bytes(im, fixed_places, &map);
 }
 
 /* Through an angle in degrees, whose rounding is part of the result. */
@@ -89,25 +98,34 @@ void augment_pil_Rotate(struct augment_bytes *im, double degrees)
 /* ---- colour ---------------------------------------------------------------------------------- */
 
 /* From a towards b and beyond, by f. */
-static unsigned char blend(int a, int b, float f)
+static inline unsigned char blend(int a, int b, float f)
 {
     float v = (float)a + f * (float)(b - a);
-    return (unsigned char)(v <= 0 ? 0 : v >= 255 ? 255 : v);
+    return (unsigned char)(int)(v <= 0 ? 0 : v >= 255 ? 255 : v);
 }
 
-static int gray_at(const struct augment_bytes *im, int i)
+/* x from `from` towards x, sample by sample. */
+VECTOR_CLONES static void blend_with(unsigned char *restrict x, const unsigned char *restrict from,
+                                     size_t n, float f)
 {
-    int n = plane_size(im);
-    return im->channels == 3
-               ? (im->x[i] * 19595 + im->x[i + n] * 38470 + im->x[i + 2 * n] * 7471 + 0x8000) >> 16
-               : im->x[i];
+    for (size_t i = 0; i < n; i++)
+        x[i] = blend(from[i], x[i], f);
 }
 
 static void blend_from(struct augment_bytes *im, int level, double m)
 {
-    float f = (float)(1 + m);
-    for (int i = 0; i < im->channels * plane_size(im); i++)
-        im->x[i] = blend(level, im->x[i], f);
+    unsigned char table[256];
+    for (int v = 0; v < 256; v++)
+        table[v] = blend(level, v, (float)(1 + m));
+    augment_look_up(im->x, AUGMENT_SIZE(im), table);
+}
+
+VECTOR_CLONES static void to_gray(const unsigned char *restrict rgb, size_t n,
+                                  unsigned char *restrict gray)
+{
+    const unsigned char *r = rgb, *g = rgb + n, *b = rgb + 2 * n;
+    for (size_t i = 0; i < n; i++)
+        gray[i] = (unsigned char)((r[i] * 19595 + g[i] * 38470 + b[i] * 7471 + 0x8000) >> 16);
 }
 
 void augment_pil_Brightness(struct augment_bytes *im, double m)
@@ -117,62 +135,57 @@ void augment_pil_Brightness(struct augment_bytes *im, double m)
 
 void augment_pil_Contrast(struct augment_bytes *im, double m)
 {
-    int64_t sum = 0;
-    int n = plane_size(im);
-    for (int i = 0; i < n; i++)
-        sum += gray_at(im, i);
-    blend_from(im, (int)((double)sum / n + 0.5), m);
+    size_t n = AUGMENT_PLANE(im);
+    const unsigned char *gray = im->x;
+    if (im->channels == 3) {
+        to_gray(im->x, n, im->scratch);
+        gray = im->scratch;
+    }
+    blend_from(im, (int)((double)augment_sum(gray, n) / (double)n + 0.5), m);
 }
 
 void augment_pil_Color(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
-    float f = (float)(1 + m);
-    for (int i = 0; i < n && im->channels == 3; i++) {
-        int gray = gray_at(im, i);
-        for (int c = 0; c < 3; c++)
-            im->x[c * n + i] = blend(gray, im->x[c * n + i], f);
-    }
+    size_t n = AUGMENT_PLANE(im);
+    if (im->channels != 3)
+        return;
+    to_gray(im->x, n, im->scratch);
+    for (size_t c = 0; c < 3; c++)
+        blend_with(im->x + c * n, im->scratch, n, (float)(1 + m));
 }
 
 /* Blended from a 3 x 3 mean that weighs its centre five times; the border is not blurred. */
 void augment_pil_Sharpness(struct augment_bytes *im, double m)
 {
-    int w = im->width;
-    float f = (float)(1 + m);
-    for (int c = 0; c < im->channels; c++) {
-        unsigned char *plane = im->x + c * plane_size(im);
-        memcpy(im->scratch, plane, (size_t)plane_size(im));
-        for (int y = 1; y < im->height - 1; y++)
-            for (int x = 1; x < w - 1; x++) {
-                const unsigned char *p = im->scratch + y * w + x;
-                plane[y * w + x] = blend((2 * augment_sum13(p, w) + 13) / 26, p[0], f);
-            }
-    }
+    augment_blur13(im);
+    blend_with(im->x, im->scratch, AUGMENT_SIZE(im), (float)(1 + m));
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 void augment_pil_Solarize(struct augment_bytes *im, double threshold)
 {
-    for (int i = 0; i < im->channels * plane_size(im); i++)
-        im->x[i] = (unsigned char)(im->x[i] < 255 * threshold ? im->x[i] : 255 - im->x[i]);
+    unsigned char table[256];
+    for (int v = 0; v < 256; v++)
+        table[v] = (unsigned char)(v < 255 * threshold ? v : 255 - v);
+    augment_look_up(im->x, AUGMENT_SIZE(im), table);
 }
 
 void augment_pil_AutoContrast(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
+    size_t n = AUGMENT_PLANE(im);
     (void)m;
-    for (int c = 0; c < im->channels; c++) {
-        unsigned char *p = im->x + c * n;
+    for (size_t c = 0; c < (size_t)im->channels; c++) {
+        unsigned char *p = im->x + c * n, table[256];
         int lo, hi;
         augment_extremes(p, n, &lo, &hi);
         if (hi == lo)
             continue;
         double scale = 255.0 / (hi - lo), offset = -lo * scale;
-        for (int i = 0; i < n; i++) {
-            double v = p[i] * scale + offset;
-            p[i] = (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
+        for (int i = 0; i < 256; i++) {
+            double v = i * scale + offset;
+            table[i] = (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
         }
+        augment_look_up(p, n, table);
     }
 }

@@ -2,63 +2,31 @@
  * Sums of two products are rounded once, as the fused multiply-add of tensor libraries does. */
 #include "data/augment_ops.h"
 
-#include <math.h>
 #include <string.h>
 
-static int plane_size(const struct augment_bytes *im)
-{
-    return im->height * im->width;
-}
+#include "data/vector.h"
 
-static unsigned char cut(float v)
+static inline unsigned char cut(float v)
 {
-    return (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
+    return (unsigned char)(int)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
 /* a b + c with one rounding: the product of two floats is exact in double. */
-static float multiply_add(float a, float b, float c)
+static inline float multiply_add(float a, float b, float c)
 {
     return (float)((double)a * b + (double)c);
 }
 
-static float gray_at(const struct augment_bytes *im, int i)
+static inline float gray_of(float r, float g, float b)
 {
-    int n = plane_size(im);
-    if (im->channels != 3)
-        return im->x[i];
-    float g = multiply_add(im->x[i + n], 0.587f, (float)im->x[i] * 0.2989f);
-    return floorf(multiply_add(im->x[i + 2 * n], 0.114f, g));
+    return (float)(int)multiply_add(b, 0.114f, multiply_add(g, 0.587f, r * 0.2989f));
 }
 
-/* ---- geometry -------------------------------------------------------------------------------- */
-
-static void warp(struct augment_bytes *im, const double matrix[6])
+void augment_look_up(unsigned char *p, size_t n, const unsigned char table[256])
 {
-    struct augment_map map = augment_map(matrix, im->height, im->width);
-    for (int c = 0; c < im->channels; c++) {
-        unsigned char *plane = im->x + c * plane_size(im);
-        memcpy(im->scratch, plane, (size_t)plane_size(im));
-        for (int y = 0; y < im->height; y++)
-            for (int x = 0; x < im->width; x++) {
-                int from = augment_source(&map, y, x);
-                plane[y * im->width + x] = from < 0 ? 0 : im->scratch[from];
-            }
-    }
+    for (size_t i = 0; i < n; i++)
+        p[i] = table[p[i]];
 }
-
-#define WARP(name)                                                                                 \
-    void augment_u8_##name(struct augment_bytes *im, double m)                                     \
-    {                                                                                              \
-        double matrix[6];                                                                          \
-        augment_matrix_##name(m, im->height, im->width, matrix);                                   \
-        warp(im, matrix);                                                                          \
-    }
-WARP(ShearX)
-WARP(ShearY)
-WARP(TranslateX)
-WARP(TranslateY)
-WARP(Rotate)
-#undef WARP
 
 /* ---- colour ---------------------------------------------------------------------------------- */
 
@@ -68,62 +36,103 @@ void augment_u8_Identity(struct augment_bytes *im, double m)
     (void)m;
 }
 
+/* x f + rest level, cut. */
+static void scale(struct augment_bytes *im, float f, float rest, float level)
+{
+    unsigned char table[256];
+    for (int v = 0; v < 256; v++)
+        table[v] = cut(multiply_add(rest, level, (float)v * f));
+    augment_look_up(im->x, AUGMENT_SIZE(im), table);
+}
+
 void augment_u8_Brightness(struct augment_bytes *im, double m)
 {
-    float f = (float)(1 + m);
-    for (int i = 0; i < im->channels * plane_size(im); i++)
-        im->x[i] = cut((float)im->x[i] * f);
+    scale(im, (float)(1 + m), 0, 0);
+}
+
+VECTOR_CLONES static void away_from_gray(unsigned char *restrict r, unsigned char *restrict g,
+                                         unsigned char *restrict b, size_t n, float f, float rest)
+{
+    for (size_t i = 0; i < n; i++) {
+        float gray = gray_of(r[i], g[i], b[i]);
+        r[i] = cut(multiply_add(rest, gray, (float)r[i] * f));
+        g[i] = cut(multiply_add(rest, gray, (float)g[i] * f));
+        b[i] = cut(multiply_add(rest, gray, (float)b[i] * f));
+    }
 }
 
 void augment_u8_Color(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
-    float f = (float)(1 + m), rest = (float)(1 - (1 + m));
-    for (int i = 0; i < n && im->channels == 3; i++) {
-        float gray = gray_at(im, i);
-        for (int c = 0; c < 3; c++)
-            im->x[c * n + i] = cut(multiply_add(rest, gray, (float)im->x[c * n + i] * f));
-    }
+    size_t n = AUGMENT_PLANE(im);
+    if (im->channels == 3)
+        away_from_gray(im->x, im->x + n, im->x + 2 * n, n, (float)(1 + m), (float)(1 - (1 + m)));
+}
+
+VECTOR_CLONES static int64_t sum_of_grays(const unsigned char *r, const unsigned char *g,
+                                          const unsigned char *b, size_t n)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (int)gray_of(r[i], g[i], b[i]);
+    return sum;
+}
+
+VECTOR_CLONES int64_t augment_sum(const unsigned char *p, size_t n)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += p[i];
+    return sum;
 }
 
 void augment_u8_Contrast(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += gray_at(im, i);
-    float f = (float)(1 + m), rest = (float)(1 - (1 + m)), mean = (float)(sum / n);
-    for (int i = 0; i < im->channels * n; i++)
-        im->x[i] = cut(multiply_add(rest, mean, (float)im->x[i] * f));
+    size_t n = AUGMENT_PLANE(im);
+    int64_t sum = im->channels == 3 ? sum_of_grays(im->x, im->x + n, im->x + 2 * n, n)
+                                    : augment_sum(im->x, n);
+    scale(im, (float)(1 + m), (float)(1 - (1 + m)), (float)((double)sum / (double)n));
+}
+
+VECTOR_CLONES static void blur_row(const unsigned char *restrict p, size_t width,
+                                   unsigned char *restrict out)
+{
+    const unsigned char *above = p - width, *below = p + width;
+    for (size_t x = 1; x + 1 < width; x++) {
+        int sum = above[x - 1] + above[x] + above[x + 1] + p[x - 1] + 5 * p[x] + p[x + 1] +
+                  below[x - 1] + below[x] + below[x + 1];
+        out[x] = (unsigned char)((2 * sum + 13) / 26);
+    }
+}
+
+void augment_blur13(struct augment_bytes *im)
+{
+    size_t w = (size_t)im->width, n = AUGMENT_PLANE(im);
+    memcpy(im->scratch, im->x, AUGMENT_SIZE(im));
+    for (int c = 0; c < im->channels; c++)
+        for (int y = 1; y < im->height - 1; y++) {
+            size_t at = (size_t)c * n + (size_t)y * w;
+            blur_row(im->x + at, w, im->scratch + at);
+        }
+}
+
+VECTOR_CLONES static void move_towards(unsigned char *restrict x, const unsigned char *restrict to,
+                                       size_t n, double share)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = cut((float)(x[i] + share * (to[i] - x[i])));
 }
 
 void augment_u8_Sharpness(struct augment_bytes *im, double m)
 {
-    int w = im->width;
-    double rest = 1 - (1 + m);
-    for (int c = 0; c < im->channels; c++) {
-        unsigned char *plane = im->x + c * plane_size(im);
-        memcpy(im->scratch, plane, (size_t)plane_size(im));
-        for (int y = 1; y < im->height - 1; y++)
-            for (int x = 1; x < w - 1; x++) {
-                const unsigned char *p = im->scratch + y * w + x;
-                double blurred = nearbyint(augment_sum13(p, w) / 13.0);
-                plane[y * w + x] = cut((float)(p[0] + rest * (blurred - p[0])));
-            }
-    }
-}
-
-static void look_up(unsigned char *p, int n, const unsigned char table[256])
-{
-    for (int i = 0; i < n; i++)
-        p[i] = table[p[i]];
+    augment_blur13(im);
+    move_towards(im->x, im->scratch, AUGMENT_SIZE(im), 1 - (1 + m));
 }
 
 void augment_u8_Posterize(struct augment_bytes *im, double bits)
 {
-    unsigned char mask = (unsigned char)(0xff << (8 - (int)bits));
-    for (int i = 0; i < im->channels * plane_size(im); i++)
-        im->x[i] &= mask;
+    unsigned char mask = (unsigned char)(0xff << (8 - (int)bits)), *x = im->x;
+    for (size_t i = 0, n = AUGMENT_SIZE(im); i < n; i++)
+        x[i] &= mask;
 }
 
 void augment_u8_Solarize(struct augment_bytes *im, double threshold)
@@ -132,46 +141,51 @@ void augment_u8_Solarize(struct augment_bytes *im, double threshold)
     unsigned char table[256];
     for (int v = 0; v < 256; v++)
         table[v] = (unsigned char)((float)v >= t ? 255 - v : v);
-    look_up(im->x, im->channels * plane_size(im), table);
+    augment_look_up(im->x, AUGMENT_SIZE(im), table);
 }
 
 void augment_u8_Invert(struct augment_bytes *im, double m)
 {
+    unsigned char *x = im->x;
     (void)m;
-    for (int i = 0; i < im->channels * plane_size(im); i++)
-        im->x[i] = (unsigned char)~im->x[i];
+    for (size_t i = 0, n = AUGMENT_SIZE(im); i < n; i++)
+        x[i] = (unsigned char)~x[i];
 }
 
-void augment_extremes(const unsigned char *p, int n, int *lowest, int *highest)
+/* ---- histograms ------------------------------------------------------------------------------ */
+
+VECTOR_CLONES void augment_extremes(const unsigned char *p, size_t n, int *lowest, int *highest)
 {
-    *lowest = *highest = p[0];
-    for (int i = 1; i < n; i++) {
-        *lowest = p[i] < *lowest ? p[i] : *lowest;
-        *highest = p[i] > *highest ? p[i] : *highest;
+    unsigned char lo = p[0], hi = p[0];
+    for (size_t i = 1; i < n; i++) {
+        lo = p[i] < lo ? p[i] : lo;
+        hi = p[i] > hi ? p[i] : hi;
     }
+    *lowest = lo;
+    *highest = hi;
 }
 
 void augment_u8_AutoContrast(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
+    size_t n = AUGMENT_PLANE(im);
     (void)m;
-    for (int c = 0; c < im->channels; c++) {
+    for (size_t c = 0; c < (size_t)im->channels; c++) {
         unsigned char *p = im->x + c * n, table[256] = {0};
         int lo, hi;
         augment_extremes(p, n, &lo, &hi);
-        float scale = (float)(hi - lo) * (float)(1.0 / 255);
+        float range = (float)(hi - lo) * (float)(1.0 / 255);
         for (int v = lo; v <= hi; v++)
-            table[v] = hi > lo ? cut((float)(v - lo) / scale) : (unsigned char)v;
-        look_up(p, n, table);
+            table[v] = hi > lo ? cut((float)(v - lo) / range) : (unsigned char)v;
+        augment_look_up(p, n, table);
     }
 }
 
-void augment_equal_table(const int count[256], int n, unsigned char table[256])
+void augment_equal_table(const int count[256], size_t n, unsigned char table[256])
 {
     int last = 255, sum = 0;
     while (!count[last])
         last--;
-    int step = (n - count[last]) / 255;
+    int step = ((int)n - count[last]) / 255;
     for (int k = 0; k < 256; k++) {
         int v = step ? (sum + step / 2) / step : k;
         table[k] = (unsigned char)(step && !k ? 0 : v > 255 ? 255 : v);
@@ -181,14 +195,14 @@ void augment_equal_table(const int count[256], int n, unsigned char table[256])
 
 void augment_u8_Equalize(struct augment_bytes *im, double m)
 {
-    int n = plane_size(im);
+    size_t n = AUGMENT_PLANE(im);
     (void)m;
-    for (int c = 0; c < im->channels; c++) {
+    for (size_t c = 0; c < (size_t)im->channels; c++) {
         int count[256] = {0};
         unsigned char *p = im->x + c * n, table[256];
-        for (int i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++)
             count[p[i]]++;
         augment_equal_table(count, n, table);
-        look_up(p, n, table);
+        augment_look_up(p, n, table);
     }
 }

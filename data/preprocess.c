@@ -356,7 +356,7 @@ static void augment(const struct preprocess *p, int size, int channels, struct r
                     struct preprocess_scratch *s, float *out)
 {
     int n = size * size;
-    struct augment_image im = {out, scratch_rows(s, (size_t)n), channels, size, size};
+    struct augment_image im = {out, scratch_rows(s, (size_t)(channels * n)), channels, size, size};
     augment_apply(&p->augment, &im, r);
     for (int c = 0; c < channels; c++)
         normalize_row(out + c * n, 1, p->mean[c], p->deviation[c], out + c * n, n);

@@ -36,7 +36,7 @@ static struct augment_image opened(const struct safetensors_tensor *t)
     struct augment_image im = {case_floats(t), NULL, 3, (int)t->dim[1], (int)t->dim[2]};
     for (int64_t i = 0; i < t->count; i++)
         im.x[i] *= (float)(1.0 / 255);
-    im.scratch = mem_alloc(sizeof *im.scratch * (size_t)(im.height * im.width + 1));
+    im.scratch = mem_alloc(sizeof *im.scratch * (size_t)(t->count + 1));
     return im;
 }
 
@@ -70,7 +70,7 @@ static int job_bytes(struct golden_case *g, void (*apply)(struct augment_bytes *
 {
     int channels = (int)image->dim[is_last ? 2 : 0], height = (int)image->dim[!is_last];
     int n = (int)image->count, plane = n / channels;
-    unsigned char *x = mem_alloc((size_t)n + (size_t)plane), *back = mem_alloc((size_t)n + 1);
+    unsigned char *x = mem_alloc(2 * (size_t)n + 1), *back = mem_alloc((size_t)n + 1);
     struct augment_bytes im = {x, x + n, channels, height, plane / height};
     for (int i = 0; i < n; i++)
         x[is_last ? i % channels * plane + i / channels : i] = image->data[i];
@@ -238,7 +238,7 @@ static int run_sample(struct golden_case *g, size_t i, int size, float *out)
     struct box b = {case_element(box, 0), case_element(box, 1), case_element(box, 2),
                     case_element(box, 3)};
     float *x = case_cropped(&v, b, size, RESIZE_BILINEAR);
-    struct augment_image im = {x, mem_alloc(sizeof *x * (size_t)(size * size)), 3, size, size};
+    struct augment_image im = {x, mem_alloc(sizeof *x * (size_t)(3 * size * size)), 3, size, size};
     if (json_is_true(json_object_get(o, "flip")))
         mirror(x, size);
     int rc = run_ops(g, json_object_get(o, "ops"), &im);

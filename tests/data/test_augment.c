@@ -72,7 +72,7 @@ static void check_order(const char *policy, const char *flavour, int which)
     struct dataset *d = open_with(policy, flavour, "rrc");
     struct preprocess_scratch s = {0};
     struct image photo = {0};
-    float got[3 * PIXELS], want[3 * PIXELS], scratch[PIXELS];
+    float got[3 * PIXELS], want[3 * PIXELS], scratch[3 * PIXELS];
     make_photo(&photo, 57, 41);
     struct image_view v = image_view(&photo);
     for (uint64_t sample = 0; sample < 40; sample++) {
