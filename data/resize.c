@@ -11,6 +11,7 @@
 #include "data/vector.h"
 
 #define PRECISION 22
+#define LANES     4 /* channels at most */
 
 /* Output i is the sum over k < count[i] of weight[i * taps + k] * input[first[i] + k]. */
 struct kernel {
@@ -80,17 +81,6 @@ static void kernel_free(struct kernel *k)
     free(k->weight);
 }
 
-static int32_t *fixed_new(const struct kernel *k)
-{
-    size_t n = (size_t)k->n * (size_t)k->taps;
-    int32_t *q = mem_alloc(n * sizeof *q);
-    for (size_t i = 0; i < n; i++) {
-        double w = k->weight[i];
-        q[i] = (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
-    }
-    return q;
-}
-
 static float *floats_new(const struct kernel *k)
 {
     size_t n = (size_t)k->n * (size_t)k->taps;
@@ -100,55 +90,162 @@ static float *floats_new(const struct kernel *k)
     return q;
 }
 
-static unsigned char clip(int32_t sum)
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+typedef int32_t numbers __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t eight_numbers __attribute__((vector_size(32), aligned(4), may_alias));
+
+#define EIGHT 8
+#define HALF  (1 << (PRECISION - 1))
+#define ROWS  4 /* that the horizontal passes make at once: their sums do not wait for each other */
+
+static int32_t fixed(double w)
 {
-    int32_t v = sum >> PRECISION;
-    return (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
+    return (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
 }
 
-static void horizontal_u8(const struct image_view *src, int y, const struct kernel *k,
-                          const int32_t *q, unsigned char *out)
+/* Fixed-point weights, as vectors multiply them with neighbouring pixels: output x has `groups` times EIGHT,
+ * each weight once a channel, what is left over 0. */
+struct wide_weights {
+    int groups, pixels; /* pixels in a vector */
+    int32_t *weight;
+};
+
+static struct wide_weights wide_new(const struct kernel *k, int channels)
 {
-    int channels = src->channels;
-    for (int x = 0; x < k->n; x++) {
-        const int32_t *w = q + (size_t)x * (size_t)k->taps;
-        const unsigned char *in = src->data + y * src->step_y + k->first[x] * src->step_x;
-        if (channels == 3 && src->step_c == 1 && src->step_x == 3) {
-            int32_t r = 1 << (PRECISION - 1), g = r, b = r;
-            for (int i = 0; i < k->count[x]; i++, in += 3) {
-                r += w[i] * in[0];
-                g += w[i] * in[1];
-                b += w[i] * in[2];
-            }
-            out[3 * x] = clip(r);
-            out[3 * x + 1] = clip(g);
-            out[3 * x + 2] = clip(b);
-            continue;
+    struct wide_weights w = {.pixels = EIGHT / channels};
+    w.groups = (k->taps + w.pixels - 1) / w.pixels;
+    size_t line = (size_t)w.groups * EIGHT;
+    w.weight = mem_zalloc((size_t)k->n * line, sizeof *w.weight);
+    for (int x = 0; x < k->n; x++)
+        for (int i = 0; i < k->count[x]; i++)
+            for (int c = 0; c < channels; c++)
+                w.weight[(size_t)x * line + (size_t)(i / w.pixels * EIGHT + i % w.pixels * channels + c)] =
+                    fixed(k->weight[(size_t)x * (size_t)k->taps + (size_t)i]);
+    return w;
+}
+
+static int32_t *fixed_new(const struct kernel *k)
+{
+    size_t n = (size_t)k->n * (size_t)k->taps;
+    int32_t *q = mem_alloc(n * sizeof *q);
+    for (size_t i = 0; i < n; i++)
+        q[i] = fixed(k->weight[i]);
+    return q;
+}
+
+/* Columns from .. from+n-1 of row y, `channels` a pixel. */
+VECTOR_CLONES static void row_numbers(const struct image_view *src, int y, int from, int n,
+                                      int32_t *restrict out)
+{
+    const unsigned char *row = src->data + y * src->step_y + from * src->step_x;
+    if (src->step_c == 1 && src->step_x == src->channels) {
+        for (int i = 0; i < n * src->channels; i++)
+            out[i] = row[i];
+        return;
+    }
+    for (int c = 0; c < src->channels; c++)
+        for (int x = 0; x < n; x++)
+            out[x * src->channels + c] = row[c * src->step_c + x * src->step_x];
+}
+
+/* The sums of the pixels in a vector, channel by channel. Of three channels the fourth sum means nothing. */
+static inline numbers add_pixels(eight_numbers v, int channels)
+{
+    numbers low, high, sum = {0};
+    memcpy(&low, &v, sizeof low);
+    memcpy(&high, (const char *)&v + sizeof low, sizeof high);
+    if (channels == 3)
+        return low + __builtin_shuffle(low, high, (numbers){3, 4, 5, 6});
+    for (int i = 0; i < EIGHT; i++)
+        sum[i % channels] += v[i];
+    return sum;
+}
+
+/* ROWS rows of in, in_stride apart, into rows of sums. Reads past the last pixel, by one output's weights at
+ * most, and writes up to LANES - 1 numbers past it: the caller's rows have room. */
+VECTOR_CLONES static void horizontal_sums(const int32_t *in, size_t in_stride, int channels,
+                                          const int *first, int n, const struct wide_weights *q,
+                                          int32_t *out, size_t out_stride)
+{
+    const int32_t *w = q->weight;
+    int step = q->pixels * channels, groups = q->groups;
+    for (int x = 0; x < n; x++, out += channels) {
+        const int32_t *p = in + (first[x] - first[0]) * channels;
+        eight_numbers a = {0}, b = {0}, c = {0}, d = {0};
+        for (int i = 0; i < groups; i++, p += step, w += EIGHT) {
+            eight_numbers weight = *(const eight_numbers *)w;
+            a += weight * *(const eight_numbers *)p;
+            b += weight * *(const eight_numbers *)(p + in_stride);
+            c += weight * *(const eight_numbers *)(p + 2 * in_stride);
+            d += weight * *(const eight_numbers *)(p + 3 * in_stride);
         }
-        for (int c = 0; c < channels; c++) {
-            int32_t sum = 1 << (PRECISION - 1);
-            for (int i = 0; i < k->count[x]; i++)
-                sum += w[i] * in[c * src->step_c + i * src->step_x];
-            out[x * channels + c] = clip(sum);
-        }
+        *(numbers *)out = add_pixels(a, channels);
+        *(numbers *)(out + out_stride) = add_pixels(b, channels);
+        *(numbers *)(out + 2 * out_stride) = add_pixels(c, channels);
+        *(numbers *)(out + 3 * out_stride) = add_pixels(d, channels);
     }
 }
 
-static void vertical_u8(const unsigned char *rows, size_t stride, int first_row,
-                        const struct kernel *k, const int32_t *q, int32_t *sums, unsigned char *out)
+/* Sums of rows of n bytes, stride apart. */
+VECTOR_CLONES static void vertical_sums(const unsigned char *rows, size_t stride, const int32_t *w,
+                                        int taps, size_t n, int32_t *restrict sums)
 {
+    int i = 0;
+    memset(sums, 0, n * sizeof *sums);
+    for (; i + 3 < taps; i += 4, w += 4, rows += 4 * stride) {
+        const unsigned char *a = rows, *b = a + stride, *c = b + stride, *d = c + stride;
+        int32_t wa = w[0], wb = w[1], wc = w[2], wd = w[3];
+        for (size_t x = 0; x < n; x++)
+            sums[x] += wa * a[x] + wb * b[x] + wc * c[x] + wd * d[x];
+    }
+    for (; i < taps; i++, w++, rows += stride)
+        for (size_t x = 0; x < n; x++)
+            sums[x] += w[0] * rows[x];
+}
+
+VECTOR_CLONES static void round_row(const int32_t *restrict sums, size_t n,
+                                    unsigned char *restrict out)
+{
+    for (size_t x = 0; x < n; x++) {
+        int32_t v = (sums[x] + HALF) >> PRECISION;
+        v = v > 0 ? v : 0;
+        out[x] = (unsigned char)(v < 255 ? v : 255);
+    }
+}
+
+static void horizontal_u8(const struct image_view *src, int top, int height, const struct kernel *k,
+                          unsigned char *out)
+{
+    int left = k->first[0], n = k->first[k->n - 1] + k->count[k->n - 1] - left;
+    size_t channels = (size_t)src->channels, stride = (size_t)k->n * channels;
+    struct wide_weights w = wide_new(k, src->channels);
+    size_t in_stride = (size_t)n * channels + (size_t)w.groups * EIGHT, out_stride = stride + LANES;
+    int32_t *in = mem_zalloc(ROWS * (in_stride + out_stride), sizeof *in);
+    int32_t *sums = in + ROWS * in_stride;
+    for (int y = 0; y < height; y += ROWS) {
+        int rows = height - y < ROWS ? height - y : ROWS;
+        for (int i = 0; i < rows; i++)
+            row_numbers(src, top + y + i, left, n, in + (size_t)i * in_stride);
+        horizontal_sums(in, in_stride, src->channels, k->first, k->n, &w, sums, out_stride);
+        for (int i = 0; i < rows; i++, out += stride)
+            round_row(sums + (size_t)i * out_stride, stride, out);
+    }
+    free(in);
+    free(w.weight);
+}
+
+static void vertical_u8(const unsigned char *rows, size_t stride, const struct kernel *k,
+                        unsigned char *out)
+{
+    int32_t *weights = fixed_new(k), *sums = mem_alloc(stride * sizeof *sums);
     for (int y = 0; y < k->n; y++, out += stride) {
-        const int32_t *w = q + (size_t)y * (size_t)k->taps;
-        for (size_t x = 0; x < stride; x++)
-            sums[x] = 1 << (PRECISION - 1);
-        for (int i = 0; i < k->count[y]; i++) {
-            const unsigned char *in = rows + (size_t)(k->first[y] + i - first_row) * stride;
-            for (size_t x = 0; x < stride; x++)
-                sums[x] += w[i] * in[x];
-        }
-        for (size_t x = 0; x < stride; x++)
-            out[x] = clip(sums[x]);
+        vertical_sums(rows + (size_t)(k->first[y] - k->first[0]) * stride, stride,
+                      weights + (size_t)y * (size_t)k->taps, k->count[y], stride, sums);
+        round_row(sums, stride, out);
     }
+    free(sums);
+    free(weights);
 }
 
 /* An axis of unchanged length is left out altogether, as in Pillow: its kernel is then the
@@ -158,19 +255,15 @@ void resize_u8(const struct image_view *src, int width, int height, struct box w
 {
     ASSERT(window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0);
     ASSERT(window.left + window.width <= width && window.top + window.height <= height);
+    ASSERT(src->channels <= LANES);
     size_t stride = (size_t)window.width * (size_t)src->channels;
     struct kernel h = kernel_new(src->width, width, window.left, window.width, filter);
     struct kernel v = kernel_new(src->height, height, window.top, window.height, filter);
-    int32_t *hq = fixed_new(&h), *vq = fixed_new(&v), *sums = mem_alloc(stride * sizeof *sums);
-    int first = v.first[0], last = v.first[v.n - 1] + v.count[v.n - 1];
-    unsigned char *rows = mem_alloc((size_t)(last - first) * stride);
-    for (int y = first; y < last; y++)
-        horizontal_u8(src, y, &h, hq, rows + (size_t)(y - first) * stride);
-    vertical_u8(rows, stride, first, &v, vq, sums, out);
+    int first = v.first[0], n = v.first[v.n - 1] + v.count[v.n - 1] - first;
+    unsigned char *rows = mem_alloc((size_t)n * stride);
+    horizontal_u8(src, first, n, &h, rows);
+    vertical_u8(rows, stride, &v, out);
     free(rows);
-    free(sums);
-    free(hq);
-    free(vq);
     kernel_free(&h);
     kernel_free(&v);
 }
@@ -182,12 +275,8 @@ void resize_u8(const struct image_view *src, int width, int height, struct box w
 typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float wide __attribute__((vector_size(32), aligned(4), may_alias));
 typedef unsigned char bytes __attribute__((vector_size(16)));
-typedef int32_t numbers __attribute__((vector_size(16), may_alias));
 
-#define LANES 4
 #define BLOCK 16 /* floats that the vertical pass makes at once */
-#define ROWS                                                                                       \
-    4 /* rows that the horizontal pass makes at once: their sums do not wait for each other */
 
 /* Bytes first .. first+3 of v as 32-bit numbers, then as floats. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
