@@ -187,20 +187,24 @@ static float *scratch_rows(struct preprocess_scratch *s, size_t n)
     return s->rows;
 }
 
-/* One channel of n pixels, four at once. out may be in where step is 1. */
-VECTOR_CLONES static void normalize_row(const float *in, int step, float mean, float deviation,
-                                        float *out, int n)
+/* One channel of n pixels. */
+static void normalize_row(const float *in, int step, float mean, float deviation, float *out, int n)
 {
-    int x = 0;
-    for (; step == 1 && x + 4 <= n; x += 4)
-        *(lanes *)(out + x) = (*(const lanes *)(in + x) - mean) / deviation;
-    for (; x < n; x++)
+    for (int x = 0; x < n; x++)
         out[x] = (in[x * step] - mean) / deviation;
 }
 
+/* In place. */
+VECTOR_CLONES static void normalize_plane(float *x, int n, float mean, float deviation)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = (x[i] - mean) / deviation;
+}
+
 /* n interleaved pixels of three channels into rows of three planes. */
-VECTOR_CLONES static void normalize_rgb(const float *in, const float mean[3],
-                                        const float deviation[3], float *out, size_t plane, int n)
+static inline __attribute__((always_inline)) void
+split_rgb(const float *in, const float mean[3], const float deviation[3], int is_normalized,
+          float *out, size_t plane, int n)
 {
     const lane_numbers r0 = {0, 3, 6, 0}, r1 = {0, 1, 2, 5}, g0 = {1, 4, 7, 0}, g1 = {0, 1, 2, 6},
                        b0 = {2, 5, 0, 0}, b1 = {0, 1, 4, 7};
@@ -211,13 +215,30 @@ VECTOR_CLONES static void normalize_rgb(const float *in, const float mean[3],
         lanes r = __builtin_shuffle(__builtin_shuffle(u, v, r0), w, r1);
         lanes g = __builtin_shuffle(__builtin_shuffle(u, v, g0), w, g1);
         lanes b = __builtin_shuffle(__builtin_shuffle(u, v, b0), w, b1);
-        *(lanes *)(out + x) = (r - mean[0]) / deviation[0];
-        *(lanes *)(out + plane + x) = (g - mean[1]) / deviation[1];
-        *(lanes *)(out + 2 * plane + x) = (b - mean[2]) / deviation[2];
+        if (is_normalized) {
+            r = (r - mean[0]) / deviation[0];
+            g = (g - mean[1]) / deviation[1];
+            b = (b - mean[2]) / deviation[2];
+        }
+        *(lanes *)(out + x) = r;
+        *(lanes *)(out + plane + x) = g;
+        *(lanes *)(out + 2 * plane + x) = b;
     }
     for (int c = 0; c < 3; c++)
         for (int i = x; i < n; i++)
-            out[c * plane + i] = (in[3 * i + c] - mean[c]) / deviation[c];
+            out[c * plane + i] =
+                is_normalized ? (in[3 * i + c] - mean[c]) / deviation[c] : in[3 * i + c];
+}
+
+VECTOR_CLONES static void normalize_rgb(const float *in, const float mean[3],
+                                        const float deviation[3], float *out, size_t plane, int n)
+{
+    split_rgb(in, mean, deviation, 1, out, plane, n);
+}
+
+VECTOR_CLONES static void copy_rgb(const float *in, float *out, size_t plane, int n)
+{
+    split_rgb(in, NULL, NULL, 0, out, plane, n);
 }
 
 /* Floats of 0 to 1, or normalised. */
@@ -234,8 +255,10 @@ static void sample_float(const struct preprocess *p, const struct image_view *v,
     resize_float(v, at->source, size, RESIZE_BILINEAR, scratch, resized);
     for (int y = 0; y < size; y++, resized += size * v->channels) {
         float *row = out + y * size;
-        if (channels == 3 && v->channels == 3)
+        if (channels == 3 && v->channels == 3 && normalized)
             normalize_rgb(resized, mean, deviation, row, pixels, size);
+        else if (channels == 3 && v->channels == 3)
+            copy_rgb(resized, row, pixels, size);
         else
             for (int c = 0; c < channels; c++)
                 normalize_row(resized + (c < v->channels ? c : 0), v->channels, mean[c],
@@ -359,7 +382,7 @@ static void augment(const struct preprocess *p, int size, int channels, struct r
     struct augment_image im = {out, scratch_rows(s, (size_t)(channels * n)), channels, size, size};
     augment_apply(&p->augment, &im, r);
     for (int c = 0; c < channels; c++)
-        normalize_row(out + c * n, 1, p->mean[c], p->deviation[c], out + c * n, n);
+        normalize_plane(out + c * n, n, p->mean[c], p->deviation[c]);
 }
 
 void preprocess_sample(const struct preprocess *p, const struct image_view *view,

@@ -157,8 +157,8 @@ static inline numbers add_pixels(eight_numbers v, int channels)
     memcpy(&high, (const char *)&v + sizeof low, sizeof high);
     if (channels == 3)
         return low + __builtin_shuffle(low, high, (numbers){3, 4, 5, 6});
-    for (int i = 0; i < EIGHT; i++)
-        sum[i % channels] += v[i];
+    for (int i = 0, c = 0; i < EIGHT; i++, c = c + 1 < channels ? c + 1 : 0)
+        sum[c] += v[i];
     return sum;
 }
 
@@ -274,46 +274,18 @@ void resize_u8(const struct image_view *src, int width, int height, struct box w
  * are those of the plain loops, whatever instructions a processor has. */
 typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float wide __attribute__((vector_size(32), aligned(4), may_alias));
-typedef unsigned char bytes __attribute__((vector_size(16)));
 
 #define BLOCK 16 /* floats that the vertical pass makes at once */
 
-/* Bytes first .. first+3 of v as 32-bit numbers, then as floats. */
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define PLACES(i)                                                                                  \
-    {                                                                                              \
-        i, 16, 16, 16, i + 1, 16, 16, 16, i + 2, 16, 16, 16, i + 3, 16, 16, 16                     \
-    }
-#else
-#define PLACES(i)                                                                                  \
-    {                                                                                              \
-        16, 16, 16, i, 16, 16, 16, i + 1, 16, 16, 16, i + 2, 16, 16, 16, i + 3                     \
-    }
-#endif
-#define FLOATS(v, i)                                                                               \
-    __builtin_convertvector((numbers)__builtin_shuffle(v, (bytes){0}, (bytes)PLACES(i)), lanes)
-
-static inline void sixteen_floats(const unsigned char *in, float unit, float *out)
-{
-    bytes v;
-    memcpy(&v, in, sizeof v);
-    *(lanes *)out = FLOATS(v, 0) * unit;
-    *(lanes *)(out + 4) = FLOATS(v, 4) * unit;
-    *(lanes *)(out + 8) = FLOATS(v, 8) * unit;
-    *(lanes *)(out + 12) = FLOATS(v, 12) * unit;
-}
-
 /* Row y of the box as floats, `channels` a pixel. */
 VECTOR_CLONES static void row_floats(const struct image_view *src, struct box box, int y,
-                                     float *out)
+                                     float *restrict out)
 {
     const float unit = (float)(1.0 / 255);
     const unsigned char *row = src->data + (box.top + y) * src->step_y + box.left * src->step_x;
-    int n = box.width * src->channels, i = 0;
+    int n = box.width * src->channels;
     if (src->step_c == 1 && src->step_x == src->channels) {
-        for (; i + 16 <= n; i += 16)
-            sixteen_floats(row + i, unit, out + i);
-        for (; i < n; i++)
+        for (int i = 0; i < n; i++)
             out[i] = (float)row[i] * unit;
         return;
     }
