@@ -1,4 +1,5 @@
-/* Shared by data/augment*.c only: the operations of each flavour, and what several of them do alike. */
+/* Shared by data/augment*.c only: the operations of each flavour, and what several of them do
+ * alike. */
 #ifndef DATA_AUGMENT_OPS_H
 #define DATA_AUGMENT_OPS_H
 
@@ -30,8 +31,8 @@ void augment_to_gray(const float *rgb, size_t n, float *gray);
 
 /* ---- bytes (augment_u8.c) ---- */
 
-/* scratch: x with every pixel but the outermost replaced by the mean of 3 x 3 around it, its centre counted
- * five times, rounded. */
+/* scratch: x with every pixel but the outermost replaced by the mean of 3 x 3 around it, its centre
+ * counted five times, rounded. */
 void augment_blur13(struct augment_bytes *im);
 
 void augment_look_up(unsigned char *p, size_t n, const unsigned char table[256]);
@@ -43,8 +44,8 @@ void augment_equal_table(const int count[256], size_t n, unsigned char table[256
 
 /* ---- geometry (augment_warp.c) ---- */
 
-/* Nearest neighbour: from[i] is the place in a plane of the source of output (first + i, row), or -1
- * outside. */
+/* Nearest neighbour: from[i] is the place in a plane of the source of output (first + i, row), or
+ * -1 outside. */
 typedef void augment_places(const void *map, int row, int first, int n, int *from);
 
 /* Every sample from its place, 0 from outside. */

@@ -44,7 +44,8 @@ static void blur_across(const float *row, int width, const float *kernel, float 
     blur_lines(line, kernel, (size_t)width, out);
 }
 
-static void blur_down(const float *plane, int y, int height, int width, const float *kernel, float *out)
+static void blur_down(const float *plane, int y, int height, int width, const float *kernel,
+                      float *out)
 {
     const float *line[BLUR_TAPS];
     for (int k = 0; k < BLUR_TAPS; k++)
@@ -120,9 +121,12 @@ VECTOR_CLONES static void turn_hue(float *restrict red, float *restrict green, f
         float s = (v - min) / pick(has_hue, v, 1), f = h - (float)sector;
         float p = v * (1 - s), q = v * (1 - s * f), t = v * (1 - s * (1 - f));
         int is_first = (sector == 0) | (sector == 6);
-        float new_r = pick(is_first | (sector == 5), v, pick(sector == 1, q, pick(sector == 4, t, p)));
-        float new_g = pick((sector == 1) | (sector == 2), v, pick(sector == 3, q, pick(is_first, t, p)));
-        float new_b = pick((sector == 3) | (sector == 4), v, pick(sector == 5, q, pick(sector == 2, t, p)));
+        float new_r =
+            pick(is_first | (sector == 5), v, pick(sector == 1, q, pick(sector == 4, t, p)));
+        float new_g =
+            pick((sector == 1) | (sector == 2), v, pick(sector == 3, q, pick(is_first, t, p)));
+        float new_b =
+            pick((sector == 3) | (sector == 4), v, pick(sector == 5, q, pick(sector == 2, t, p)));
         red[i] = pick(has_hue, new_r, r);
         green[i] = pick(has_hue, new_g, g);
         blue[i] = pick(has_hue, new_b, b);

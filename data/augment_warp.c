@@ -1,5 +1,5 @@
-/* The geometric operations: where outputs come from, in the arithmetic of float tensors, and the moving of
- * samples, which all flavours share. */
+/* The geometric operations: where outputs come from, in the arithmetic of float tensors, and the
+ * moving of samples, which all flavours share. */
 #include "data/augment_ops.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ struct planes {
     take_samples *take;
 };
 
-/* Outputs first .. first+n-1 of a row. Sources move along a line: those inside the image have no gaps. */
+/* Outputs first .. first+n-1 of a row. Sources move along a line: those inside the image have no
+ * gaps. */
 static void move_block(const struct planes *p, const int *from, int row, int first, int n)
 {
     size_t plane = (size_t)p->height * (size_t)p->width;
@@ -71,19 +72,20 @@ static void move(const struct planes *p, augment_places *places, const void *map
 
 void augment_move_floats(struct augment_image *im, augment_places *places, const void *map)
 {
-    move(&(struct planes){(char *)im->x, (char *)im->scratch, sizeof *im->x, im->channels, im->height,
-                          im->width, take_floats},
+    move(&(struct planes){(char *)im->x, (char *)im->scratch, sizeof *im->x, im->channels,
+                          im->height, im->width, take_floats},
          places, map);
 }
 
 void augment_move_bytes(struct augment_bytes *im, augment_places *places, const void *map)
 {
-    move(&(struct planes){(char *)im->x, (char *)im->scratch, sizeof *im->x, im->channels, im->height,
-                          im->width, take_bytes},
+    move(&(struct planes){(char *)im->x, (char *)im->scratch, sizeof *im->x, im->channels,
+                          im->height, im->width, take_bytes},
          places, map);
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------- */
+/* ---- tensors -----------------------------------------------------------------------------------
+ */
 
 /* x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5], all relative to the image's centre. */
 struct tensor_map {
@@ -106,8 +108,8 @@ VECTOR_CLONES static void tensor_places(const void *map, int row, int first, int
         float x = (float)(first + i) - t.center_x;
         float from_x = rounded(t.m[0] * x + t.m[1] * y + t.m[2] + t.center_x);
         float from_y = rounded(t.m[3] * x + t.m[4] * y + t.m[5] + t.center_y);
-        int inside = (from_x >= 0) & (from_x < (float)t.width) & (from_y >= 0) &
-                     (from_y < (float)t.height);
+        int inside =
+            (from_x >= 0) & (from_x < (float)t.width) & (from_y >= 0) & (from_y < (float)t.height);
         from[i] = inside ? (int)from_y * t.width + (int)from_x : -1;
     }
 }

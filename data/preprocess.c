@@ -202,9 +202,10 @@ VECTOR_CLONES static void normalize_plane(float *x, int n, float mean, float dev
 }
 
 /* n interleaved pixels of three channels into rows of three planes. */
-static inline __attribute__((always_inline)) void
-split_rgb(const float *in, const float mean[3], const float deviation[3], int is_normalized,
-          float *out, size_t plane, int n)
+static inline __attribute__((always_inline)) void split_rgb(const float *in, const float mean[3],
+                                                            const float deviation[3],
+                                                            int is_normalized, float *out,
+                                                            size_t plane, int n)
 {
     const lane_numbers r0 = {0, 3, 6, 0}, r1 = {0, 1, 2, 5}, g0 = {1, 4, 7, 0}, g1 = {0, 1, 2, 6},
                        b0 = {2, 5, 0, 0}, b1 = {0, 1, 4, 7};

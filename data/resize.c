@@ -97,15 +97,16 @@ typedef int32_t eight_numbers __attribute__((vector_size(32), aligned(4), may_al
 
 #define EIGHT 8
 #define HALF  (1 << (PRECISION - 1))
-#define ROWS  4 /* that the horizontal passes make at once: their sums do not wait for each other */
+#define ROWS  4 /* that the horizontal passes make at once: their sums do not wait for each other  \
+                 */
 
 static int32_t fixed(double w)
 {
     return (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
 }
 
-/* Fixed-point weights, as vectors multiply them with neighbouring pixels: output x has `groups` times EIGHT,
- * each weight once a channel, what is left over 0. */
+/* Fixed-point weights, as vectors multiply them with neighbouring pixels: output x has `groups`
+ * times EIGHT, each weight once a channel, what is left over 0. */
 struct wide_weights {
     int groups, pixels; /* pixels in a vector */
     int32_t *weight;
@@ -120,7 +121,8 @@ static struct wide_weights wide_new(const struct kernel *k, int channels)
     for (int x = 0; x < k->n; x++)
         for (int i = 0; i < k->count[x]; i++)
             for (int c = 0; c < channels; c++)
-                w.weight[(size_t)x * line + (size_t)(i / w.pixels * EIGHT + i % w.pixels * channels + c)] =
+                w.weight[(size_t)x * line +
+                         (size_t)(i / w.pixels * EIGHT + i % w.pixels * channels + c)] =
                     fixed(k->weight[(size_t)x * (size_t)k->taps + (size_t)i]);
     return w;
 }
@@ -149,7 +151,8 @@ VECTOR_CLONES static void row_numbers(const struct image_view *src, int y, int f
             out[x * src->channels + c] = row[c * src->step_c + x * src->step_x];
 }
 
-/* The sums of the pixels in a vector, channel by channel. Of three channels the fourth sum means nothing. */
+/* The sums of the pixels in a vector, channel by channel. Of three channels the fourth sum means
+ * nothing. */
 static inline numbers add_pixels(eight_numbers v, int channels)
 {
     numbers low, high, sum = {0};
@@ -162,8 +165,8 @@ static inline numbers add_pixels(eight_numbers v, int channels)
     return sum;
 }
 
-/* ROWS rows of in, in_stride apart, into rows of sums. Reads past the last pixel, by one output's weights at
- * most, and writes up to LANES - 1 numbers past it: the caller's rows have room. */
+/* ROWS rows of in, in_stride apart, into rows of sums. Reads past the last pixel, by one output's
+ * weights at most, and writes up to LANES - 1 numbers past it: the caller's rows have room. */
 VECTOR_CLONES static void horizontal_sums(const int32_t *in, size_t in_stride, int channels,
                                           const int *first, int n, const struct wide_weights *q,
                                           int32_t *out, size_t out_stride)

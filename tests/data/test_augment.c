@@ -169,7 +169,7 @@ static void test_gray(void **state)
 /* Operations whose result is known without a reference. */
 static void test_bytes(void **state)
 {
-    unsigned char x[3 * PIXELS + PIXELS], before[3 * PIXELS];
+    unsigned char x[2 * 3 * PIXELS], before[3 * PIXELS];
     struct augment_bytes im = {x, x + 3 * PIXELS, 3, SIZE, SIZE};
     void (*const invert[])(struct augment_bytes *, double) = {augmentation_Invert.apply_u8,
                                                               augmentation_Invert.apply_pil};
@@ -195,6 +195,83 @@ static void test_bytes(void **state)
     assert_int_equal(x[3], before[0]);
 }
 
+/* Wider than what is computed at once, and no multiple of it. */
+#define WIDE   150
+#define TALL   37
+#define SHEARS 0.17
+
+static void make_wide(float x[3 * TALL * WIDE])
+{
+    struct rng r;
+    rng_init(&r, 1, "wide", 0, 0);
+    for (int i = 0; i < 3 * TALL * WIDE; i++)
+        x[i] = (float)rng_range(&r, 0.01, 1);
+}
+
+/* Nearest neighbour by definition, where rounding in float cannot decide. */
+static void check_place(const float *got, const float *from, int x, int y, double from_x,
+                        double from_y)
+{
+    double near_x = fabs(from_x - floor(from_x) - 0.5), near_y = fabs(from_y - floor(from_y) - 0.5);
+    int column = (int)nearbyint(from_x), row = (int)nearbyint(from_y);
+    int inside = column >= 0 && column < WIDE && row >= 0 && row < TALL;
+    if (near_x < 1e-3 || near_y < 1e-3)
+        return;
+    for (int c = 0; c < 3; c++) {
+        float want = inside ? from[(c * TALL + row) * WIDE + column] : 0;
+        if (got[(c * TALL + y) * WIDE + x] != want)
+            fail_msg("channel %d at %d %d is not of %g %g", c, x, y, from_x, from_y);
+    }
+}
+
+static void test_geometry(void **state)
+{
+    static float x[3 * TALL * WIDE], before[3 * TALL * WIDE], scratch[3 * TALL * WIDE];
+    struct augment_image im = {x, scratch, 3, TALL, WIDE};
+    double cx = (WIDE - 1) / 2.0, cy = (TALL - 1) / 2.0, a = 25 * (3.14159265358979323846 / 180);
+    (void)state;
+    make_wide(before);
+    for (int k = 0; k < 3; k++) {
+        memcpy(x, before, sizeof x);
+        if (k == 0)
+            augmentation_ShearX.apply(&im, SHEARS);
+        else if (k == 1)
+            augmentation_ShearY.apply(&im, SHEARS);
+        else
+            augmentation_Rotate.apply(&im, 25);
+        for (int row = 0; row < TALL; row++)
+            for (int column = 0; column < WIDE; column++) {
+                double u = column - cx, v = row - cy;
+                const double from[3][2] = {
+                    {u + SHEARS * (v + TALL / 2.0) + cx, row},
+                    {column, v + SHEARS * (u + WIDE / 2.0) + cy},
+                    {u * cos(a) - v * sin(a) + cx, u * sin(a) + v * cos(a) + cy}};
+                check_place(x, before, column, row, from[k][0], from[k][1]);
+            }
+    }
+}
+
+/* Operations that do not mix channels do to three what they do to each. */
+static void test_channels(void **state)
+{
+    static float x[3 * TALL * WIDE], one[3 * TALL * WIDE], scratch[3 * TALL * WIDE];
+    const struct augmentation *a;
+    (void)state;
+    for (int i = 0; (a = augmentation_at(i)); i++) {
+        struct augment_image im = {x, scratch, 3, TALL, WIDE};
+        double m = a->magnitude ? a->magnitude(13, TALL, WIDE) : 0;
+        if (a == &augmentation_Color || a == &augmentation_Contrast)
+            continue;
+        make_wide(x);
+        make_wide(one);
+        a->apply(&im, m);
+        for (int c = 0; c < 3; c++)
+            a->apply(&(struct augment_image){one + c * TALL * WIDE, scratch, 1, TALL, WIDE}, m);
+        if (memcmp(x, one, sizeof x))
+            fail_msg("%s: channels alone differ", a->choice.name);
+    }
+}
+
 /* Masks cannot follow operations that move pixels. */
 static void test_masks(void **state)
 {
@@ -216,8 +293,10 @@ static void test_masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order), cmocka_unit_test(test_where), cmocka_unit_test(test_gray),
-        cmocka_unit_test(test_bytes), cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_where),
+        cmocka_unit_test(test_gray),     cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_masks),    cmocka_unit_test(test_geometry),
+        cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests_name("data/augment", tests, NULL, NULL);
 }

@@ -168,6 +168,35 @@ static void test_planar(void **state)
     image_release(&im);
 }
 
+/* Each channel is resampled as if it were alone: vectors of pixels, whatever they hold, count the
+ * same. */
+static void test_channels(void **state)
+{
+    static const int sizes[][2] = {{9, 9}, {1, 1}, {41, 30}, {23, 8}, {5, 64}};
+    struct image im = {0};
+    (void)state;
+    random_image(&im, 92, 19); /* as 92 x 19 x 3 or 69 x 19 x 4 */
+    for (int channels = 2; channels <= 4; channels++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            int width = 92 * 3 / channels, w = sizes[i][0], h = sizes[i][1];
+            struct image_view all = {im.rgb, width, 19, channels, 1, 92 * 3, channels}, one = all;
+            unsigned char *a = mem_alloc((size_t)(w * h * channels)),
+                          *b = mem_alloc((size_t)(w * h));
+            resize_u8(&all, w, h, (struct box){0, 0, h, w}, RESIZE_BICUBIC, a);
+            one.channels = 1;
+            for (int c = 0; c < channels; c++) {
+                one.data = im.rgb + c;
+                resize_u8(&one, w, h, (struct box){0, 0, h, w}, RESIZE_BICUBIC, b);
+                for (int k = 0; k < w * h; k++)
+                    if (a[k * channels + c] != b[k])
+                        fail_msg("%d channels to %d x %d: channel %d at %d", channels, w, h, c, k);
+            }
+            free(a);
+            free(b);
+        }
+    image_release(&im);
+}
+
 static void test_constant_stays(void **state)
 {
     struct image im = {0};
@@ -190,7 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),         cmocka_unit_test(test_same_size_is_a_copy),
         cmocka_unit_test(test_window),         cmocka_unit_test(test_planar),
-        cmocka_unit_test(test_constant_stays),
+        cmocka_unit_test(test_constant_stays), cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests_name("data/resize", tests, NULL, NULL);
 }
