@@ -97,8 +97,7 @@ typedef int32_t eight_numbers __attribute__((vector_size(32), aligned(4), may_al
 
 #define EIGHT 8
 #define HALF  (1 << (PRECISION - 1))
-#define ROWS  4 /* that the horizontal passes make at once: their sums do not wait for each other  \
-                 */
+#define ROWS  4 /* a horizontal pass makes at once: their sums do not wait for each other */
 
 static int32_t fixed(double w)
 {
