@@ -39,8 +39,6 @@ static const struct option_spec options[] = {
     {.name = "verbose", .letter = 'v', .doc = "a line for every passed case too"},
     {0}};
 
-enum { BACKENDS_MAX = 8 };
-
 /* "cpu,judge" -> the backends that can run here; one that cannot is skipped with its reason. */
 static int find_backends(struct selftest *t, const char *names, const struct backend **found,
                          struct error *err)
@@ -51,7 +49,7 @@ static int find_backends(struct selftest *t, const char *names, const struct bac
         size_t len = strcspn(p, ",");
         snprintf(name, sizeof name, "%.*s", (int)len, p);
         const struct backend *b = backend_find(name);
-        if (!b || n == BACKENDS_MAX)
+        if (!b || n == SELFTEST_BACKENDS)
             return error_set(err, "--backend: there is no device %s (vittm list devices)", name);
         char device[128];
         struct error why = {0};
@@ -111,9 +109,20 @@ static int run_parts(struct selftest *t, const struct args *a, struct error *err
                            wanted);
 }
 
+/* How many of the cases were about each device, where there are such. */
+static void print_counts(const struct selftest *t)
+{
+    for (int i = 0; t->backends[i]; i++)
+        if (t->of[i].passed + t->of[i].failed || strcmp(t->backends[i]->choice.name, "judge"))
+            printf("%s: %d passed, %d failed\n", t->backends[i]->choice.name, t->of[i].passed,
+                   t->of[i].failed);
+    if (t->of_none.passed + t->of_none.failed)
+        printf("whatever the device: %d passed, %d failed\n", t->of_none.passed, t->of_none.failed);
+}
+
 static int run(const struct args *a, struct error *err)
 {
-    const struct backend *found[BACKENDS_MAX + 1] = {0};
+    const struct backend *found[SELFTEST_BACKENDS + 1] = {0};
     struct selftest t = {.backends = found,
                          .threads = (int)args_int(a, "threads"),
                          .verbose = args_flag(a, "verbose")};
@@ -124,6 +133,7 @@ static int run(const struct args *a, struct error *err)
             return -1;
     if (!args_given(a, "golden") && run_parts(&t, a, err))
         return -1;
+    print_counts(&t);
     printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped);
     return t.failed ? EXIT_FAILED : EXIT_FINE;
 }
@@ -138,10 +148,15 @@ const struct command command_selftest = {
         "of every op against differences in double, fused ops against their expansion, the memory "
         "planner on random graphs, and every combination of "
         "read-write head, fusion, "
-        "memory block and initialisation. With --golden: models with stored parameters, "
-        "outputs, losses "
-        "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double.",
+        "memory block and initialisation; ops, random graphs and models also on every device "
+        "named, "
+        "against double and for the same bits each run. With --golden: models with stored "
+        "parameters, outputs, losses "
+        "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double. The last lines "
+        "say how many cases each device ran, and how many no device has a part in (gradient rules, "
+        "plans, refusals: they run in double whatever is named).",
     .examples = "  vittm selftest\n"
-                "  vittm selftest --golden tests/golden --backend cpu",
+                "  vittm selftest --golden tests/golden --backend cpu\n"
+                "  vittm selftest --backend sim --part models",
     .run = run,
 };

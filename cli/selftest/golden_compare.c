@@ -61,10 +61,12 @@ double *golden_stored(const struct safetensors *s, const char *prefix, const cha
 void golden_verdict(struct selftest *t, const char *name, const char *backend, int rc,
                     const struct comparison *c, const struct error *err)
 {
+    selftest_on(t, backend);
     if (rc)
         selftest_fail(t, name, "%s: %s", backend, err->msg);
     else if (!(c->worst <= 1))
         selftest_fail(t, name, "%s: %s", backend, c->what);
     else
         selftest_pass(t, name, "%s, %d tensors, %s", backend, c->compared, c->what);
+    selftest_on(t, NULL);
 }

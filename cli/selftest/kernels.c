@@ -220,21 +220,6 @@ static void note_errors(double *errors, const struct probe *p, const struct prob
     }
 }
 
-/* Several runs of the same step: the first is eager, later ones may be replays. */
-static int repeats_bits(struct probe *p)
-{
-    char first[65], again[65];
-    probe_run(p, 5, 3);
-    probe_digest(p, first);
-    for (int i = 0; i < 2; i++) {
-        probe_run(p, 5, 3);
-        probe_digest(p, again);
-        if (strcmp(first, again))
-            return 0;
-    }
-    return 1;
-}
-
 /* 0, or -1 where the case failed already. */
 static int check_size(struct selftest *t, const struct backend *device, const struct size_case *c,
                       int64_t tokens, struct record *r)
@@ -246,7 +231,7 @@ static int check_size(struct selftest *t, const struct backend *device, const st
                       err.msg);
         return -1;
     }
-    int same = repeats_bits(&tested);
+    int same = probe_repeats(&tested, 5, 3);
     if (open_case(&judge, backend_find("judge"), c, tokens, PRECISION_FP32, &err) ||
         open_case(&cpu, backend_find("cpu"), c, tokens, PRECISION_FP32, &err))
         BUG("%s", err.msg);
@@ -333,7 +318,7 @@ static void check_precision(struct selftest *t, const struct backend *device,
         selftest_fail(t, device->choice.name, "%s in %s: %s", c->name, name, err.msg);
         return;
     }
-    int same = repeats_bits(&tested);
+    int same = probe_repeats(&tested, 5, 3);
     if (open_case(&judge, backend_find("judge"), c, TOKENS, PRECISION_FP32, &err))
         BUG("%s", err.msg);
     probe_run(&judge, 5, 3);
@@ -364,7 +349,9 @@ void selftest_kernels(struct selftest *t)
 {
     for (int b = 0; t->backends[b]; b++) {
         const char *name = t->backends[b]->choice.name;
+        selftest_on(t, name);
         if (strcmp(name, "cpu") && strcmp(name, "judge")) /* they are the measure */
             check_device(t, t->backends[b]);
+        selftest_on(t, NULL);
     }
 }

@@ -2,6 +2,7 @@
  *   gradient   of <cotangent, op(x)> along a random direction = central difference, relative 1e-6
  *   expansion  of a fused op: same value and gradients, same multiply-adds
  *   refusal    of operands that do not fit, naming them
+ * and in float on every device under test: within rounding of double, the same bits each run.
  * Every op that a model may apply has an instance here; an op without one fails. */
 #include "cli/selftest/ops_check.h"
 #include "cli/selftest/selftest.h"
@@ -494,6 +495,20 @@ static void check_refusals(struct selftest *t)
     }
 }
 
+/* judge has had its checks. */
+static void check_instances_on(struct selftest *t, const struct backend *b)
+{
+    if (!strcmp(b->choice.name, "judge"))
+        return;
+    selftest_on(t, b->choice.name);
+    for (int i = 0; i < N_INSTANCES; i++) {
+        ops_check_device(t, b, &instances[i], 0);
+        if (op_find(instances[i].op)->flags & OP_FUSED)
+            ops_check_device(t, b, &instances[i], 1);
+    }
+    selftest_on(t, NULL);
+}
+
 void selftest_ops(struct selftest *t)
 {
     const struct backend *judge = backend_find("judge");
@@ -511,4 +526,6 @@ void selftest_ops(struct selftest *t)
         }
     }
     check_refusals(t);
+    for (int b = 0; t->backends[b]; b++)
+        check_instances_on(t, t->backends[b]);
 }

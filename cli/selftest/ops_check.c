@@ -127,6 +127,58 @@ static double largest_difference(const struct probe *a, const struct probe *b, c
     return worst;
 }
 
+/* Every result but the loss, whose terms may cancel: the largest difference, of the largest value
+ * or of floor. */
+static double largest_error(const struct probe *p, const struct probe *judge)
+{
+    const double floor = 1e-2;
+    const struct graph *g = judge->plan->graph;
+    double worst = 0;
+    for (int i = 0; i < g->n_outputs; i++) {
+        int64_t n;
+        if (!strcmp(g->output_names[i], "loss"))
+            continue;
+        double *truth = probe_read(judge, g->output_names[i], &n);
+        double *x = probe_read(p, g->output_names[i], NULL), top = floor, error = 0;
+        for (int64_t k = 0; k < n; k++) {
+            double d = fabs(x[k] - truth[k]);
+            error = d <= error ? error : d; /* not a number is the worst */
+            top = fmax(top, fabs(truth[k]));
+        }
+        worst = error / top <= worst ? worst : error / top;
+        free(truth);
+        free(x);
+    }
+    return worst;
+}
+
+void ops_check_device(struct selftest *t, const struct backend *device,
+                      const struct op_instance *in, int expand)
+{
+    const double allowed =
+        1e-5; /* many roundings of a float; kernels.c and golden files are strict */
+    const char *name = device->choice.name, *how = expand ? "expanded" : "as it is";
+    struct probe judge, p;
+    struct error err = {0};
+    struct probe_options o = {.expand = expand};
+    if (probe_open(&p, device, with_loss(in), "loss", &o, 7, &err)) {
+        selftest_fail(t, in->op, "%s, %s: %s", name, how, err.msg);
+        return;
+    }
+    if (probe_open(&judge, backend_find("judge"), with_loss(in), "loss", &o, 7, &err))
+        BUG("%s", err.msg);
+    probe_run(&judge, 5, 3);
+    int same = probe_repeats(&p, 5, 3);
+    double error = largest_error(&p, &judge);
+    if (same && error <= allowed)
+        selftest_pass(t, in->op, "%s, %s: relative error %.1e", name, how, error);
+    else
+        selftest_fail(t, in->op, "%s, %s: relative error %.1e%s", name, how, error,
+                      same ? "" : "; a second run has other bits");
+    probe_close(&judge);
+    probe_close(&p);
+}
+
 /* Forward multiply-adds of a compiled plan. */
 static int64_t forward_macs(const struct plan *p)
 {

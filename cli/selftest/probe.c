@@ -97,3 +97,17 @@ void probe_digest(const struct probe *p, char hex[65])
     file_sha256_bytes(all, sizeof *all * total, hex);
     free(all);
 }
+
+int probe_repeats(struct probe *p, uint64_t seed, uint64_t step)
+{
+    char first[65], again[65];
+    probe_run(p, seed, step);
+    probe_digest(p, first);
+    for (int i = 0; i < 2; i++) {
+        probe_run(p, seed, step);
+        probe_digest(p, again);
+        if (strcmp(first, again))
+            return 0;
+    }
+    return 1;
+}

@@ -31,6 +31,9 @@ void probe_run(struct probe *p, uint64_t seed, uint64_t step);
 /* The named result; the caller frees. */
 double *probe_read(const struct probe *p, const char *name, int64_t *count);
 double probe_scalar(const struct probe *p, const char *name);
+/* Three runs of one step: the first is eager, later ones may be captured and replayed. 1 if all
+ * give the same bits. */
+int probe_repeats(struct probe *p, uint64_t seed, uint64_t step);
 /* SHA-256 over the bytes of all results. */
 void probe_digest(const struct probe *p, char hex[65]);
 

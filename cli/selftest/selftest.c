@@ -17,9 +17,23 @@ static void say(const char *verdict, const char *name, const char *fmt, va_list 
     putchar('\n');
 }
 
+void selftest_on(struct selftest *t, const char *backend)
+{
+    t->now = NULL;
+    for (int i = 0; backend && t->backends[i]; i++)
+        if (!strcmp(t->backends[i]->choice.name, backend))
+            t->now = &t->of[i];
+}
+
+static struct selftest_count *now(struct selftest *t)
+{
+    return t->now ? t->now : &t->of_none;
+}
+
 void selftest_pass(struct selftest *t, const char *name, const char *fmt, ...)
 {
     t->passed++;
+    now(t)->passed++;
     if (!t->verbose)
         return;
     va_list ap;
@@ -31,6 +45,7 @@ void selftest_pass(struct selftest *t, const char *name, const char *fmt, ...)
 void selftest_fail(struct selftest *t, const char *name, const char *fmt, ...)
 {
     t->failed++;
+    now(t)->failed++;
     va_list ap;
     va_start(ap, fmt);
     say("not ok", name, fmt, ap);

@@ -7,12 +7,24 @@
 
 struct error;
 
+enum { SELFTEST_BACKENDS = 8 };
+
+struct selftest_count {
+    int passed, failed;
+};
+
 struct selftest {
     const struct backend *const *backends; /* under test; NULL-terminated */
     int threads;
     int verbose; /* a line for every passed case too */
     int passed, failed, skipped;
+    /* The same by what was under test: each of backends, and what no device has a part in. */
+    struct selftest_count of[SELFTEST_BACKENDS], of_none;
+    struct selftest_count *now; /* NULL: of_none */
 };
+
+/* The verdicts that follow are about this one of the backends; NULL: about none. */
+void selftest_on(struct selftest *t, const char *backend);
 
 /* One case's verdict: one line "ok|not ok|skip NAME: …" (passed ones with verbose) and a count. */
 void selftest_pass(struct selftest *t, const char *name, const char *fmt, ...)

@@ -8,6 +8,12 @@ if [ ! -f "$BUILD/backend-sim.so" ]; then
     finish
 fi
 check "reference tensors" "$vittm" selftest --golden tests/golden --backend sim
+if [ -n "${VITTM_SHARED:-}" ]; then
+    for golden in model segmentation; do
+        check "reference tensors of all families, $golden" \
+            "$vittm" selftest --golden "$VITTM_SHARED/golden/$golden" --backend sim
+    done
+fi
 
 cat > "$scratch/tiny.yaml" << 'END'
 name: tiny
