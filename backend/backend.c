@@ -47,10 +47,13 @@ const struct backend *backend_open(const struct backend *row, const struct backe
     return b && !b->probe(o, device, size, err) ? b : NULL;
 }
 
-struct capability backend_capability(const struct backend *b)
+struct capability backend_capability(const struct backend *b, enum precision precision)
 {
-    return (struct capability){
-        .has = b->has, .scratch = b->scratch, .value_size = b->value_size, .ctx = b};
+    return (struct capability){.has = b->has,
+                               .scratch = b->scratch,
+                               .value_size = b->value_size,
+                               .halves = precision == PRECISION_BF16 ? b->halves : NULL,
+                               .ctx = b};
 }
 
 /* ---- initial values -------------------------------------------------------------------------- */

@@ -36,6 +36,9 @@ struct backend {
     int (*probe)(const struct backend_options *o, char *device, size_t size, struct error *err);
     int (*has)(const void *ctx, const struct op *op);
     size_t (*scratch)(const void *ctx, const struct node *n);
+    /* What its kernels can store in bf16 where products are in that precision (half_rule); NULL:
+     * nothing. */
+    void (*halves)(const struct node *n, struct half_rule *r);
     struct program *(*load)(const struct plan *p, const struct backend_options *o,
                             struct error *err);
     void (*unload)(struct program *p);
@@ -62,8 +65,8 @@ const struct config_choice *backend_choice(int i);
 const struct backend *backend_open(const struct backend *row, const struct backend_options *o,
                                    char *device, size_t size, struct error *err);
 
-/* The capability of a backend, for plan_compile. */
-struct capability backend_capability(const struct backend *b);
+/* The capability of a backend, for plan_compile; a program is loaded with the same precision. */
+struct capability backend_capability(const struct backend *b, enum precision precision);
 
 /* Fills every parameter and state tensor of the plan from its init rule, keyed by (seed, name);
  * state and gradients by their rule too. Done once after load, before weights are written over it.

@@ -21,7 +21,7 @@ static int open_subject(struct subject *s, struct graph *g, const struct backend
 {
     struct plan_options po = {0};
     struct backend_options o = {.threads = 1, .precision = precision};
-    struct capability c = backend_capability(b);
+    struct capability c = backend_capability(b, precision);
     *s = (struct subject){.backend = b, .plan = plan_compile(g, &po, &c, err)};
     s->program = s->plan ? b->load(s->plan, &o, err) : NULL;
     return s->program ? 0 : -1;

@@ -159,7 +159,7 @@ void loaded_open(struct loaded *l, const struct subject *s, enum precision p)
     struct plan_options po = {.loss = s->training ? "loss" : NULL,
                               .optimizer = s->training ? &op_adamw_row : NULL};
     struct backend_options bo = {.threads = s->threads, .precision = p};
-    struct capability cap = backend_capability(cpu());
+    struct capability cap = backend_capability(cpu(), p);
     struct model_io io;
     struct op_cost cost;
     struct graph *g = model_build(c, &o, &io, &err);

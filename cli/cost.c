@@ -42,7 +42,7 @@ static int program_cost(const struct config *c, const struct model_options *mo,
                         struct error *err)
 {
     struct model_io io;
-    struct capability null = backend_capability(backend_find("null"));
+    struct capability null = backend_capability(backend_find("null"), PRECISION_FP32);
     struct graph *g = model_build(c, mo, &io, err);
     struct plan *p = g ? plan_compile(g, po, &null, err) : NULL;
     if (!p)

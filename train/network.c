@@ -75,7 +75,8 @@ static int compile(struct network *n, const struct config *c, const struct netwo
                                   .smoothing = o->smoothing,
                                   .soft_targets = o->soft_targets};
     struct plan_options plan = {.loss = o->training ? "loss" : NULL};
-    struct capability capability = backend_capability(n->device->backend);
+    struct capability capability =
+        backend_capability(n->device->backend, n->device->options.precision);
     if (o->training) {
         loss_options(c, &model);
         update_options(c, &plan);

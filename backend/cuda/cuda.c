@@ -31,8 +31,8 @@ int cuda_no_setup(struct cuda_setup *s, struct error *err)
 }
 
 static const struct cuda_kernel kernels[] = {
-#define KERNEL_ROW(name, scratch, setup)                                                           \
-    {#name, cuda_##name, cuda_##scratch##_scratch, cuda_##setup##_setup},
+#define KERNEL_ROW(name, scratch, setup, halves)                                                   \
+    {#name, cuda_##name, cuda_##scratch##_scratch, cuda_##setup##_setup, cuda_##halves##_halves},
 #include "backend/cuda/kernels.def"
 #undef KERNEL_ROW
 };
@@ -82,6 +82,13 @@ static size_t cuda_scratch(const void *ctx, const struct node *n)
     return k ? k->scratch(n) : 0;
 }
 
+static void cuda_halves(const struct node *n, struct half_rule *r)
+{
+    const struct cuda_kernel *k = cuda_kernel_find(n->op);
+    if (k)
+        k->halves(n, r);
+}
+
 extern const struct backend backend_cuda_device;
 const struct backend backend_cuda_device = {
     .choice = {.name = BACKEND_NAME, .doc = BACKEND_DOC},
@@ -89,6 +96,7 @@ const struct backend backend_cuda_device = {
     .probe = cuda_probe,
     .has = cuda_has,
     .scratch = cuda_scratch,
+    .halves = cuda_halves,
     .load = cuda_load,
     .unload = cuda_unload,
     .write = cuda_write,

@@ -12,6 +12,7 @@
 #include "backend/cuda/lt.h"
 #include "backend/cuda/sdpa.h"
 #include "backend/precision.h"
+#include "tensor/compile/plan.h"
 #include "tensor/ops/op.h"
 #include "tensor/ops/ops.h"
 
@@ -22,7 +23,8 @@
 struct cuda_call {
     const struct node *node;
     void *const *in, *const *out;
-    unsigned half_in, half_out;       /* bit i: in[i] or out[i] is stored in bf16 (half.h) */
+    unsigned half_in, half_out;       /* bit i: in[i] or out[i] is bf16 (half.c) */
+    void *copy;                       /* bf16 values of in[0], parameters to be updated; or NULL */
     void *scratch;                    /* cuda_kernel.scratch bytes: partial sums */
     void *work;                       /* cuda_setup.work_bytes, shared by all steps */
     const void *table;                /* cuda_setup.table on the device */
@@ -40,6 +42,7 @@ struct cuda_setup {
     struct vt_lt *lt;
     struct vt_sdpa *sdpa;
     enum precision precision;
+    unsigned half_in, half_out;
     cudaStream_t stream;
     void *state;       /* set by the kernel, from mem_alloc: what its calls must know */
     size_t work_bytes; /* set by the kernel: memory that its call may use as it likes */
@@ -54,17 +57,31 @@ struct cuda_kernel {
     size_t (*scratch)(const struct node *n);
     /* 0, or -1 and a message where this device cannot compute this node. */
     int (*setup)(struct cuda_setup *s, struct error *err);
+    void (*halves)(const struct node *n, struct half_rule *r); /* struct capability */
 };
 
 /* The kernel of an op, or NULL. */
 const struct cuda_kernel *cuda_kernel_find(const struct op *op);
 
-#define KERNEL_ROW(name, scratch, setup)                                                           \
+#define KERNEL_ROW(name, scratch, setup, halves)                                                   \
     int cuda_##name(const struct cuda_call *c);                                                    \
     size_t cuda_##scratch##_scratch(const struct node *n);                                         \
-    int cuda_##setup##_setup(struct cuda_setup *s, struct error *err);
+    int cuda_##setup##_setup(struct cuda_setup *s, struct error *err);                             \
+    void cuda_##halves##_halves(const struct node *n, struct half_rule *r);
 #include "backend/cuda/kernels.def"
 #undef KERNEL_ROW
+
+/* Element i of a tensor of bf16 or float. */
+static inline void *cuda_element(const void *p, int half, int64_t i)
+{
+    return (char *)(uintptr_t)p + (half ? 2 : 4) * i;
+}
+
+/* The types of the first n_out results and n_in operands, as launchers take them. */
+static inline unsigned cuda_types(const struct cuda_call *c, int n_out, int n_in)
+{
+    return (c->half_out & ((1u << n_out) - 1)) | (c->half_in & ((1u << n_in) - 1)) << n_out;
+}
 
 /* A shape seen from one axis: outer x size x inner. */
 struct axis_view {

@@ -1,88 +1,130 @@
-/* Producers that can write bf16, and readers that can read it. */
-#include "backend/cuda/half.h"
+/* What the kernels store in bf16 where products are in that precision: a rule for each line of
+ * kernels.def that names one (struct half_rule). Results of products are, and what is computed from
+ * them element by element; sums of what is learned or what is kept from layer to layer are not:
+ * residual streams, statistics, losses, gradients of parameters. */
+#include "backend/cuda/cuda.h"
 
-#include <string.h>
-
-/* Bit i: output i may be written, input i may be read, as bf16. */
-static const struct rule {
-    const char *op;
-    unsigned writes, reads;
-    int reads_from_end; /* k: the k-th input from the end too; 0: none */
-} rules[] = {
-    {"layer_norm", 1, 0, 0}, {"add_layer_norm", 2, 0, 0}, {"gelu", 1, 0, 0},
-    {"attention", 1, 0, 0},  {"linear", 0, 1, 0},         {"linear_add", 0, 2, 0},
-    {"matmul", 0, 3, 0},     {"attention_grad", 0, 0, 3},
-};
-
-static const struct rule *rule_of(const struct op *op)
+static unsigned inputs_up_to(int n)
 {
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (!strcmp(rules[i].op, op->name))
-            return &rules[i];
-    return NULL;
+    return n < 32 ? (1u << n) - 1 : ~0u;
 }
 
-static int reads(const struct node *n, int input)
+void cuda_no_halves(const struct node *n, struct half_rule *r)
 {
-    const struct rule *r = rule_of(n->op);
-    return r &&
-           ((r->reads >> input & 1) || (r->reads_from_end && input == n->n_in - r->reads_from_end));
+    (void)n;
+    (void)r;
 }
 
-static int is_output(const struct graph *g, const struct tensor *t)
+/* Values are moved, not changed. */
+void cuda_moves_halves(const struct node *n, struct half_rule *r)
 {
-    for (int i = 0; i < g->n_outputs; i++)
-        if (g->outputs[i] == t)
-            return 1;
-    return 0;
+    for (int i = 0; i < n->n_in && i < 32; i++)
+        if (n->in[i]->type == TENSOR_VALUE)
+            r->reads |= 1u << i;
+    r->follows = r->reads;
 }
 
-/* Whether everybody who reads t, also under another shape, can read bf16. */
-static int all_read(const struct graph *g, const struct tensor *t)
+/* Element by element, of one tensor. */
+void cuda_maps_halves(const struct node *n, struct half_rule *r)
 {
-    if (is_output(g, t))
-        return 0;
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct node *n = g->nodes[i];
-        for (int k = 0; k < n->n_in; k++) {
-            if (n->in[k] != t)
-                continue;
-            if (n->op->flags & OP_ALIAS ? !all_read(g, n->out[0]) : !reads(n, k))
-                return 0;
-        }
-    }
-    return 1;
+    (void)n;
+    r->reads = r->follows = r->quiet = 1;
 }
 
-static void mark(const struct graph *g, unsigned char *half, const struct tensor *t)
+/* The gradient of such a function: (x, dy). */
+void cuda_slopes_halves(const struct node *n, struct half_rule *r)
 {
-    half[t->id] = 1;
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i]->op->flags & OP_ALIAS && g->nodes[i]->in[0] == t)
-            mark(g, half, g->nodes[i]->out[0]);
+    (void)n;
+    r->reads = 3;
+    r->follows = r->quiet = 1;
 }
 
-/* Written on top of an input, shorter values would overtake those that are still to be read. */
-static int in_place(const struct plan *p, const struct node *n, int output)
+/* Operands are widened, the result is not rounded. */
+void cuda_reads_halves(const struct node *n, struct half_rule *r)
 {
-    const struct placement *out = &p->places[n->out[output]->id];
-    for (int i = 0; i < n->n_in; i++) {
-        const struct placement *in = &p->places[n->in[i]->id];
-        if (in->block == out->block && in->offset == out->offset)
-            return 1;
-    }
-    return 0;
+    r->reads = inputs_up_to(n->n_in);
 }
 
-const unsigned char *half_tensors(const struct plan *p, struct arena *a)
+/* A sum of gradients does not mind rounded ones; a mean that a model computes is exact. */
+void cuda_sums_halves(const struct node *n, struct half_rule *r)
 {
-    unsigned char *half = arena_alloc(a, (size_t)p->graph->n_tensors + 1);
-    for (int i = 0; i < p->n_steps; i++) {
-        const struct node *n = p->steps[i].node;
-        const struct rule *r = rule_of(n->op);
-        for (int k = 0; r && k < n->n_out; k++)
-            if (r->writes >> k & 1 && !in_place(p, n, k) && all_read(p->graph, n->out[k]))
-                mark(p->graph, half, n->out[k]);
-    }
-    return half;
+    r->reads = 1;
+    r->accepts = n->backward ? 1 : 0;
+}
+
+void cuda_norms_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->quiet = 1;
+}
+
+/* The sum is result 0. */
+void cuda_add_norms_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->quiet = 2;
+}
+
+static void needs(struct half_rule *r, unsigned inputs)
+{
+    r->reads |= inputs;
+    r->accepts |= inputs;
+    r->needs |= inputs;
+}
+
+/* The library adds a bias of the result's type. */
+void cuda_linear_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 3);
+    r->as_result = 4;
+    r->writes = 1;
+}
+
+/* The residual, input 0, and the result are a stream that is kept in full. */
+void cuda_linear_add_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 6);
+}
+
+void cuda_matmul_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 3);
+    r->writes = 1;
+}
+
+static int n_packed(const struct node *n)
+{
+    return ((const struct attention_attr *)n->attr)->packed ? 1 : 3;
+}
+
+void cuda_attention_halves(const struct node *n, struct half_rule *r)
+{
+    needs(r, inputs_up_to(n_packed(n)));
+    r->writes = 1;
+}
+
+/* out and dout, around lse, come last. */
+void cuda_attention_grad_halves(const struct node *n, struct half_rule *r)
+{
+    needs(r, inputs_up_to(n_packed(n)) | 1u << (n->n_in - 3) | 1u << (n->n_in - 1));
+    r->writes = inputs_up_to(n_packed(n));
+}
+
+/* Computed in single precision from what is read. */
+void cuda_linear_attention_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->reads = 7;
+    r->writes = 1;
+}
+
+/* (q, k, v, kv, ksum, out, dout) */
+void cuda_linear_attention_grad_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->reads = 7 | 3 << 5;
+    r->writes = 7;
 }

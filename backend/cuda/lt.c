@@ -222,7 +222,7 @@ static int trial_open(struct trial *t, const struct product *x, cudaStream_t str
         {&t->b, size_of(p->type_ab) * extent(p->trans_b ? p->n : p->k, p->trans_b ? p->k : p->n,
                                              p->ldb, p->batch, p->stride_b)},
         {&t->c, size_of(p->type_c) * extent(p->m, p->n, p->ldc, p->batch, p->stride_c)},
-        {&t->bias, sizeof(float) * (size_t)p->n},
+        {&t->bias, size_of(p->type_c) * (size_t)p->n},
     };
     int code = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs && !code; i++) {
@@ -397,7 +397,7 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
 }
 
 int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
-                 const float *bias, const void *residual, void *c, cudaStream_t stream)
+                 const void *bias, const void *residual, void *c, cudaStream_t stream)
 {
     struct product *x = find(lt, p);
     if (!x)

@@ -25,8 +25,8 @@ enum vt_math {
 };
 
 /* c[i] (m,n) = scale * op(a[i]) (m,k) op(b[i]) (k,n) + residual[i] + bias for i < batch, where
- * op(x) is x or, with trans, the transpose of x as it lies in memory. bias: n values added to every
- * row. lda, ldb, ldc: elements from one row in memory to the next, at least its length. stride_*:
+ * op(x) is x or, with trans, the transpose of x as it lies in memory. bias: n values
+ * of c's type added to every row. lda, ldb, ldc: elements from one row in memory to the next, at least its length. stride_*:
  * elements from one matrix of the batch to the next; 0 repeats it (a and b only). The residual has
  * the layout of c and may be c itself. Zero-initialise and set what differs: a new field is 0. */
 struct vt_lt_plan {
@@ -58,6 +58,6 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
 /* Executes a prepared product; 0, or an error code of the CUDA runtime. Addresses are multiples of
  * the element size; bias and residual are NULL where the plan has none. */
 int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
-                 const float *bias, const void *residual, void *c, cudaStream_t stream);
+                 const void *bias, const void *residual, void *c, cudaStream_t stream);
 
 #endif

@@ -3,7 +3,6 @@
 #include "backend/cuda/program.h"
 
 #include "backend/cuda/cuda.h"
-#include "backend/cuda/half.h"
 #include "backend/cuda/upload.h"
 #include "base/arena.h"
 #include "base/memory.h"
@@ -15,8 +14,10 @@
 struct cuda_step {
     const struct cuda_kernel *kernel;
     struct cuda_call call;
-    void *table; /* device memory of call.table, or NULL */
-    void *state; /* call.state */
+    unsigned rounds; /* bit i: call.in[i] is made from full[i] before the call */
+    void **full;     /* where the inputs' values in full are */
+    void *table;     /* device memory of call.table, or NULL */
+    void *state;     /* call.state */
     double seconds;
 };
 
@@ -34,6 +35,7 @@ struct program {
     cudaStream_t stream;
     cudaGraphExec_t graph; /* NULL until captured */
     int runs, may_capture, profiling;
+    int stale;          /* the copy of the parameters in bf16 is older than they are */
     cudaEvent_t *marks; /* [n_steps + 1], while profiling */
 };
 
@@ -84,6 +86,37 @@ static void *address_of(const void *ctx, const struct tensor *t)
     return (place.block == PLAN_STATIC ? p->static_block : p->arena_block) + place.offset;
 }
 
+/* Where a step reads input i: the values, or their copy in bf16. */
+static void *operand_of(const struct program *p, const struct step *s, int i)
+{
+    const struct tensor *t = s->node->in[i];
+    struct placement place = p->plan->places[t->id];
+    if (i >= 32 || !(s->half_in >> i & 1) || place.half)
+        return address_of(p, t);
+    return (place.copy_block == PLAN_STATIC ? p->static_block : p->arena_block) + place.copy_offset;
+}
+
+static void **operands(struct program *p, const struct step *s)
+{
+    void **list = ARENA_ARRAY(&p->arena, void *, s->node->n_in + 1);
+    for (int i = 0; i < s->node->n_in; i++)
+        list[i] = operand_of(p, s, i);
+    return list;
+}
+
+/* The copy in bf16 of parameters that a step updates, or NULL. */
+static void *updated_copy(const struct program *p, const struct node *n)
+{
+    const struct plan *plan = p->plan;
+    const struct tensor *t = n->n_in ? n->in[0] : NULL;
+    int flat = t && t->kind == TENSOR_FLAT && t->output == FLAT_PARAMS;
+    if (!(n->op->flags & OP_EFFECT) || !t || !(flat || t->kind == TENSOR_PARAM) ||
+        !plan->copy_count)
+        return NULL;
+    size_t first = (plan->places[t->id].offset - plan->params_offset) / sizeof(float);
+    return p->static_block + plan->copy_offset + 2 * first;
+}
+
 /* Where the device's values of t are: it must be in the plan. */
 static void *place_of(const struct program *p, const struct tensor *t)
 {
@@ -108,12 +141,37 @@ static size_t bytes_of(const struct tensor *t)
     return 4 * (size_t)shape_count(t->shape);
 }
 
+/* Where the plan stores t in bf16, which only tests ask of what the host writes or reads: values of
+ * single precision through memory of their own. */
+static void move_half(struct program *p, const struct tensor *t, void *host, int to_device)
+{
+    void *full;
+    int64_t n = shape_count(t->shape);
+    check((int)cudaMalloc(&full, bytes_of(t)), t->name);
+    if (to_device) {
+        check((int)cudaMemcpyAsync(full, host, bytes_of(t), cudaMemcpyHostToDevice, p->stream),
+              t->name);
+        check(vt_to_bf16(place_of(p, t), full, n, p->stream), t->name);
+    } else {
+        check(vt_from_bf16(full, place_of(p, t), n, p->stream), t->name);
+        check((int)cudaMemcpyAsync(host, full, bytes_of(t), cudaMemcpyDeviceToHost, p->stream),
+              t->name);
+    }
+    check((int)cudaStreamSynchronize(p->stream), t->name);
+    check((int)cudaFree(full), t->name);
+}
+
 /* Inputs go by the double buffer; everything else is rare and waits. */
 void cuda_write(struct program *p, const struct tensor *t, const void *host)
 {
     int i = upload_find(&p->upload, t);
     if (i >= 0) {
         check(upload_write(&p->upload, i, host), "an input");
+        return;
+    }
+    p->stale |= t->kind == TENSOR_PARAM || t->kind == TENSOR_FLAT;
+    if (p->plan->places[t->id].half) {
+        move_half(p, t, (void *)(uintptr_t)host, 1);
         return;
     }
     check(
@@ -125,6 +183,10 @@ void cuda_write(struct program *p, const struct tensor *t, const void *host)
 void cuda_read(struct program *p, const struct tensor *t, void *host)
 {
     check(upload_place(&p->upload, p->stream, address_of, p), "inputs");
+    if (p->plan->places[t->id].half) {
+        move_half(p, t, host, 0);
+        return;
+    }
     check(
         (int)cudaMemcpyAsync(host, place_of(p, t), bytes_of(t), cudaMemcpyDeviceToHost, p->stream),
         t->name);
@@ -166,11 +228,17 @@ static void fill_constants(struct program *p)
 /* ---- load ------------------------------------------------------------------------------------ */
 
 /* Lets a kernel prepare itself; its table goes to the device. */
-static int set_up(struct program *p, struct cuda_step *s, const struct node *n, size_t *work,
+static int set_up(struct program *p, struct cuda_step *s, const struct step *step, size_t *work,
                   struct error *err)
 {
-    struct cuda_setup setup = {
-        .node = n, .lt = p->lt, .sdpa = p->sdpa, .precision = p->precision, .stream = p->stream};
+    const struct node *n = step->node;
+    struct cuda_setup setup = {.node = n,
+                               .lt = p->lt,
+                               .sdpa = p->sdpa,
+                               .precision = p->precision,
+                               .half_in = step->half_in,
+                               .half_out = step->half_out,
+                               .stream = p->stream};
     if (s->kernel->setup(&setup, err))
         return -1;
     s->state = setup.state;
@@ -186,20 +254,9 @@ static int set_up(struct program *p, struct cuda_step *s, const struct node *n, 
     return rc;
 }
 
-/* Bit i: tensor i of the list is stored in bf16. */
-static unsigned half_bits(const unsigned char *half, struct tensor *const *tensors, int n)
-{
-    unsigned bits = 0;
-    for (int i = 0; half && i < n; i++)
-        bits |= (unsigned)half[tensors[i]->id] << i;
-    return bits;
-}
-
 static int resolve(struct program *p, struct error *err)
 {
     size_t work = 0;
-    const unsigned char *half =
-        p->precision == PRECISION_BF16 ? half_tensors(p->plan, &p->arena) : NULL;
     p->steps = ARENA_ARRAY(&p->arena, struct cuda_step, p->plan->n_steps + 1);
     for (int i = 0; i < p->plan->n_steps; i++) {
         const struct step *s = &p->plan->steps[i];
@@ -207,14 +264,17 @@ static int resolve(struct program *p, struct error *err)
         p->steps[i].kernel = cuda_kernel_find(n->op);
         if (!p->steps[i].kernel)
             return error_set(err, "the cuda backend has no kernel for %s", n->op->name);
-        if (set_up(p, &p->steps[i], n, &work, err))
+        if (set_up(p, &p->steps[i], s, &work, err))
             return error_prefix(err, "%s", n->scope);
+        p->steps[i].rounds = s->rounds;
+        p->steps[i].full = addresses(p, n->in, n->n_in);
         p->steps[i].call = (struct cuda_call){
             .node = n,
-            .in = addresses(p, n->in, n->n_in),
+            .in = operands(p, s),
             .out = addresses(p, n->out, n->n_out),
-            .half_in = half_bits(half, n->in, n->n_in),
-            .half_out = half_bits(half, n->out, n->n_out),
+            .half_in = s->half_in,
+            .half_out = s->half_out,
+            .copy = updated_copy(p, n),
             .scratch = s->scratch_bytes ? p->arena_block + s->scratch_offset : NULL,
             .table = p->steps[i].table,
             .scalars = p->scalars,
@@ -258,8 +318,11 @@ struct program *cuda_load(const struct plan *plan, const struct backend_options 
 {
     if (plan->value_size != sizeof(float))
         BUG("a plan for values of %zu bytes on a device for single precision", plan->value_size);
+    if (plan->stores_half != (o && o->precision == PRECISION_BF16))
+        BUG("a plan for another precision");
     struct program *p = mem_zalloc(1, sizeof *p);
     p->plan = plan;
+    p->stale = 1;
     p->precision = o ? o->precision : PRECISION_FP32;
     p->may_capture = graphs_wanted();
     int code = (int)cudaSetDevice(o ? o->device : 0);
@@ -324,10 +387,33 @@ void cuda_unload(struct program *p)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
+static void run_step(struct program *p, int i)
+{
+    const struct cuda_step *s = &p->steps[i];
+    const struct node *n = s->call.node;
+    for (int k = 0; s->rounds >> k; k++)
+        if (s->rounds >> k & 1)
+            check(vt_to_bf16(s->call.in[k], s->full[k], shape_count(n->in[k]->shape), p->stream),
+                  "a copy in bf16");
+    check(s->kernel->run(&s->call), n->op->name);
+}
+
 static void run_steps(struct program *p)
 {
     for (int i = 0; i < p->plan->n_steps; i++)
-        check(p->steps[i].kernel->run(&p->steps[i].call), p->plan->steps[i].node->op->name);
+        run_step(p, i);
+}
+
+/* Steps that update parameters write their copy too; what the host wrote is copied here. */
+static void refresh_copy(struct program *p)
+{
+    const struct plan *plan = p->plan;
+    if (p->stale && plan->copy_count)
+        check(vt_to_bf16(p->static_block + plan->copy_offset,
+                         (const float *)(void *)(p->static_block + plan->params_offset),
+                         plan->copy_count, p->stream),
+              "parameters in bf16");
+    p->stale = 0;
 }
 
 /* Records the steps without running them. */
@@ -346,7 +432,7 @@ static void run_profiled(struct program *p)
     int n = p->plan->n_steps;
     check((int)cudaEventRecord(p->marks[0], p->stream), "profile");
     for (int i = 0; i < n; i++) {
-        check(p->steps[i].kernel->run(&p->steps[i].call), p->plan->steps[i].node->op->name);
+        run_step(p, i);
         check((int)cudaEventRecord(p->marks[i + 1], p->stream), "profile");
     }
     check((int)cudaStreamSynchronize(p->stream), "profile");
@@ -361,6 +447,7 @@ void cuda_run(struct program *p, uint64_t seed, uint64_t step)
 {
     check(upload_place(&p->upload, p->stream, address_of, p), "inputs");
     check(vt_set_scalars(p->scalars, seed, step, p->stream), "the step's scalars");
+    refresh_copy(p);
     if (p->profiling) {
         run_profiled(p);
         return;

@@ -21,7 +21,7 @@ static size_t list_inputs(struct upload *u, const struct plan *p)
     u->offsets = mem_zalloc((size_t)g->n_tensors, sizeof *u->offsets);
     for (int i = 0; i < g->n_tensors; i++) {
         const struct tensor *t = g->tensors[i];
-        if (t->kind != TENSOR_INPUT || p->places[t->id].block == PLAN_NONE)
+        if (t->kind != TENSOR_INPUT || p->places[t->id].block == PLAN_NONE || p->places[t->id].half)
             continue;
         u->inputs[u->n_inputs] = t;
         u->offsets[u->n_inputs++] = bytes;

@@ -19,7 +19,7 @@ struct upload_slot {
 };
 
 struct upload {
-    const struct tensor **inputs; /* of the plan, those that have a place */
+    const struct tensor **inputs; /* of the plan, those that have a place, in full */
     size_t *offsets;
     int n_inputs;
     struct upload_slot slots[UPLOAD_SLOTS];

@@ -78,7 +78,7 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
 struct product {
     struct vt_lt_plan plan;
     const char *a, *b;
-    const float *bias;
+    const char *bias;
     const char *residual;
     char *c;
 };
@@ -151,7 +151,7 @@ static void finish(const struct product *w, const float *sums, int64_t offset)
             if (w->residual)
                 x += load(w->residual, p->type_c, at);
             if (w->bias)
-                x += w->bias[c];
+                x += load(w->bias, p->type_c, c);
             store(w->c, p->type_c, at, x);
         }
 }
@@ -202,12 +202,12 @@ static int operands_right(const struct product *w)
            sim_is_device(w->b, ab * reach(p->batch, p->stride_b, b_rows, b_cols, p->ldb)) &&
            sim_is_device(w->c, c_bytes) && (w->bias != NULL) == p->has_bias &&
            (w->residual != NULL) == p->has_residual &&
-           (!w->bias || sim_is_device(w->bias, sizeof(float) * (size_t)p->n)) &&
+           (!w->bias || sim_is_device(w->bias, c * (size_t)p->n)) &&
            (!w->residual || sim_is_device(w->residual, c_bytes));
 }
 
 int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
-                 const float *bias, const void *residual, void *c, cudaStream_t stream)
+                 const void *bias, const void *residual, void *c, cudaStream_t stream)
 {
     struct product w = {*p, a, b, bias, residual, c};
     if (!is_prepared(lt, p) || !operands_right(&w))

@@ -79,7 +79,7 @@ static int run_loss(struct comparison *c, const struct backend *b, int threads,
                     const struct safetensors *f, const struct loss_case *s, struct error *err)
 {
     struct plan_options po = {.loss = "loss", .keep_gradients = 1};
-    struct capability can = backend_capability(b);
+    struct capability can = backend_capability(b, PRECISION_FP32);
     struct backend_options bo = {.threads = threads};
     struct plan *plan = plan_compile(loss_graph(s), &po, &can, err);
     struct program *p = plan ? b->load(plan, &bo, err) : NULL;

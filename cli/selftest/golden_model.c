@@ -180,7 +180,7 @@ static int run_case(const struct backend *backend, int threads, const struct saf
                               .token_outputs = 1,
                               .training = is_training(c)};
     struct plan_options po = {.loss = "loss", .keep_gradients = 1};
-    struct capability capability = backend_capability(backend);
+    struct capability capability = backend_capability(backend, PRECISION_FP32);
     struct backend_options bo = {.threads = threads};
     struct model_io io;
     struct run r = {.backend = backend, .file = file};

@@ -77,7 +77,7 @@ static struct tensor *against(const struct golden_case *s, struct graph *g, stru
 static int run(struct golden_case *s, struct graph *g, struct error *err)
 {
     struct plan_options po = {.loss = "loss", .keep_gradients = 1};
-    struct capability capability = backend_capability(s->backend);
+    struct capability capability = backend_capability(s->backend, PRECISION_FP32);
     struct backend_options bo = {.threads = s->threads};
     if (graph_failed(g, err)) {
         graph_free(g);

@@ -63,7 +63,7 @@ static int load(struct loaded *l, const struct backend *b, int threads, struct g
                 const char *loss, struct error *err)
 {
     struct plan_options po = {.loss = loss, .keep_gradients = loss != NULL};
-    struct capability can = backend_capability(b);
+    struct capability can = backend_capability(b, PRECISION_FP32);
     struct backend_options bo = {.threads = threads};
     *l = (struct loaded){.backend = b, .plan = plan_compile(g, &po, &can, err)};
     l->program = l->plan ? b->load(l->plan, &bo, err) : NULL;

@@ -459,7 +459,7 @@ static size_t arena_of_depth(const char *depth)
 {
     struct error err = {0};
     struct model_io io;
-    struct capability null = backend_capability(backend_find("null"));
+    struct capability null = backend_capability(backend_find("null"), PRECISION_FP32);
     struct plan_options o = {.loss = "loss", .optimizer = &op_adamw_row};
     struct config *c = small_config("revvit");
     set(c, "model.depth", depth);

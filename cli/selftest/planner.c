@@ -151,11 +151,31 @@ static int digest_of(const struct backend *b, uint64_t seed, const struct probe_
     return rc;
 }
 
-static int verify_only(uint64_t seed, struct error *err)
+/* Kernels that can keep anything in bf16, at random but the same whenever they are asked. */
+static void random_halves(const struct node *n, struct half_rule *r)
+{
+    struct rng draw;
+    rng_init(&draw, (uint64_t)n->id, n->op->name, (uint64_t)n->n_in, 0);
+    unsigned bits[6];
+    for (int i = 0; i < 6; i++)
+        bits[i] = (unsigned)rng_below(&draw, 256);
+    if (n->op->flags & OP_EFFECT)
+        return;
+    *r = (struct half_rule){.writes = bits[0],
+                            .quiet = bits[1],
+                            .reads = bits[2] | bits[3] | bits[4],
+                            .accepts = bits[3] | bits[4],
+                            .needs = bits[4] & bits[5],
+                            .follows = bits[2] & bits[1]};
+}
+
+static int verify_only(uint64_t seed, int halves, struct error *err)
 {
     struct graph *g = random_graph(seed);
     forgive_unread(g);
-    struct capability c = backend_capability(backend_find("null"));
+    struct capability c = backend_capability(backend_find("null"), PRECISION_FP32);
+    if (halves)
+        c.halves = random_halves;
     struct plan_options o = {.loss = "loss", .optimizer = seed % 2 ? &op_adamw_row : NULL};
     struct plan *p = plan_compile(g, &o, &c, err);
     int rc = p ? plan_verify(p, err) : -1;
@@ -190,11 +210,11 @@ static void check_plans(struct selftest *t, int graphs)
 {
     struct error err = {0};
     for (int i = 0; i < graphs; i++)
-        if (verify_only((uint64_t)i, &err)) {
+        if (verify_only((uint64_t)i, 0, &err) || verify_only((uint64_t)i, 1, &err)) {
             selftest_fail(t, "planner", "graph %d: %s", i, err.msg);
             return;
         }
-    selftest_pass(t, "planner", "%d random graphs verified", graphs);
+    selftest_pass(t, "planner", "%d random graphs verified, stored in full and in bf16", graphs);
 }
 
 void selftest_planner(struct selftest *t, int graphs)

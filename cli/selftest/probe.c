@@ -35,7 +35,7 @@ int probe_open(struct probe *p, const struct backend *backend, struct graph *g, 
 {
     struct plan_options po = {
         .loss = loss, .keep_gradients = loss != NULL, .no_reuse = o->no_reuse};
-    struct capability c = backend_capability(backend);
+    struct capability c = backend_capability(backend, o->precision);
     struct backend_options bo = {.threads = o->threads ? o->threads : 1, .precision = o->precision};
     *p = (struct probe){.backend = backend};
     if (o->expand)

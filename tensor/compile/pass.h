@@ -23,6 +23,10 @@ void pass_freeze(struct graph *g, int (*frozen)(const struct tensor *param));
 /* Refuses parameters that nothing reads and inputs that nothing reads. */
 int pass_check(const struct graph *g, struct error *err);
 
+/* Decides what the backend stores in bf16: placement.half, and all of a step but its scratch. */
+void pass_store(struct plan *p, const struct plan_options *options,
+                const struct capability *backend);
+
 /* Gives every tensor of the plan its place and every step its scratch. */
 void pass_place(struct plan *p, const struct plan_options *options,
                 const struct capability *backend);

@@ -3,7 +3,8 @@
  * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which
  * lives from the step that writes it first to the step that reads it last. Storages of the arena
  * are placed largest first at the lowest offset that is free during their life. Parameters, their
- * gradients, inputs, constants, state and results have fixed places in the static block. */
+ * gradients, inputs, constants, state and results have fixed places in the static block. A copy in
+ * bf16 (store.c) is a storage of its own. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 
@@ -21,17 +22,13 @@ struct storage {
 struct placer {
     struct plan *p;
     const struct graph *g;
-    int *root; /* tensor id -> storage index; -1: dead tensor */
+    int *root;                /* tensor id -> storage index; -1: dead tensor */
+    int *copy;                /* tensor id -> index of its copy's storage; -1: none */
+    const struct step **step; /* node id -> its step; NULL: an alias */
     struct storage *s;
     int n;
     size_t static_bytes;
 };
-
-static size_t tensor_bytes(const struct plan *p, const struct tensor *t)
-{
-    size_t each = t->type == TENSOR_INT ? sizeof(int32_t) : p->value_size;
-    return (size_t)shape_count(t->shape) * each;
-}
 
 static size_t aligned(const struct plan *p, size_t bytes)
 {
@@ -51,7 +48,7 @@ static int new_storage(struct placer *pl, const struct tensor *t, int step)
     struct storage *s = &pl->s[pl->n];
     *s = (struct storage){.first = step,
                           .last = step,
-                          .bytes = tensor_bytes(pl->p, t),
+                          .bytes = plan_bytes(pl->p, t),
                           .block = PLAN_ARENA,
                           .into = -1};
     pl->root[t->id] = pl->n;
@@ -82,11 +79,15 @@ static void place_params(struct placer *pl)
     p->params_offset = pl->static_bytes;
     for (int i = 0; i < p->n_params; i++) {
         new_storage(pl, p->params[i], -1);
-        fix(pl, p->params[i], reserve_static(pl, tensor_bytes(p, p->params[i])));
+        fix(pl, p->params[i], reserve_static(pl, plan_bytes(p, p->params[i])));
     }
     p->grads_offset = pl->static_bytes;
     if (p->n_trained)
         reserve_static(pl, (size_t)p->flat_count * p->value_size);
+    if (p->stores_half) {
+        p->copy_count = (int64_t)((p->grads_offset - p->params_offset) / p->value_size);
+        p->copy_offset = reserve_static(pl, 2 * (size_t)p->copy_count);
+    }
 }
 
 static void place_leaves(struct placer *pl)
@@ -99,7 +100,7 @@ static void place_leaves(struct placer *pl)
         if (t->kind == TENSOR_FLAT)
             fix(pl, t, t->output == FLAT_PARAMS ? pl->p->params_offset : pl->p->grads_offset);
         else
-            fix(pl, t, reserve_static(pl, tensor_bytes(pl->p, t)));
+            fix(pl, t, reserve_static(pl, plan_bytes(pl->p, t)));
     }
 }
 
@@ -110,16 +111,24 @@ static void pin_results(struct placer *pl)
     size_t offset = p->grads_offset;
     for (int i = 0; i < p->n_trained; i++) {
         fix(pl, p->grads[i], offset);
-        offset += aligned(p, tensor_bytes(p, p->grads[i]));
+        offset += aligned(p, plan_bytes(p, p->grads[i]));
     }
     for (int i = 0; i < pl->g->n_outputs; i++) {
         const struct tensor *t = pl->g->outputs[i];
         if (!pl->s[storage_of(pl, t)].fixed)
-            fix(pl, t, reserve_static(pl, tensor_bytes(p, t)));
+            fix(pl, t, reserve_static(pl, plan_bytes(p, t)));
     }
 }
 
 /* ---- liveness -------------------------------------------------------------------------------- */
+
+/* Whether input k of a node is read as a copy that exists already. */
+static int reads_copy(const struct placer *pl, const struct node *n, int k)
+{
+    const struct step *st = pl->step[n->id];
+    return st && k < 32 && st->half_in >> k & 1 && !(st->rounds >> k & 1) &&
+           !pl->p->places[plan_memory_of(n->in[k])->id].half;
+}
 
 static void make_storages(struct placer *pl)
 {
@@ -127,7 +136,7 @@ static void make_storages(struct placer *pl)
         const struct node *n = pl->g->nodes[i];
         for (int k = 0; k < n->n_in; k++) {
             struct storage *s = &pl->s[pl->root[n->in[k]->id]];
-            if (s->last < i)
+            if (s->last < i && !reads_copy(pl, n, k))
                 s->last = i;
         }
         for (int k = 0; k < n->n_out; k++) {
@@ -176,6 +185,40 @@ static void share_in_place(struct placer *pl)
                 merge(pl, storage_of(pl, n->out[0]), storage_of(pl, n->in[k]));
                 break;
             }
+    }
+}
+
+/* ---- copies in bf16 -------------------------------------------------------------------------- */
+
+static size_t param_copy(const struct placer *pl, const struct tensor *param)
+{
+    size_t offset = pl->s[storage_of(pl, param)].offset - pl->p->params_offset;
+    return pl->p->copy_offset + offset / pl->p->value_size * 2;
+}
+
+/* A copy lives from the step that makes it to the last one that reads it. */
+static void make_copies(struct placer *pl)
+{
+    const struct plan *p = pl->p;
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct node *n = p->steps[i].node;
+        for (int k = 0; k < n->n_in && k < 32; k++) {
+            const struct tensor *t = plan_memory_of(n->in[k]);
+            if (!(p->steps[i].half_in >> k & 1) || p->places[t->id].half)
+                continue;
+            if (pl->copy[t->id] < 0) {
+                pl->copy[t->id] = pl->n;
+                pl->s[pl->n] = (struct storage){
+                    .first = n->id, .bytes = plan_copy_bytes(t), .block = PLAN_ARENA, .into = -1};
+                if (t->kind == TENSOR_PARAM) {
+                    pl->s[pl->n].block = PLAN_STATIC;
+                    pl->s[pl->n].offset = param_copy(pl, t);
+                    pl->s[pl->n].fixed = 1;
+                }
+                pl->n++;
+            }
+            pl->s[pl->copy[t->id]].last = n->id;
+        }
     }
 }
 
@@ -244,23 +287,34 @@ static void place_arena(struct placer *pl, int no_reuse)
     free(placed);
 }
 
-static struct placement placement_of(const struct placer *pl, const struct tensor *t)
+static void place_tensor(const struct placer *pl, struct tensor *t)
 {
+    struct placement *to = &pl->p->places[t->id];
     const struct storage *s = &pl->s[storage_of(pl, t)];
-    return (struct placement){s->block, s->offset};
+    int copy = pl->copy[plan_memory_of(t)->id];
+    to->block = s->block;
+    to->offset = s->offset;
+    if (copy >= 0) {
+        to->copy_block = pl->s[copy].block;
+        to->copy_offset = pl->s[copy].offset;
+    }
 }
 
 void pass_place(struct plan *p, const struct plan_options *options,
                 const struct capability *backend)
 {
     const struct graph *g = p->graph;
-    size_t most = (size_t)g->n_tensors + (size_t)g->n_nodes;
+    size_t most = 2 * (size_t)g->n_tensors + (size_t)g->n_nodes;
     struct placer pl = {.p = p,
                         .g = g,
                         .root = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
+                        .copy = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
+                        .step = mem_zalloc((size_t)g->n_nodes + 1, sizeof *pl.step),
                         .s = mem_zalloc(most, sizeof *pl.s)};
+    for (int i = 0; i < p->n_steps; i++)
+        pl.step[p->steps[i].node->id] = &p->steps[i];
     for (int i = 0; i < g->n_tensors; i++)
-        pl.root[i] = -1;
+        pl.root[i] = pl.copy[i] = -1;
     place_params(&pl);
     place_leaves(&pl);
     make_storages(&pl);
@@ -268,30 +322,27 @@ void pass_place(struct plan *p, const struct plan_options *options,
     if (!options->no_reuse)
         share_in_place(&pl);
 
-    p->n_steps = 0;
-    p->steps = mem_zalloc((size_t)g->n_nodes, sizeof *p->steps);
-    int *scratch_storage = mem_alloc(sizeof(int) * ((size_t)g->n_nodes + 1));
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct node *n = g->nodes[i];
-        if (n->op->flags & OP_ALIAS)
-            continue;
-        struct step *st = &p->steps[p->n_steps];
-        st->node = n;
-        st->scratch_bytes = backend->scratch ? backend->scratch(backend->ctx, n) : 0;
-        scratch_storage[p->n_steps++] = pl.n;
-        pl.s[pl.n++] = (struct storage){
-            .first = i, .last = i, .bytes = st->scratch_bytes, .block = PLAN_ARENA, .into = -1};
+    make_copies(&pl);
+    int scratch = pl.n; /* of step 0 */
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct node *n = p->steps[i].node;
+        p->steps[i].scratch_bytes = backend->scratch ? backend->scratch(backend->ctx, n) : 0;
+        pl.s[pl.n++] = (struct storage){.first = n->id,
+                                        .last = n->id,
+                                        .bytes = p->steps[i].scratch_bytes,
+                                        .block = PLAN_ARENA,
+                                        .into = -1};
     }
     place_arena(&pl, options->no_reuse);
     for (int i = 0; i < p->n_steps; i++)
-        p->steps[i].scratch_offset = pl.s[scratch_storage[i]].offset;
+        p->steps[i].scratch_offset = pl.s[scratch + i].offset;
 
-    p->places = mem_zalloc((size_t)g->n_tensors, sizeof *p->places);
     for (int i = 0; i < g->n_tensors; i++)
         if (pl.root[i] >= 0)
-            p->places[i] = placement_of(&pl, g->tensors[i]);
+            place_tensor(&pl, g->tensors[i]);
     p->static_bytes = pl.static_bytes;
-    free(scratch_storage);
+    free(pl.copy);
+    free(pl.step);
     free(pl.root);
     free(pl.s);
 }

@@ -22,8 +22,22 @@ void graph_cost(const struct graph *g, struct op_cost *total)
     }
 }
 
-/* The tensor whose memory t shows. */
-static struct tensor *memory_of(struct tensor *t)
+enum { HALF_BYTES = 2 };
+
+size_t plan_bytes(const struct plan *p, const struct tensor *t)
+{
+    size_t each = t->type == TENSOR_INT   ? sizeof(int32_t)
+                  : p->places[t->id].half ? HALF_BYTES
+                                          : p->value_size;
+    return (size_t)shape_count(t->shape) * each;
+}
+
+size_t plan_copy_bytes(const struct tensor *t)
+{
+    return (size_t)shape_count(t->shape) * HALF_BYTES;
+}
+
+struct tensor *plan_memory_of(struct tensor *t)
 {
     while (t->producer && (t->producer->op->flags & OP_ALIAS))
         t = t->producer->in[0];
@@ -34,7 +48,7 @@ static struct tensor *memory_of(struct tensor *t)
  * no leaf, not another parameter's gradient, no result. taken, by id: memory that has a use. */
 static struct tensor *own_memory(struct plan *p, struct tensor *d, char *taken)
 {
-    struct tensor *m = memory_of(d);
+    struct tensor *m = plan_memory_of(d);
     int shared = m->kind != TENSOR_NODE || taken[m->id];
     taken[m->id] = 1;
     return shared ? op_affine(p->graph, d, 1, 0) : d;
@@ -63,7 +77,7 @@ static void list_params(struct plan *p, const struct plan_options *o, struct ten
     p->grads = mem_zalloc((size_t)n, sizeof *p->grads);
     char *taken = mem_zalloc((size_t)n, 1);
     for (int i = 0; i < g->n_outputs; i++)
-        taken[memory_of(g->outputs[i])->id] = 1;
+        taken[plan_memory_of(g->outputs[i])->id] = 1;
     if (grads) {
         list_trained(p, grads, n, taken, o->undecayed, 1);
         p->decayed_count = p->flat_count;
@@ -136,6 +150,17 @@ static int differentiate(struct plan *p, const struct plan_options *o,
     return rc;
 }
 
+/* The nodes that a kernel computes; no placement yet. */
+static void list_steps(struct plan *p)
+{
+    const struct graph *g = p->graph;
+    p->steps = mem_zalloc((size_t)g->n_nodes + 1, sizeof *p->steps);
+    p->places = mem_zalloc((size_t)g->n_tensors + 1, sizeof *p->places);
+    for (int i = 0; i < g->n_nodes; i++)
+        if (!(g->nodes[i]->op->flags & OP_ALIAS))
+            p->steps[p->n_steps++].node = g->nodes[i];
+}
+
 static int compile(struct plan *p, const struct plan_options *o, const struct capability *backend,
                    struct error *err)
 {
@@ -150,6 +175,8 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     if (!o->loss)
         list_params(p, o, NULL);
     graph_prune(g, p->grads, p->n_trained);
+    list_steps(p);
+    pass_store(p, o, backend);
     pass_place(p, o, backend);
     return 0;
 }
@@ -188,7 +215,8 @@ void plan_dump(const struct plan *p, struct strbuf *out)
         const struct node *n = p->steps[i].node;
         strbuf_addf(out, "%4d %-22s", i, n->op->name);
         for (int k = 0; k < n->n_out; k++)
-            strbuf_addf(out, " %s@%zu", shape_text(n->out[k]->shape, text, sizeof text),
+            strbuf_addf(out, " %s%s@%zu", shape_text(n->out[k]->shape, text, sizeof text),
+                        p->steps[i].half_out >> k & 1 ? " bf16" : "",
                         p->places[n->out[k]->id].offset);
         strbuf_addf(out, "   [%s%s]\n", n->scope, n->backward ? ", backward" : "");
     }

@@ -2,7 +2,7 @@
  * tensor.
  *
  * Passes, in order: check, lower (expand what the backend lacks), fuse (join what it has one kernel
- * for), autograd, lower, prune, place.
+ * for), autograd, lower, prune, store (in full or in bf16), place.
  * The plan keeps the compiled graph and owns it. Two blocks of memory, both sized here: static
  * parameters, gradients, moments (each flat, in the same order), inputs, constants, results arena
  * everything else, placed by liveness; in place where a source dies */
@@ -16,12 +16,28 @@ struct strbuf;
 
 #define PLAN_ALIGN 16 /* values; every tensor starts at a multiple of 16 values */
 
+/* How the kernel of a node can keep values in bf16, two bytes each; bit i is input or result i.
+ * What it computes between is single precision in any case. */
+struct half_rule {
+    unsigned writes;  /* results that it may store so, whoever reads them: those of products */
+    unsigned quiet;   /* results that it may store so where each reader rounds them anyway */
+    unsigned follows; /* result 0 may be stored so where all of these inputs are */
+    unsigned reads;   /* inputs that it can read so */
+    unsigned accepts; /* of these, whose rounding changes nothing that counts: operands of products
+                       * and gradients that are summed */
+    unsigned needs;   /* of these, that it cannot read otherwise: a copy is made where they are
+                       * stored in full */
+    unsigned as_result; /* inputs that it can read only as result 0 is stored */
+};
+
 /* What compile needs to know of a backend. */
 struct capability {
     int (*has)(const void *ctx, const struct op *op);
     size_t (*scratch)(const void *ctx,
                       const struct node *n); /* bytes the kernel needs while it runs */
     size_t value_size;                       /* 4 or 8 */
+    /* Fills the rule of a node, which is preset to zeros; NULL: every value is stored in full. */
+    void (*halves)(const struct node *n, struct half_rule *r);
     const void *ctx;
 };
 
@@ -39,19 +55,25 @@ struct plan_options {
     int (*undecayed)(const struct tensor *param);
     int keep_gradients; /* name each parameter's gradient as an output "grad/NAME" */
     int no_reuse;       /* every tensor gets its own place (tests: an oracle for the planner) */
+    int half_ends;      /* inputs and results too are stored in bf16 where kernels can (tests) */
 };
 
 enum plan_block { PLAN_NONE, PLAN_STATIC, PLAN_ARENA };
 
 struct placement {
     enum plan_block block;
-    size_t offset; /* bytes into the block */
+    size_t offset;              /* bytes into the block */
+    int half;                   /* values are bf16 */
+    enum plan_block copy_block; /* of a copy in bf16 beside values in full */
+    size_t copy_offset;
 };
 
 struct step {
     const struct node *node;
     size_t scratch_offset; /* into the arena */
     size_t scratch_bytes;
+    unsigned half_in, half_out; /* bit i: in[i], or its copy, and out[i] are bf16 */
+    unsigned rounds;            /* bit i: in[i] is copied before the step, for it and later ones */
 };
 
 /* Owned by the caller of plan_compile; freed by plan_free with its graph. */
@@ -62,6 +84,7 @@ struct plan {
     int n_steps;
     size_t static_bytes, arena_bytes;
     size_t value_size;
+    int stores_half; /* the backend may store values in bf16 */
 
     struct tensor **params; /* learned parameters in flat order, those with a gradient first, and of
                              * these the decayed ones */
@@ -72,6 +95,11 @@ struct plan {
                             * padded to PLAN_ALIGN values; padding is zero and stays zero */
     int64_t decayed_count; /* of flat_count, how many come before the undecayed */
     size_t params_offset, grads_offset; /* of the flat segments in the static block */
+    /* The copy in bf16 of all parameters, in the static block: values as the parameters' segment
+     * has them, padding included. 0 values where there is none. Whoever writes a parameter keeps
+     * it up to date. */
+    size_t copy_offset;
+    int64_t copy_count;
 };
 
 /* Compiles g, which the plan takes over (also on failure). */
@@ -82,6 +110,13 @@ void plan_free(struct plan *p);
 /* Aborts if two tensors that live at the same time overlap, or a kernel reads what another wrote
  * since. */
 int plan_verify(const struct plan *p, struct error *err);
+
+/* Bytes that t takes: of its values, and of its copy in bf16. */
+size_t plan_bytes(const struct plan *p, const struct tensor *t);
+size_t plan_copy_bytes(const struct tensor *t);
+
+/* The tensor whose memory t shows. */
+struct tensor *plan_memory_of(struct tensor *t);
 
 /* Sum of op costs over the nodes of a graph (before lowering: what the model asks for). */
 void graph_cost(const struct graph *g, struct op_cost *total);

@@ -57,10 +57,12 @@ static int owns(const struct ownership *o, size_t begin, size_t end, int owner)
     return found == end - begin;
 }
 
-static size_t bytes_of(const struct plan *p, const struct tensor *t)
+/* Bytes of the values of a tensor as the plan stores it. */
+static size_t stored_bytes(const struct plan *p, const struct tensor *t)
 {
-    return (size_t)shape_count(t->shape) *
-           (t->type == TENSOR_INT ? sizeof(int32_t) : p->value_size);
+    return (size_t)shape_count(t->shape) * (t->type == TENSOR_INT   ? sizeof(int32_t)
+                                            : p->places[t->id].half ? 2
+                                                                    : p->value_size);
 }
 
 static const struct tensor *value_of(const struct tensor *t)
@@ -80,10 +82,60 @@ static int check_read(const struct plan *p, const struct ownership *blocks, int 
     struct placement at = p->places[t->id];
     if (at.block == PLAN_NONE)
         return error_set(err, "step %d reads %s, which has no place", step, t->name);
-    if (!owns(&blocks[at.block], at.offset, at.offset + bytes_of(p, t), v->id))
+    if (!owns(&blocks[at.block], at.offset, at.offset + stored_bytes(p, t), v->id))
         return error_set(err, "step %d (%s) reads %s after another result took its memory", step,
                          p->steps[step].node->op->name, t->name);
     return 0;
+}
+
+/* A copy in bf16 belongs to the tensor with this number, which no tensor has. */
+static int copy_of(const struct tensor *v)
+{
+    return -2 - v->id;
+}
+
+/* Input k where the step reads bf16 beside values in full: the step that makes the copy reads the
+ * values, later ones the copy alone. Parameters' copies are there from the start. */
+static int check_copy(const struct plan *p, struct ownership *blocks, int step, int k,
+                      struct error *err)
+{
+    const struct step *st = &p->steps[step];
+    const struct tensor *t = st->node->in[k], *v = value_of(t);
+    struct placement at = p->places[t->id];
+    size_t end = at.copy_offset + plan_copy_bytes(t);
+    if (at.copy_block == PLAN_NONE ||
+        end > (at.copy_block == PLAN_ARENA ? p->arena_bytes : p->static_bytes))
+        return error_set(err, "step %d reads a copy of %s, which has no place", step, t->name);
+    if (v->kind == TENSOR_PARAM)
+        return 0;
+    if (st->rounds >> k & 1) {
+        if (check_read(p, blocks, step, t, err))
+            return -1;
+        take(&blocks[at.copy_block], at.copy_offset, end, copy_of(v));
+    }
+    if (!owns(&blocks[at.copy_block], at.copy_offset, end, copy_of(v)))
+        return error_set(err, "step %d (%s) reads a copy of %s that was not made or is gone", step,
+                         st->node->op->name, t->name);
+    return 0;
+}
+
+static int reads_copy(const struct plan *p, const struct step *st, int k)
+{
+    return k < 32 && st->half_in >> k & 1 && !p->places[st->node->in[k]->id].half;
+}
+
+/* Whether input k of a step shares a byte with [begin, end) of a block. */
+static int meets_input(const struct plan *p, const struct step *st, int k, enum plan_block block,
+                       size_t begin, size_t end)
+{
+    const struct tensor *t = st->node->in[k];
+    struct placement in = p->places[t->id];
+    if (reads_copy(p, st, k) && in.copy_block == block && in.copy_offset < end &&
+        begin < in.copy_offset + plan_copy_bytes(t))
+        return 1;
+    int reads_values = !reads_copy(p, st, k) || st->rounds >> k & 1;
+    return reads_values && in.block == block && in.offset < end &&
+           begin < in.offset + stored_bytes(p, t);
 }
 
 static int check_step(const struct plan *p, struct ownership *blocks, int i, struct error *err)
@@ -92,28 +144,25 @@ static int check_step(const struct plan *p, struct ownership *blocks, int i, str
     const struct node *n = st->node;
     take(&blocks[PLAN_ARENA], st->scratch_offset, st->scratch_offset + st->scratch_bytes, -1);
     for (int k = 0; k < n->n_in; k++)
-        if (check_read(p, blocks, i, n->in[k], err))
+        if (reads_copy(p, st, k) ? check_copy(p, blocks, i, k, err)
+                                 : check_read(p, blocks, i, n->in[k], err))
             return -1;
     for (int k = 0; k < n->n_out; k++) {
         struct placement at = p->places[n->out[k]->id];
-        size_t end = at.offset + bytes_of(p, n->out[k]);
+        size_t end = at.offset + stored_bytes(p, n->out[k]);
         size_t limit = at.block == PLAN_ARENA ? p->arena_bytes : p->static_bytes;
         if (at.block == PLAN_NONE || end > limit)
             return error_set(err, "step %d writes %s outside its block", i, n->out[k]->name);
-        for (int j = 0; j < n->n_in; j++) {
-            struct placement in = p->places[n->in[j]->id];
-            if (k == 0 && op_overwrites(n->op, j))
-                continue;
-            if (in.block == at.block && in.offset < end &&
-                at.offset < in.offset + bytes_of(p, n->in[j]))
+        for (int j = 0; j < n->n_in; j++)
+            if (!(k == 0 && op_overwrites(n->op, j)) &&
+                meets_input(p, st, j, at.block, at.offset, end))
                 return error_set(err, "step %d (%s) writes %s over its own input %s", i,
                                  n->op->name, n->out[k]->name, n->in[j]->name);
-        }
         take(&blocks[at.block], at.offset, end, n->out[k]->id);
     }
     for (int k = 0; k < n->n_out; k++)
         if (!owns(&blocks[p->places[n->out[k]->id].block], p->places[n->out[k]->id].offset,
-                  p->places[n->out[k]->id].offset + bytes_of(p, n->out[k]), n->out[k]->id))
+                  p->places[n->out[k]->id].offset + stored_bytes(p, n->out[k]), n->out[k]->id))
             return error_set(err, "step %d: two results of %s overlap", i, n->op->name);
     return 0;
 }
@@ -128,7 +177,7 @@ int plan_verify(const struct plan *p, struct error *err)
         const struct tensor *t = p->graph->outputs[i], *v = value_of(t);
         struct placement at = p->places[t->id];
         if (v->kind == TENSOR_NODE &&
-            !owns(&blocks[at.block], at.offset, at.offset + bytes_of(p, t), v->id))
+            !owns(&blocks[at.block], at.offset, at.offset + stored_bytes(p, t), v->id))
             rc = error_set(err, "result %s is overwritten before the end",
                            p->graph->output_names[i]);
     }

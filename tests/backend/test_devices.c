@@ -1,6 +1,7 @@
 /* Every kernel behind a plugin, a node at a time, against plain loops: test_kernels.c for devices
  * whose memory is not ours. Numbers of tokens are those where tiles have their edges. The second
- * of two runs is a captured one where the device captures. */
+ * of two runs is a captured one where the device captures. What a kernel reads and writes in bf16
+ * must be what it would have read and written in full, rounded. */
 #include "tests/backend/cases.h"
 
 #include <string.h>
@@ -40,16 +41,16 @@ struct device_run {
     struct program *program;
 };
 
-static struct device_run open_run(const struct subject *s, struct graph *g)
+static struct device_run open_run(const struct subject *s, struct graph *g, int half_ends)
 {
     struct device_run r = {.backend = s->ctx};
-    struct plan_options po = {0};
+    struct plan_options po = {.half_ends = half_ends};
     struct backend_options o = {.threads = 1, .precision = s->precision};
-    struct capability c = backend_capability(r.backend);
+    struct capability c = backend_capability(r.backend, s->precision);
     struct error err = {0};
     r.plan = plan_compile(g, &po, &c, &err);
     r.program = r.plan ? r.backend->load(r.plan, &o, &err) : NULL;
-    if (!r.program)
+    if (!r.program || plan_verify(r.plan, &err))
         fail_msg("%s: %s", s->variant, err.msg);
     return r;
 }
@@ -80,11 +81,13 @@ static void tell_bits(const struct subject *s, const struct run *u)
         fclose(f);
 }
 
-static void call_device(const struct subject *s, struct run *u, int runs)
+/* Returns the plan's step, of which a copy is made. */
+static struct step run_device(const struct subject *s, struct run *u, int runs, int half_ends)
 {
     struct tensor *in[16];
     struct graph *g = alone(u->node, in);
-    struct device_run r = open_run(s, g);
+    struct device_run r = open_run(s, g, half_ends);
+    struct step step = r.plan->steps[0];
     for (int k = 0; k < runs; k++) {
         for (int i = 0; i < u->node->n_in; i++)
             r.backend->write(r.program, in[i], u->in[i]);
@@ -98,6 +101,12 @@ static void call_device(const struct subject *s, struct run *u, int runs)
     check_guards(u);
     tell_bits(s, u);
     close_run(&r);
+    return step;
+}
+
+static void call_device(const struct subject *s, struct run *u, int runs)
+{
+    run_device(s, u, runs, 0);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -126,24 +135,31 @@ static int listed(const char *list, int64_t number)
     return !list;
 }
 
-/* VITTM_TEST_OP: one op alone. VITTM_TEST_TOKENS: these of the numbers of tokens, as "49 197". */
+/* VITTM_TEST_TOKENS: these of the numbers of tokens, as "49 197". */
+static int chosen_counts(int64_t counts[COUNTS])
+{
+    int n = 0;
+    for (int i = 0; i < COUNTS; i++)
+        if (listed(getenv("VITTM_TEST_TOKENS"), token_counts[i]))
+            counts[n++] = token_counts[i];
+    if (!n)
+        fail_msg("VITTM_TEST_TOKENS: none of 49, 64, 65, 196 and 197");
+    return n;
+}
+
+/* VITTM_TEST_OP: one op alone. */
 static void check_all(enum precision precision)
 {
     struct error err = {0};
     const struct backend *b = open_device(precision, &err);
     const char *only = getenv("VITTM_TEST_OP");
     int64_t counts[COUNTS];
-    int n = 0;
+    int n = chosen_counts(counts);
     char name[64];
     if (!b) {
         print_message("%s\n", err.msg);
         skip();
     }
-    for (int i = 0; i < COUNTS; i++)
-        if (listed(getenv("VITTM_TEST_TOKENS"), token_counts[i]))
-            counts[n++] = token_counts[i];
-    if (!n)
-        fail_msg("VITTM_TEST_TOKENS: none of 49, 64, 65, 196 and 197");
     snprintf(name, sizeof name, "%s in %s", device_name(), precision_name(precision));
     const struct subject subjects[] = {{.variant = name,
                                         .value_size = sizeof(float),
@@ -169,6 +185,144 @@ static void test_bf16(void **state)
     check_all(PRECISION_BF16);
 }
 
+/* ---- storage --------------------------------------------------------------------------------- */
+
+/* A result stored in bf16 is at most half a step of its last bit away, but for another order of
+ * sums; one stored in full is the same. */
+static void check_stored(const struct run *full, const struct run *half, const struct step *step)
+{
+    for (int i = 0; i < n_results(full->node); i++) {
+        const struct tensor *t = result_tensor(full->node, i);
+        int64_t n = shape_count(t->shape);
+        double top = 0, step_size = step->half_out >> i & 1 ? 1.0 / 256 : 0;
+        if (t->type == TENSOR_INT || is_packed_filler(full->node, i))
+            continue;
+        for (int64_t k = 0; k < n; k++)
+            top = fmax(top, fabs(value_at(result(full, i), k, full->size)));
+        for (int64_t k = 0; k < n; k++) {
+            double a = value_at(result(full, i), k, full->size);
+            double b = value_at(result(half, i), k, half->size);
+            if (!(fabs(a - b) <= step_size * fabs(a) + 1e-6 * top))
+                fail_msg("%s, result %d, value %lld: %.9g, stored in bf16 %.9g",
+                         full->node->op->name, i, (long long)k, a, b);
+        }
+    }
+}
+
+static void round_values(struct values *v, const struct graph *g)
+{
+    for (int i = 0; i < g->n_tensors; i++)
+        for (int64_t k = 0; v->of[i] && g->tensors[i]->type == TENSOR_VALUE &&
+                            k < shape_count(g->tensors[i]->shape);
+             k++)
+            v->of[i][k] = (double)bf16_of((float)v->of[i][k]);
+}
+
+/* Whether the case had anything to store. */
+static int check_storage(const struct subject *s, const struct recipe *recipe)
+{
+    struct graph *g = graph_new();
+    struct values v;
+    struct rng r;
+    rng_init(&r, (uint64_t)fixed_tokens, recipe->op, recipe_stream(recipe), 0);
+    recipe->build(g, &r);
+    fill(&v, g, recipe, &r);
+    round_values(&v, g);
+    struct run full = run_new(last_node(g), &v, sizeof(float));
+    struct run half = run_new(last_node(g), &v, sizeof(float));
+    run_device(s, &full, 1, 0);
+    struct step step = run_device(s, &half, 2, 1);
+    check_stored(&full, &half, &step);
+    run_free(&full);
+    run_free(&half);
+    release(&v);
+    graph_free(g);
+    return step.half_in || step.half_out;
+}
+
+static void test_storage(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    const struct backend *b = open_device(PRECISION_BF16, &err);
+    const char *only = getenv("VITTM_TEST_OP");
+    int64_t counts[COUNTS];
+    int stored = 0, n = chosen_counts(counts);
+    if (!b) {
+        print_message("%s\n", err.msg);
+        skip();
+    }
+    const struct subject s = {
+        .variant = device_name(), .precision = PRECISION_BF16, .threads = 1, .ctx = b};
+    fixed_tokens = counts[n - 1];
+    for (const struct recipe *r = recipes; r < recipes + N_RECIPES; r++)
+        if (!only || !strcmp(only, r->op))
+            stored += check_storage(&s, r);
+    assert_true(only || stored > 20);
+}
+
+/* ---- updates --------------------------------------------------------------------------------- */
+
+enum { UPDATES = 4, ROWS = 9, WIDTH = 20 };
+
+/* The weights after some updates of two layers. rewrites: before each one the host writes what it
+ * has read. */
+static void updated(const struct backend *b, const struct op *optimizer, int rewrites,
+                    float weights[2 * WIDTH * WIDTH])
+{
+    struct graph *g = graph_new();
+    struct init spread = {INIT_NORMAL, 0.3};
+    struct tensor *x = leaf(g, "x", SHAPE(ROWS, WIDTH));
+    struct tensor *w = graph_param(g, "w", SHAPE(2 * WIDTH, WIDTH), spread);
+    struct tensor *v = graph_param(g, "v", SHAPE(1, 2 * WIDTH), spread);
+    struct tensor *y = op_linear(g, op_gelu(g, op_linear(g, x, w, NULL)), v, NULL);
+    graph_output(g, "loss", op_norm_square(g, y));
+    struct plan_options po = {.loss = "loss", .optimizer = optimizer};
+    struct backend_options o = {.threads = 1, .precision = PRECISION_BF16};
+    struct capability can = backend_capability(b, o.precision);
+    struct error err = {0};
+    struct plan *p = plan_compile(g, &po, &can, &err);
+    struct program *program = p ? b->load(p, &o, &err) : NULL;
+    if (!program)
+        fail_msg("%s", err.msg);
+    double hyper[HYPER_COUNT] = {1e-2, 0.05, 0.1, 0.01, 1e-8, 1, 1, 0};
+    hyper[HYPER_MOMENTUM] = 0.9;
+    float values[ROWS * WIDTH];
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        values[i] = (float)(i * 37 % 101 - 50) / 25.0f;
+    program_init(b, program, p, 11);
+    b->write(program, x, values);
+    for (int i = 0; i < UPDATES; i++) {
+        hyper[HYPER_T] = i + 1;
+        b->write_double(program, graph_find(g, "train/hyper"), hyper);
+        b->run(program, 11, (uint64_t)i);
+        b->read(program, w, weights);
+        if (rewrites)
+            b->write(program, w, weights);
+    }
+    b->unload(program);
+    plan_free(p);
+}
+
+/* The copy in bf16 that products read follows an update as it follows the host. */
+static void test_copies(void **state)
+{
+    (void)state;
+    static const struct op *const optimizers[] = {&op_adamw_row, &op_sgd_row};
+    struct error err = {0};
+    const struct backend *b = open_device(PRECISION_BF16, &err);
+    if (!b) {
+        print_message("%s\n", err.msg);
+        skip();
+    }
+    for (int i = 0; i < 2; i++) {
+        float once[2 * WIDTH * WIDTH], again[2 * WIDTH * WIDTH];
+        updated(b, optimizers[i], 0, once);
+        updated(b, optimizers[i], 1, again);
+        assert_memory_equal(once, again, sizeof once);
+    }
+}
+
 /* Nothing on a plugin's device is expanded for want of a kernel. */
 static void test_complete(void **state)
 {
@@ -187,9 +341,8 @@ static void test_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_fp32),
-        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_complete), cmocka_unit_test(test_fp32),   cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_storage),  cmocka_unit_test(test_copies),
     };
     return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ static struct run open(const char *backend, const struct backend_options *o)
     struct run r = {.backend = backend_find(backend)};
     struct plan_options po = {.loss = "loss", .optimizer = &op_adamw_row};
     assert_non_null(r.backend);
-    struct capability cap = backend_capability(r.backend);
+    struct capability cap = backend_capability(r.backend, o ? o->precision : PRECISION_FP32);
     r.plan = plan_compile(network(), &po, &cap, &err);
     if (!r.plan || plan_verify(r.plan, &err))
         fail_msg("%s", err.msg);

@@ -113,7 +113,7 @@ static int has_unjoined(const void *ctx, const struct op *op)
 static struct plan *compiled(struct graph *g, const char *backend, int joined)
 {
     struct error err = {0};
-    struct capability c = backend_capability(backend_find(backend));
+    struct capability c = backend_capability(backend_find(backend), PRECISION_FP32);
     struct plan_options o = {.loss = "loss", .keep_gradients = 1};
     if (!joined)
         c.has = has_unjoined;

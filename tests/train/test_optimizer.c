@@ -40,7 +40,7 @@ static struct bench open_bench(const char *backend, int64_t n, const struct op *
     struct tensor *norm = op_norm_square(g, grads);
     graph_output(g, "norm", norm);
     op_apply_update(g, update, p, (struct tensor *[]){m, v}, grads, norm, hyper, n);
-    struct capability can = backend_capability(b.backend);
+    struct capability can = backend_capability(b.backend, PRECISION_FP32);
     b.plan = plan_compile(g, &(struct plan_options){0}, &can, &err);
     if (!b.plan)
         fail_msg("%s", err.msg);

@@ -39,13 +39,14 @@ static __global__ void scatter_max_kernel(float *y, const float *x, const int32_
     }
 }
 
-static __global__ void gather_kernel(float *y, const float *x, const int32_t *assign, vt_moves m)
+template <class Y, class X>
+static __global__ void gather_kernel(Y *y, const X *x, const int32_t *assign, vt_moves m)
 {
     VT_EACH(i, m.outer * m.length * m.inner)
     {
         int64_t col = i % m.inner, k = i / m.inner % m.length, outer = i / m.inner / m.length;
         int64_t from = assign[outer / m.group * m.length + k];
-        y[i] = x[(outer * m.size + from) * m.inner + col];
+        vt_io<Y>::st(y + i, vt_io<X>::ld(x + (outer * m.size + from) * m.inner + col));
     }
 }
 
@@ -63,9 +64,17 @@ extern "C" int vt_scatter_max(float *y, const float *x, const int32_t *assign, s
                      x, assign, m);
 }
 
-extern "C" int vt_gather_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
-                              cudaStream_t stream)
+template <class Y, class X>
+static int gather(Y *y, const X *x, const int32_t *assign, const vt_moves &m, cudaStream_t stream)
 {
-    return VT_LAUNCH(gather_kernel, vt_grid(m.outer * m.length * m.inner), dim3(VT_THREADS), 0,
-                     stream, y, x, assign, m);
+    return VT_LAUNCH((gather_kernel<Y, X>), vt_grid(m.outer * m.length * m.inner), dim3(VT_THREADS),
+                     0, stream, y, x, assign, m);
+}
+
+extern "C" int vt_gather_rows(void *y, const void *x, const int32_t *assign, struct vt_moves m,
+                              unsigned half, cudaStream_t stream)
+{
+    return vt_typed2(half, [&](auto of_y, auto of_x) {
+        return gather((decltype(of_y) *)y, (const decltype(of_x) *)x, assign, m, stream);
+    });
 }

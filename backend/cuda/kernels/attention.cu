@@ -1,25 +1,10 @@
-/* Multi-head attention, forward and backward (Dao et al. 2022; Dao 2023): scores exist for one tile
- * of queries and keys at a time, in shared memory. Backward computes them again twice, once where
- * the gradients of keys and values are summed and once for the queries, so that no sum is shared
- * between blocks and all are made in a fixed order; where all keys fit one tile, once. */
+/* Multi-head attention in single precision, forward and backward (Dao et al. 2022; Dao 2023):
+ * scores exist for one tile of queries and keys at a time, in shared memory. Backward computes them
+ * again twice, once where the gradients of keys and values are summed and once for the queries, so
+ * that no sum is shared between blocks and all are made in a fixed order; where all keys fit one
+ * tile, once. */
+#include "backend/cuda/kernels/attention.h"
 #include "backend/cuda/kernels/tile.h"
-
-/* One head of one batch element. */
-struct head {
-    int64_t b, h, first; /* first row of the block's tile */
-};
-
-static __device__ __forceinline__ head head_of(const vt_attention_size &a, int64_t tiles,
-                                               int tile_rows)
-{
-    int64_t bh = blockIdx.x / tiles;
-    return head{bh / a.heads, bh % a.heads, (int64_t)(blockIdx.x % tiles) * tile_rows};
-}
-
-static __device__ __forceinline__ int rows_left(int64_t first, int64_t rows, int tile_rows)
-{
-    return (int)min((int64_t)tile_rows, rows - first);
-}
 
 static __device__ __forceinline__ int up_to_four(int n)
 {
@@ -114,8 +99,8 @@ static __device__ __forceinline__ void online_softmax(float (&s)[R][R], float (&
     }
 }
 
-template <int W, int R, class OUT>
-static __global__ void attention_kernel(OUT *out, float *lse, const float *q, const float *k,
+template <int W, int R>
+static __global__ void attention_kernel(float *out, float *lse, const float *q, const float *k,
                                         const float *v, const float *bias, vt_attention_size a,
                                         int64_t tiles, bool fours)
 {
@@ -179,25 +164,6 @@ static __global__ void attention_kernel(OUT *out, float *lse, const float *q, co
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
-
-/* delta (batch, heads, queries) = sum of out * dout over a head's values: a warp each. */
-template <class OUT>
-static __global__ void delta_kernel(float *delta, const OUT *out, const float *dout,
-                                    vt_attention_size a, int64_t count)
-{
-    int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
-    int lane = (int)threadIdx.x & 31;
-    for (int64_t i = warp; i < count; i += (int64_t)gridDim.x * VT_WARPS) {
-        int64_t m = i % a.queries, h = i / a.queries % a.heads, b = i / a.queries / a.heads;
-        int64_t at = (b * a.queries + m) * a.ldo + h * a.value_dim;
-        float sum = 0;
-        for (int64_t e = lane; e < a.value_dim; e += 32)
-            sum += vt_io<OUT>::ld(out + at + e) * dout[at + e];
-        sum = vt_warp_sum(sum);
-        if (lane == 0)
-            delta[i] = sum;
-    }
-}
 
 /* What a tile of queries meets a tile of keys with. */
 struct meeting {
@@ -354,7 +320,7 @@ static __global__ void attention_queries_kernel(float *dq, const float *q, const
 
 /* All addresses of a call. */
 struct operands {
-    void *out; /* forward */
+    float *out; /* forward */
     float *lse;
     float *dq, *dk, *dv;
     const float *q, *k, *v, *bias, *given_lse, *dout, *delta;
@@ -369,12 +335,12 @@ template <int W, int R> static size_t shared_bytes(int operand_tiles)
     return sizeof(float) * (size_t)(operand_tiles * T * (W + TILE_PAD) + T * (T + TILE_PAD));
 }
 
-template <int W, int R, class OUT> static int forward(const operands &o)
+template <int W, int R> static int forward(const operands &o)
 {
     int64_t tiles = vt_ceil(o.a.queries, TILE_SIDE * R);
-    return VT_LAUNCH((attention_kernel<W, R, OUT>), dim3((unsigned)(tiles * o.a.batch * o.a.heads)),
-                     dim3(VT_THREADS), (shared_bytes<W, R>(2)), o.stream, (OUT *)o.out, o.lse, o.q,
-                     o.k, o.v, o.bias, o.a, tiles, o.fours);
+    return VT_LAUNCH((attention_kernel<W, R>), dim3((unsigned)(tiles * o.a.batch * o.a.heads)),
+                     dim3(VT_THREADS), (shared_bytes<W, R>(2)), o.stream, o.out, o.lse, o.q, o.k,
+                     o.v, o.bias, o.a, tiles, o.fours);
 }
 
 template <int W, int R> static int backward(const operands &o)
@@ -398,17 +364,12 @@ template <int W, int R> static int backward(const operands &o)
 typedef int launcher(const operands &o);
 enum { N_WIDTHS = 5, N_TILES = 3 };
 
-template <class OUT> struct forwards {
-    static launcher *const table[N_WIDTHS][N_TILES];
-};
-
-template <class OUT>
-launcher *const forwards<OUT>::table[N_WIDTHS][N_TILES] = {
-    {forward<16, 1, OUT>, forward<16, 2, OUT>, forward<16, 4, OUT>},
-    {forward<32, 1, OUT>, forward<32, 2, OUT>, forward<32, 4, OUT>},
-    {forward<64, 1, OUT>, forward<64, 2, OUT>, forward<64, 4, OUT>},
-    {forward<128, 1, OUT>, forward<128, 2, OUT>, forward<128, 4, OUT>},
-    {forward<256, 1, OUT>, forward<256, 2, OUT>, forward<256, 2, OUT>},
+static launcher *const forwards[N_WIDTHS][N_TILES] = {
+    {forward<16, 1>, forward<16, 2>, forward<16, 4>},
+    {forward<32, 1>, forward<32, 2>, forward<32, 4>},
+    {forward<64, 1>, forward<64, 2>, forward<64, 4>},
+    {forward<128, 1>, forward<128, 2>, forward<128, 4>},
+    {forward<256, 1>, forward<256, 2>, forward<256, 2>},
 };
 
 static launcher *const backwards[N_WIDTHS][N_TILES] = {
@@ -436,9 +397,8 @@ static bool rows_are_aligned(const operands &o, const vt_attention_size &a)
     return all % 16 == 0 && (a.dim | a.value_dim | a.ldq | a.ldk | a.ldv | a.ldo) % 4 == 0;
 }
 
-template <class OUT>
-static int attention(OUT *out, float *lse, const float *q, const float *k, const float *v,
-                     const float *bias, const vt_attention_size &a, cudaStream_t stream)
+extern "C" int vt_attention(float *out, float *lse, const float *q, const float *k, const float *v,
+                            const float *bias, struct vt_attention_size a, cudaStream_t stream)
 {
     operands o = {};
     o.out = out;
@@ -450,31 +410,15 @@ static int attention(OUT *out, float *lse, const float *q, const float *k, const
     o.a = a;
     o.stream = stream;
     o.fours = rows_are_aligned(o, a);
-    return launch(forwards<OUT>::table, o);
+    return launch(forwards, o);
 }
 
-extern "C" int vt_attention(float *out, float *lse, const float *q, const float *k, const float *v,
-                            const float *bias, struct vt_attention_size a, cudaStream_t stream)
+extern "C" int vt_attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
+                                 const float *v, const float *bias, const float *out,
+                                 const float *lse, const float *dout, float *delta,
+                                 struct vt_attention_size a, cudaStream_t stream)
 {
-    return attention(out, lse, q, k, v, bias, a, stream);
-}
-
-extern "C" int vt_attention_half(void *out, float *lse, const float *q, const float *k,
-                                 const float *v, const float *bias, struct vt_attention_size a,
-                                 cudaStream_t stream)
-{
-    return attention((vt_bf16 *)out, lse, q, k, v, bias, a, stream);
-}
-
-template <class OUT>
-static int attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
-                          const float *v, const float *bias, const OUT *out, const float *lse,
-                          const float *dout, float *delta, const vt_attention_size &a,
-                          cudaStream_t stream)
-{
-    int64_t count = a.batch * a.heads * a.queries;
-    int code = VT_LAUNCH(delta_kernel<OUT>, vt_grid(32 * count), dim3(VT_THREADS), 0, stream, delta,
-                         out, dout, a, count);
+    int code = delta_of(delta, out, dout, a, stream);
     if (code)
         return code;
     operands o = {};
@@ -492,21 +436,4 @@ static int attention_grad(float *dq, float *dk, float *dv, const float *q, const
     o.stream = stream;
     o.fours = rows_are_aligned(o, a);
     return launch(backwards, o);
-}
-
-extern "C" int vt_attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
-                                 const float *v, const float *bias, const float *out,
-                                 const float *lse, const float *dout, float *delta,
-                                 struct vt_attention_size a, cudaStream_t stream)
-{
-    return attention_grad(dq, dk, dv, q, k, v, bias, out, lse, dout, delta, a, stream);
-}
-
-extern "C" int vt_attention_grad_half(float *dq, float *dk, float *dv, const float *q,
-                                      const float *k, const float *v, const float *bias,
-                                      const void *out, const float *lse, const float *dout,
-                                      float *delta, struct vt_attention_size a, cudaStream_t stream)
-{
-    return attention_grad(dq, dk, dv, q, k, v, bias, (const vt_bf16 *)out, lse, dout, delta, a,
-                          stream);
 }

@@ -39,25 +39,25 @@ static __device__ __forceinline__ uint32_t operand_index(const vt_broadcast &l, 
 }
 
 template <class F>
-static __global__ void broadcast_kernel(float *y, const float *a, const float *b, vt_broadcast l)
+static __global__ void broadcast_kernel(float *y, vt_in a, vt_in b, vt_broadcast l)
 {
     VT_EACH(i, l.count)
     y[i] = F::at(a[operand_index(l, 0, (uint32_t)i)], b[operand_index(l, 1, (uint32_t)i)]);
 }
 
 /* Operands of the result's shape. */
-template <class F>
-static __global__ void plain_kernel(float *y, const float *a, const float *b, int64_t n)
+template <class F, class A, class B>
+static __global__ void plain_kernel(float *y, const A *a, const B *b, int64_t n)
 {
     int64_t fours = n / 4;
     VT_EACH(i, fours)
     {
-        float4 p = vt_io<float>::ld4(a + 4 * i), q = vt_io<float>::ld4(b + 4 * i);
+        float4 p = vt_io<A>::ld4(a + 4 * i), q = vt_io<B>::ld4(b + 4 * i);
         vt_io<float>::st4(y + 4 * i, make_float4(F::at(p.x, q.x), F::at(p.y, q.y), F::at(p.z, q.z),
                                                  F::at(p.w, q.w)));
     }
     VT_EACH(i, n - 4 * fours)
-    y[4 * fours + i] = F::at(a[4 * fours + i], b[4 * fours + i]);
+    y[4 * fours + i] = F::at(vt_io<A>::ld(a + 4 * fours + i), vt_io<B>::ld(b + 4 * fours + i));
 }
 
 static bool is_plain(const vt_broadcast *l)
@@ -65,24 +65,33 @@ static bool is_plain(const vt_broadcast *l)
     return l->rank == 1 && l->stride[0][0] == 1 && l->stride[1][0] == 1;
 }
 
+template <class F, class A, class B>
+static int plain(float *y, const A *a, const B *b, int64_t n, cudaStream_t stream)
+{
+    return VT_LAUNCH((plain_kernel<F, A, B>), vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream,
+                     y, a, b, n);
+}
+
 template <class F>
-static int binary(float *y, const float *a, const float *b, const vt_broadcast *l,
+static int binary(float *y, const void *a, const void *b, const vt_broadcast *l, unsigned half,
                   cudaStream_t stream)
 {
     if (l->count == 0)
         return 0;
     if (is_plain(l))
-        return VT_LAUNCH(plain_kernel<F>, vt_grid(vt_ceil(l->count, 4)), dim3(VT_THREADS), 0,
-                         stream, y, a, b, (int64_t)l->count);
-    return VT_LAUNCH(broadcast_kernel<F>, vt_grid(l->count), dim3(VT_THREADS), 0, stream, y, a, b,
-                     *l);
+        return vt_typed2(half, [&](auto of_a, auto of_b) {
+            return plain<F>(y, (const decltype(of_a) *)a, (const decltype(of_b) *)b,
+                            (int64_t)l->count, stream);
+        });
+    return VT_LAUNCH(broadcast_kernel<F>, vt_grid(l->count), dim3(VT_THREADS), 0, stream, y,
+                     vt_in_of(a, half, 0), vt_in_of(b, half, 1), *l);
 }
 
 #define BINARY(name)                                                                               \
-    extern "C" int vt_##name(float *y, const float *a, const float *b,                             \
-                             const struct vt_broadcast *l, cudaStream_t stream)                    \
+    extern "C" int vt_##name(float *y, const void *a, const void *b, const struct vt_broadcast *l, \
+                             unsigned half, cudaStream_t stream)                                   \
     {                                                                                              \
-        return binary<name##_of>(y, a, b, l, stream);                                              \
+        return binary<name##_of>(y, a, b, l, half, stream);                                        \
     }
 
 BINARY(add)

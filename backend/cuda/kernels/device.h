@@ -37,6 +37,67 @@ static inline dim3 vt_grid(int64_t n)
     for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                      \
          i += (int64_t)gridDim.x * blockDim.x)
 
+/* ---- values in memory, float or bf16 --------------------------------------------------------- */
+
+/* Calls f with a value of the type that bit 0 of half says, or of two or three types: kernels are
+ * templates over the types of what they read and write. */
+template <class F> static inline int vt_typed(unsigned half, F f)
+{
+    return half & 1 ? f(vt_bf16()) : f(float());
+}
+
+template <class F> static inline int vt_typed2(unsigned half, F f)
+{
+    return vt_typed(half,
+                    [&](auto a) { return vt_typed(half >> 1, [&](auto b) { return f(a, b); }); });
+}
+
+template <class F> static inline int vt_typed3(unsigned half, F f)
+{
+    return vt_typed2(half, [&](auto a, auto b) {
+        return vt_typed(half >> 2, [&](auto c) { return f(a, b, c); });
+    });
+}
+
+/* A tensor to be read, or written, whose type is known when the kernel runs: for kernels whose time
+ * is not in the choice between two loads. */
+struct vt_in {
+    const void *p;
+    bool half;
+    __device__ __forceinline__ float operator[](int64_t i) const
+    {
+        return half ? vt_io<vt_bf16>::ld((const vt_bf16 *)p + i) : ((const float *)p)[i];
+    }
+    __device__ __forceinline__ vt_in operator+(int64_t i) const
+    {
+        return half ? vt_in{(const vt_bf16 *)p + i, true} : vt_in{(const float *)p + i, false};
+    }
+};
+
+struct vt_out {
+    void *p;
+    bool half;
+    __device__ __forceinline__ void put(int64_t i, float v) const
+    {
+        if (half)
+            vt_io<vt_bf16>::st((vt_bf16 *)p + i, v);
+        else
+            ((float *)p)[i] = v;
+    }
+};
+
+static inline vt_in vt_in_of(const void *p, unsigned half, int bit)
+{
+    return vt_in{p, (half >> bit & 1) != 0};
+}
+
+static inline vt_out vt_out_of(void *p, unsigned half, int bit)
+{
+    return vt_out{p, (half >> bit & 1) != 0};
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
 /* Over a warp, any type. */
 template <class T> static __device__ __forceinline__ T vt_lanes_sum(T v)
 {

@@ -1,7 +1,8 @@
 /* The launchers of the kernels: what C calls and .cu files define. Each enqueues its kernels in the
  * stream, allocates nothing, and returns 0 or an error code of the CUDA runtime; sizes that its
- * kernels cannot take give cudaErrorInvalidValue. Pointers are device addresses of float, at least
- * 16-byte aligned at the start of a tensor. Sizes may be anything from 1, counts from 0. */
+ * kernels cannot take give cudaErrorInvalidValue. Pointers are device addresses of float; where
+ * they are void, bit i of `half` says that the i-th of them is bf16. They are at least 16-byte
+ * aligned at the start of a tensor. Sizes may be anything from 1, counts from 0. */
 #ifndef BACKEND_CUDA_KERNELS_LAUNCH_H
 #define BACKEND_CUDA_KERNELS_LAUNCH_H
 
@@ -24,11 +25,11 @@ int vt_set_scalars(struct vt_scalars *to, uint64_t seed, uint64_t step, cudaStre
 /* ---- structure ------------------------------------------------------------------------------- */
 
 /* rows rows of width values, ldx and ldy apart; x NULL: zeros. */
-int vt_copy_rows(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t width,
-                 cudaStream_t stream);
+int vt_copy_rows(void *y, int64_t ldy, const void *x, int64_t ldx, int64_t rows, int64_t width,
+                 unsigned half, cudaStream_t stream);
 /* x (outer, n, m, inner) -> y (outer, m, n, inner) */
-int vt_swap(float *y, const float *x, int64_t outer, int64_t n, int64_t m, int64_t inner,
-            cudaStream_t stream);
+int vt_swap(void *y, const void *x, int64_t outer, int64_t n, int64_t m, int64_t inner,
+            unsigned half, cudaStream_t stream);
 /* image (batch, channels, height, width) <-> tokens, see op_patchify */
 struct vt_patches {
     int64_t batch, channels, height, width, patch;
@@ -57,19 +58,20 @@ struct vt_broadcast {
     uint32_t dim[VT_RANK_MAX], stride[2][VT_RANK_MAX];
     uint32_t count;
 };
-int vt_add(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+int vt_add(float *y, const void *a, const void *b, const struct vt_broadcast *l, unsigned half,
            cudaStream_t stream);
-int vt_sub(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+int vt_sub(float *y, const void *a, const void *b, const struct vt_broadcast *l, unsigned half,
            cudaStream_t stream);
-int vt_mul(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+int vt_mul(float *y, const void *a, const void *b, const struct vt_broadcast *l, unsigned half,
            cudaStream_t stream);
-int vt_div(float *y, const float *a, const float *b, const struct vt_broadcast *l,
+int vt_div(float *y, const void *a, const void *b, const struct vt_broadcast *l, unsigned half,
            cudaStream_t stream);
 /* y = scale * a, a repeated */
 int vt_spread(float *y, const float *a, float scale, const struct vt_broadcast *l,
               cudaStream_t stream);
 
-int vt_affine(float *y, const float *x, int64_t n, float scale, float shift, cudaStream_t stream);
+int vt_affine(void *y, const void *x, int64_t n, float scale, float shift, unsigned half,
+              cudaStream_t stream);
 int vt_above(float *y, const float *x, int64_t n, float threshold, cudaStream_t stream);
 int vt_exp(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_log(float *y, const float *x, int64_t n, cudaStream_t stream);
@@ -78,12 +80,11 @@ int vt_erf(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_sigmoid(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_phi(float *y, const float *x, int64_t n, cudaStream_t stream);
 int vt_relu(float *y, const float *x, int64_t n, cudaStream_t stream);
-int vt_gelu(float *y, const float *x, int64_t n, cudaStream_t stream);
-/* y in bf16; it must not lie on x */
-int vt_gelu_half(void *y, const float *x, int64_t n, cudaStream_t stream);
+int vt_gelu(void *y, const void *x, int64_t n, unsigned half, cudaStream_t stream);
 int vt_phi_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
 int vt_relu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
-int vt_gelu_grad(float *dx, const float *x, const float *dy, int64_t n, cudaStream_t stream);
+int vt_gelu_grad(void *dx, const void *x, const void *dy, int64_t n, unsigned half,
+                 cudaStream_t stream);
 /* y (rows, width) = x * gain + offset */
 int vt_scale_shift(float *y, const float *x, const float *gain, const float *offset, int64_t rows,
                    int64_t width, cudaStream_t stream);
@@ -95,8 +96,8 @@ int vt_from_bf16(float *to, const void *from, int64_t n, cudaStream_t stream);
 
 /* x (outer, size, inner) -> y (outer, inner) = scale * sum; parts holds vt_sum_parts values */
 int64_t vt_sum_parts(int64_t outer, int64_t size, int64_t inner);
-int vt_sum(float *y, const float *x, float *parts, int64_t outer, int64_t size, int64_t inner,
-           float scale, cudaStream_t stream);
+int vt_sum(float *y, const void *x, float *parts, int64_t outer, int64_t size, int64_t inner,
+           float scale, unsigned half, cudaStream_t stream);
 int vt_max(float *y, const float *x, int64_t outer, int64_t size, int64_t inner,
            cudaStream_t stream);
 /* softmax along size of (outer, size, inner), and its gradient */
@@ -138,7 +139,8 @@ struct vt_attention_size {
     int64_t ldq, ldk, ldv, ldo;
     float scale;
 };
-enum { VT_ATTENTION_WIDEST = 256 }; /* dim and value_dim at most */
+/* dim and value_dim at most; in tf32 */
+enum { VT_ATTENTION_WIDEST = 256, VT_ATTENTION_TF32_WIDEST = 128 };
 /* bias (batch, keys) or NULL; lse (batch, heads, queries) */
 int vt_attention(float *out, float *lse, const float *q, const float *k, const float *v,
                  const float *bias, struct vt_attention_size a, cudaStream_t stream);
@@ -147,22 +149,31 @@ int vt_attention_grad(float *dq, float *dk, float *dv, const float *q, const flo
                       const float *v, const float *bias, const float *out, const float *lse,
                       const float *dout, float *delta, struct vt_attention_size a,
                       cudaStream_t stream);
-/* The same where out is bf16: what products read next. */
-int vt_attention_half(void *out, float *lse, const float *q, const float *k, const float *v,
+/* The same with operands rounded to tf32, on tensor cores. */
+int vt_attention_tf32(float *out, float *lse, const float *q, const float *k, const float *v,
                       const float *bias, struct vt_attention_size a, cudaStream_t stream);
-int vt_attention_grad_half(float *dq, float *dk, float *dv, const float *q, const float *k,
-                           const float *v, const float *bias, const void *out, const float *lse,
+int vt_attention_grad_tf32(float *dq, float *dk, float *dv, const float *q, const float *k,
+                           const float *v, const float *bias, const float *out, const float *lse,
                            const float *dout, float *delta, struct vt_attention_size a,
                            cudaStream_t stream);
+/* The same with operands in bf16, on tensor cores; half: of out, and of dq, dk, dv. */
+int vt_attention_bf16(void *out, float *lse, const void *q, const void *k, const void *v,
+                      const float *bias, struct vt_attention_size a, unsigned half,
+                      cudaStream_t stream);
+int vt_attention_grad_bf16(void *dq, void *dk, void *dv, const void *q, const void *k,
+                           const void *v, const float *bias, const void *out, const float *lse,
+                           const void *dout, float *delta, struct vt_attention_size a,
+                           unsigned half, cudaStream_t stream);
 /* kv (batch, heads, dim, value_dim), ksum (batch, heads, dim); scale is not used */
-int vt_linear_attention(float *out, float *kv, float *ksum, const float *q, const float *k,
-                        const float *v, struct vt_attention_size a, float eps, cudaStream_t stream);
-/* scratch holds vt_linear_attention_parts values */
+int vt_linear_attention(void *out, float *kv, float *ksum, const void *q, const void *k,
+                        const void *v, struct vt_attention_size a, float eps, unsigned half,
+                        cudaStream_t stream);
+/* scratch holds vt_linear_attention_parts values; half: of all ten tensors */
 int64_t vt_linear_attention_parts(struct vt_attention_size a);
-int vt_linear_attention_grad(float *dq, float *dk, float *dv, const float *q, const float *k,
-                             const float *v, const float *kv, const float *ksum, const float *out,
-                             const float *dout, float *scratch, struct vt_attention_size a,
-                             float eps, cudaStream_t stream);
+int vt_linear_attention_grad(void *dq, void *dk, void *dv, const void *q, const void *k,
+                             const void *v, const float *kv, const float *ksum, const void *out,
+                             const void *dout, float *scratch, struct vt_attention_size a,
+                             float eps, unsigned half, cudaStream_t stream);
 
 /* ---- losses ---------------------------------------------------------------------------------- */
 
@@ -207,7 +218,7 @@ int vt_scatter_rows(float *y, const float *x, const int32_t *assign, struct vt_m
                     cudaStream_t stream);
 int vt_scatter_max(float *y, const float *x, const int32_t *assign, struct vt_moves m,
                    cudaStream_t stream);
-int vt_gather_rows(float *y, const float *x, const int32_t *assign, struct vt_moves m,
+int vt_gather_rows(void *y, const void *x, const int32_t *assign, struct vt_moves m, unsigned half,
                    cudaStream_t stream);
 
 /* x (batch, tokens, channels); scratch holds vt_match_scratch bytes. See op_tome_match and
@@ -228,14 +239,14 @@ int vt_mctf_match(int32_t *assign, float *scores, const float *x, const float *r
 /* ---- training -------------------------------------------------------------------------------- */
 
 /* y (batch, n) = x times 0 or 1 / (1 - rate), as op_drop_path draws it */
-int vt_drop_path(float *y, const float *x, int64_t batch, int64_t n, double rate,
-                 uint64_t stream_id, const struct vt_scalars *scalars, cudaStream_t stream);
+int vt_drop_path(void *y, const void *x, int64_t batch, int64_t n, double rate, uint64_t stream_id,
+                 const struct vt_scalars *scalars, unsigned half, cudaStream_t stream);
 /* parts holds vt_norm_parts doubles */
 int64_t vt_norm_parts(int64_t n);
 int vt_norm_square(float *y, const float *x, double *parts, int64_t n, cudaStream_t stream);
 /* Updates of flat blocks of n values: see op_apply_update. Weight decay is that of the first
- * `decayed` values. Coefficients of a step are computed on the device, from the hyper-parameters
- * there, into scratch. */
+ * `decayed` values. copy: the parameters in bf16, written with them; or NULL. Coefficients of a
+ * step are computed on the device, from the hyper-parameters there, into scratch. */
 enum { /* indices into hyper: those of enum step_hyper */
        VT_HYPER_LR,
        VT_HYPER_DECAY,
@@ -253,11 +264,11 @@ struct vt_adamw_step {
     float decay, clip, beta1, beta2, new1, new2, rate, root, eps;
     int update; /* 0: this run changes nothing */
 };
-int vt_adamw(float *p, float *m, float *v, const float *g, const float *norm_square,
+int vt_adamw(float *p, void *copy, float *m, float *v, const float *g, const float *norm_square,
              const float *hyper, struct vt_adamw_step *scratch, int64_t n, int64_t decayed,
              cudaStream_t stream);
-int vt_sgd(float *p, float *m, const float *g, const float *norm_square, const float *hyper,
-           int64_t n, int64_t decayed, cudaStream_t stream);
+int vt_sgd(float *p, void *copy, float *m, const float *g, const float *norm_square,
+           const float *hyper, int64_t n, int64_t decayed, cudaStream_t stream);
 int vt_accumulate(float *sum, const float *g, const float *hyper, int64_t n, cudaStream_t stream);
 int vt_running_mean(float *mean, const float *p, const float *hyper, int64_t n,
                     cudaStream_t stream);

@@ -61,13 +61,12 @@ static __device__ __forceinline__ float row_total(float *parts, int64_t count, F
 /* ---- forward --------------------------------------------------------------------------------- */
 
 template <int R>
-static __global__ void kv_kernel(float *kv, float *ksum, const float *k, const float *v,
-                                 vt_attention_size a)
+static __global__ void kv_kernel(float *kv, float *ksum, vt_in k, vt_in v, vt_attention_size a)
 {
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     place p = place_of<R>(a, a.dim, a.value_dim);
-    const float *kh = k + p.b * a.keys * a.ldk + p.h * a.dim;
-    const float *vh = v + p.b * a.keys * a.ldv + p.h * a.value_dim;
+    vt_in kh = k + p.b * a.keys * a.ldk + p.h * a.dim;
+    vt_in vh = v + p.b * a.keys * a.ldv + p.h * a.value_dim;
     float acc[R][R] = {};
     auto phi_k = [&](int f, int64_t n) {
         return p.row + f < a.dim ? vt_phi_of(kh[n * a.ldk + p.row + f]) : 0;
@@ -88,14 +87,14 @@ static __global__ void kv_kernel(float *kv, float *ksum, const float *k, const f
 }
 
 template <int R>
-static __global__ void out_kernel(float *out, const float *q, const float *kv, const float *ksum,
+static __global__ void out_kernel(vt_out out, vt_in q, const float *kv, const float *ksum,
                                   vt_attention_size a, float eps)
 {
     enum { T = TILE_SIDE * R };
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     VT_SHARED(float, inverse, [T]);
     place p = place_of<R>(a, a.queries, a.value_dim);
-    const float *qh = q + p.b * a.queries * a.ldq + p.h * a.dim;
+    vt_in qh = q + p.b * a.queries * a.ldq + p.h * a.dim;
     const float *kvh = kv + p.bh * a.dim * a.value_dim, *sums = ksum + p.bh * a.dim;
     int lane = (int)threadIdx.x & 31;
     for (int r = (int)threadIdx.x >> 5; r < T; r += VT_WARPS) {
@@ -115,16 +114,16 @@ static __global__ void out_kernel(float *out, const float *q, const float *kv, c
     };
     tile_product<R, true, false>(acc, shared, a.dim, phi_q, of_kv);
     each<R>(acc, p, a.queries, a.value_dim, [&](int64_t m, int64_t e, float value) {
-        out[(p.b * a.queries + m) * a.ldo + p.h * a.value_dim + e] = value * inverse[m - p.row];
+        out.put((p.b * a.queries + m) * a.ldo + p.h * a.value_dim + e, value * inverse[m - p.row]);
     });
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
 /* inverse (z) and w of every query: a warp each. */
-static __global__ void query_sums_kernel(float *inverse, float *w, const float *q,
-                                         const float *ksum, const float *out, const float *dout,
-                                         vt_attention_size a, float eps, int64_t count)
+static __global__ void query_sums_kernel(float *inverse, float *w, vt_in q, const float *ksum,
+                                         vt_in out, vt_in dout, vt_attention_size a, float eps,
+                                         int64_t count)
 {
     int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
     int lane = (int)threadIdx.x & 31;
@@ -148,13 +147,13 @@ static __global__ void query_sums_kernel(float *inverse, float *w, const float *
 
 /* Sums over the queries: dkv and dksum. */
 template <int R>
-static __global__ void dkv_kernel(float *dkv, float *dksum, const float *q, const float *dout,
+static __global__ void dkv_kernel(float *dkv, float *dksum, vt_in q, vt_in dout,
                                   const float *inverse, const float *w, vt_attention_size a)
 {
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     place p = place_of<R>(a, a.dim, a.value_dim);
-    const float *qh = q + p.b * a.queries * a.ldq + p.h * a.dim;
-    const float *down = dout + p.b * a.queries * a.ldo + p.h * a.value_dim;
+    vt_in qh = q + p.b * a.queries * a.ldq + p.h * a.dim;
+    vt_in down = dout + p.b * a.queries * a.ldo + p.h * a.value_dim;
     const float *z = inverse + p.bh * a.queries, *wh = w + p.bh * a.queries;
     float acc[R][R] = {};
     auto of_r = [&](int f, int64_t m) {
@@ -177,13 +176,12 @@ static __global__ void dkv_kernel(float *dkv, float *dksum, const float *q, cons
 }
 
 template <int R>
-static __global__ void dq_kernel(float *dq, const float *q, const float *kv, const float *ksum,
-                                 const float *dout, const float *inverse, const float *w,
-                                 vt_attention_size a)
+static __global__ void dq_kernel(vt_out dq, vt_in q, const float *kv, const float *ksum, vt_in dout,
+                                 const float *inverse, const float *w, vt_attention_size a)
 {
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     place p = place_of<R>(a, a.queries, a.dim);
-    const float *down = dout + p.b * a.queries * a.ldo + p.h * a.value_dim;
+    vt_in down = dout + p.b * a.queries * a.ldo + p.h * a.value_dim;
     const float *kvh = kv + p.bh * a.dim * a.value_dim, *sums = ksum + p.bh * a.dim;
     float acc[R][R] = {};
     auto of_dout = [&](int m, int64_t e) {
@@ -195,16 +193,16 @@ static __global__ void dq_kernel(float *dq, const float *q, const float *kv, con
     tile_product<R, true, true>(acc, shared, a.value_dim, of_dout, of_kv);
     each<R>(acc, p, a.queries, a.dim, [&](int64_t m, int64_t f, float value) {
         int64_t at = (p.b * a.queries + m) * a.ldq + p.h * a.dim + f, i = p.bh * a.queries + m;
-        dq[at] = inverse[i] * (value - w[i] * sums[f]) * vt_phi_slope(q[at]);
+        dq.put(at, inverse[i] * (value - w[i] * sums[f]) * vt_phi_slope(q[at]));
     });
 }
 
 template <int R>
-static __global__ void dv_kernel(float *dv, const float *k, const float *dkv, vt_attention_size a)
+static __global__ void dv_kernel(vt_out dv, vt_in k, const float *dkv, vt_attention_size a)
 {
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     place p = place_of<R>(a, a.keys, a.value_dim);
-    const float *kh = k + p.b * a.keys * a.ldk + p.h * a.dim;
+    vt_in kh = k + p.b * a.keys * a.ldk + p.h * a.dim;
     const float *d = dkv + p.bh * a.dim * a.value_dim;
     float acc[R][R] = {};
     auto phi_k = [&](int n, int64_t f) {
@@ -215,17 +213,17 @@ static __global__ void dv_kernel(float *dv, const float *k, const float *dkv, vt
     };
     tile_product<R, true, false>(acc, shared, a.dim, phi_k, of_dkv);
     each<R>(acc, p, a.keys, a.value_dim, [&](int64_t n, int64_t e, float value) {
-        dv[(p.b * a.keys + n) * a.ldv + p.h * a.value_dim + e] = value;
+        dv.put((p.b * a.keys + n) * a.ldv + p.h * a.value_dim + e, value);
     });
 }
 
 template <int R>
-static __global__ void dk_kernel(float *dk, const float *k, const float *v, const float *dkv,
-                                 const float *dksum, vt_attention_size a)
+static __global__ void dk_kernel(vt_out dk, vt_in k, vt_in v, const float *dkv, const float *dksum,
+                                 vt_attention_size a)
 {
     VT_SHARED(float, shared, [tile_shared<R>::COUNT]);
     place p = place_of<R>(a, a.keys, a.dim);
-    const float *vh = v + p.b * a.keys * a.ldv + p.h * a.value_dim;
+    vt_in vh = v + p.b * a.keys * a.ldv + p.h * a.value_dim;
     const float *d = dkv + p.bh * a.dim * a.value_dim;
     float acc[R][R] = {};
     auto of_v = [&](int n, int64_t e) {
@@ -237,7 +235,7 @@ static __global__ void dk_kernel(float *dk, const float *k, const float *v, cons
     tile_product<R, true, true>(acc, shared, a.value_dim, of_v, of_dkv);
     each<R>(acc, p, a.keys, a.dim, [&](int64_t n, int64_t f, float value) {
         int64_t at = (p.b * a.keys + n) * a.ldk + p.h * a.dim + f;
-        dk[at] = (value + dksum[p.bh * a.dim + f]) * vt_phi_slope(k[at]);
+        dk.put(at, (value + dksum[p.bh * a.dim + f]) * vt_phi_slope(k[at]));
     });
 }
 
@@ -258,12 +256,14 @@ static __global__ void dk_kernel(float *dk, const float *k, const float *v, cons
             return code_;                                                                          \
     } while (0)
 
-extern "C" int vt_linear_attention(float *out, float *kv, float *ksum, const float *q,
-                                   const float *k, const float *v, struct vt_attention_size a,
-                                   float eps, cudaStream_t stream)
+extern "C" int vt_linear_attention(void *out, float *kv, float *ksum, const void *q, const void *k,
+                                   const void *v, struct vt_attention_size a, float eps,
+                                   unsigned half, cudaStream_t stream)
 {
-    LAUNCH_TILES(kv_kernel, a, a.dim, a.value_dim, stream, kv, ksum, k, v, a);
-    LAUNCH_TILES(out_kernel, a, a.queries, a.value_dim, stream, out, q, kv, ksum, a, eps);
+    vt_out to = vt_out_of(out, half, 0);
+    vt_in of_q = vt_in_of(q, half, 1), of_k = vt_in_of(k, half, 2), of_v = vt_in_of(v, half, 3);
+    LAUNCH_TILES(kv_kernel, a, a.dim, a.value_dim, stream, kv, ksum, of_k, of_v, a);
+    LAUNCH_TILES(out_kernel, a, a.queries, a.value_dim, stream, to, of_q, kv, ksum, a, eps);
     return 0;
 }
 
@@ -272,22 +272,26 @@ extern "C" int64_t vt_linear_attention_parts(struct vt_attention_size a)
     return a.batch * a.heads * (2 * a.queries + a.dim * (a.value_dim + 1));
 }
 
-extern "C" int vt_linear_attention_grad(float *dq, float *dk, float *dv, const float *q,
-                                        const float *k, const float *v, const float *kv,
-                                        const float *ksum, const float *out, const float *dout,
-                                        float *scratch, struct vt_attention_size a, float eps,
+extern "C" int vt_linear_attention_grad(void *dq, void *dk, void *dv, const void *q, const void *k,
+                                        const void *v, const float *kv, const float *ksum,
+                                        const void *out, const void *dout, float *scratch,
+                                        struct vt_attention_size a, float eps, unsigned half,
                                         cudaStream_t stream)
 {
+    vt_out to_q = vt_out_of(dq, half, 0), to_k = vt_out_of(dk, half, 1);
+    vt_out to_v = vt_out_of(dv, half, 2);
+    vt_in of_q = vt_in_of(q, half, 3), of_k = vt_in_of(k, half, 4), of_v = vt_in_of(v, half, 5);
+    vt_in of_out = vt_in_of(out, half, 8), down = vt_in_of(dout, half, 9);
     int64_t heads = a.batch * a.heads, count = heads * a.queries;
     float *inverse = scratch, *w = inverse + count, *dkv = w + count;
     float *dksum = dkv + heads * a.dim * a.value_dim;
     int code = VT_LAUNCH(query_sums_kernel, vt_grid(32 * count), dim3(VT_THREADS), 0, stream,
-                         inverse, w, q, ksum, out, dout, a, eps, count);
+                         inverse, w, of_q, ksum, of_out, down, a, eps, count);
     if (code)
         return code;
-    LAUNCH_TILES(dkv_kernel, a, a.dim, a.value_dim, stream, dkv, dksum, q, dout, inverse, w, a);
-    LAUNCH_TILES(dq_kernel, a, a.queries, a.dim, stream, dq, q, kv, ksum, dout, inverse, w, a);
-    LAUNCH_TILES(dv_kernel, a, a.keys, a.value_dim, stream, dv, k, dkv, a);
-    LAUNCH_TILES(dk_kernel, a, a.keys, a.dim, stream, dk, k, v, dkv, dksum, a);
+    LAUNCH_TILES(dkv_kernel, a, a.dim, a.value_dim, stream, dkv, dksum, of_q, down, inverse, w, a);
+    LAUNCH_TILES(dq_kernel, a, a.queries, a.dim, stream, to_q, of_q, kv, ksum, down, inverse, w, a);
+    LAUNCH_TILES(dv_kernel, a, a.keys, a.value_dim, stream, to_v, of_k, dkv, a);
+    LAUNCH_TILES(dk_kernel, a, a.keys, a.dim, stream, to_k, of_k, of_v, dkv, dksum, a);
     return 0;
 }

@@ -15,15 +15,16 @@ static int64_t pieces_of(int64_t outer, int64_t size, int64_t inner)
 }
 
 /* One block a row of n values, cut into pieces; y (rows, pieces). */
-static __global__ void sum_rows_kernel(float *y, const float *x, int64_t rows, int64_t n,
-                                       int64_t piece, int64_t pieces, float scale)
+template <class X>
+static __global__ void sum_rows_kernel(float *y, const X *x, int64_t rows, int64_t n, int64_t piece,
+                                       int64_t pieces, float scale)
 {
     for (int64_t b = blockIdx.x; b < rows * pieces; b += gridDim.x) {
         int64_t first = b % pieces * piece, end = min(n, first + piece);
-        const float *from = x + b / pieces * n;
+        const X *from = x + b / pieces * n;
         float sum = 0;
         for (int64_t i = first + threadIdx.x; i < end; i += VT_THREADS)
-            sum += from[i];
+            sum += vt_io<X>::ld(from + i);
         sum = vt_block_sum(sum);
         if (threadIdx.x == 0)
             y[b] = scale * sum;
@@ -31,7 +32,8 @@ static __global__ void sum_rows_kernel(float *y, const float *x, int64_t rows, i
 }
 
 /* One warp a row: many short rows. */
-static __global__ void sum_short_rows_kernel(float *y, const float *x, int64_t rows, int64_t n,
+template <class X>
+static __global__ void sum_short_rows_kernel(float *y, const X *x, int64_t rows, int64_t n,
                                              float scale)
 {
     int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
@@ -39,7 +41,7 @@ static __global__ void sum_short_rows_kernel(float *y, const float *x, int64_t r
     for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
         float sum = 0;
         for (int64_t i = lane; i < n; i += 32)
-            sum += x[r * n + i];
+            sum += vt_io<X>::ld(x + r * n + i);
         sum = vt_warp_sum(sum);
         if (lane == 0)
             y[r] = scale * sum;
@@ -48,7 +50,8 @@ static __global__ void sum_short_rows_kernel(float *y, const float *x, int64_t r
 
 /* A block sums 32 neighbouring columns of a piece; y (outer, pieces, inner). Block b is (outer,
  * piece, columns). */
-static __global__ void sum_columns_kernel(float *y, const float *x, int64_t size, int64_t inner,
+template <class X>
+static __global__ void sum_columns_kernel(float *y, const X *x, int64_t size, int64_t inner,
                                           int64_t piece, int64_t pieces, int64_t blocks,
                                           float scale)
 {
@@ -60,7 +63,7 @@ static __global__ void sum_columns_kernel(float *y, const float *x, int64_t size
         int64_t end = min(size, (p + 1) * piece);
         float sum = 0;
         for (int64_t r = p * piece + line; col < inner && r < end; r += LINES)
-            sum += x[(o * size + r) * inner + col];
+            sum += vt_io<X>::ld(x + (o * size + r) * inner + col);
         part[line][lane] = sum;
         __syncthreads();
         if (line == 0) {
@@ -78,18 +81,19 @@ static dim3 blocks_of(int64_t n)
     return dim3((unsigned)vt_max_of(1, vt_min(n, 1 << 20)));
 }
 
-static int sum_once(float *y, const float *x, int64_t outer, int64_t size, int64_t inner,
+template <class X>
+static int sum_once(float *y, const X *x, int64_t outer, int64_t size, int64_t inner,
                     int64_t pieces, float scale, cudaStream_t stream)
 {
     int64_t piece = vt_ceil(size, pieces), blocks = outer * pieces * vt_ceil(inner, 32);
     if (inner > 1)
-        return VT_LAUNCH(sum_columns_kernel, blocks_of(blocks), dim3(VT_THREADS), 0, stream, y, x,
-                         size, inner, piece, pieces, blocks, scale);
+        return VT_LAUNCH(sum_columns_kernel<X>, blocks_of(blocks), dim3(VT_THREADS), 0, stream, y,
+                         x, size, inner, piece, pieces, blocks, scale);
     if (pieces == 1 && size <= 32 * VT_WARPS)
-        return VT_LAUNCH(sum_short_rows_kernel, blocks_of(vt_ceil(outer, VT_WARPS)),
+        return VT_LAUNCH(sum_short_rows_kernel<X>, blocks_of(vt_ceil(outer, VT_WARPS)),
                          dim3(VT_THREADS), 0, stream, y, x, outer, size, scale);
-    return VT_LAUNCH(sum_rows_kernel, blocks_of(outer * pieces), dim3(VT_THREADS), 0, stream, y, x,
-                     outer, size, piece, pieces, scale);
+    return VT_LAUNCH(sum_rows_kernel<X>, blocks_of(outer * pieces), dim3(VT_THREADS), 0, stream, y,
+                     x, outer, size, piece, pieces, scale);
 }
 
 extern "C" int64_t vt_sum_parts(int64_t outer, int64_t size, int64_t inner)
@@ -98,8 +102,9 @@ extern "C" int64_t vt_sum_parts(int64_t outer, int64_t size, int64_t inner)
     return pieces > 1 ? outer * pieces * inner : 0;
 }
 
-extern "C" int vt_sum(float *y, const float *x, float *parts, int64_t outer, int64_t size,
-                      int64_t inner, float scale, cudaStream_t stream)
+template <class X>
+static int sum(float *y, const X *x, float *parts, int64_t outer, int64_t size, int64_t inner,
+               float scale, cudaStream_t stream)
 {
     int64_t pieces = pieces_of(outer, size, inner);
     if (outer * inner == 0)
@@ -108,6 +113,14 @@ extern "C" int vt_sum(float *y, const float *x, float *parts, int64_t outer, int
         return sum_once(y, x, outer, size, inner, 1, scale, stream);
     int code = sum_once(parts, x, outer, size, inner, pieces, 1, stream);
     return code ? code : sum_once(y, parts, outer, pieces, inner, 1, scale, stream);
+}
+
+extern "C" int vt_sum(float *y, const void *x, float *parts, int64_t outer, int64_t size,
+                      int64_t inner, float scale, unsigned half, cudaStream_t stream)
+{
+    return vt_typed(half, [&](auto of_x) {
+        return sum(y, (const decltype(of_x) *)x, parts, outer, size, inner, scale, stream);
+    });
 }
 
 static __global__ void max_kernel(float *y, const float *x, int64_t size, int64_t inner, int64_t n)

@@ -45,27 +45,38 @@ static __device__ __forceinline__ uint32_t first_word(uint64_t seed, uint64_t pu
 }
 
 /* Block (x, b) has a part of sample b. */
-static __global__ void drop_path_kernel(float *y, const float *x, int64_t batch, int64_t n,
-                                        double rate, uint64_t stream, const vt_scalars *scalars)
+template <class Y, class X>
+static __global__ void drop_path_kernel(Y *y, const X *x, int64_t batch, int64_t n, double rate,
+                                        uint64_t stream, const vt_scalars *scalars)
 {
     for (int64_t b = blockIdx.y; b < batch; b += gridDim.y) {
         double draw = first_word(scalars->seed, stream, scalars->step, (uint64_t)b) * 0x1p-32;
         float scale = draw >= rate ? (float)(1 / (1 - rate)) : 0;
         VT_EACH(i, n)
-        y[b * n + i] = scale * x[b * n + i];
+        vt_io<Y>::st(y + b * n + i, scale * vt_io<X>::ld(x + b * n + i));
     }
 }
 
-extern "C" int vt_drop_path(float *y, const float *x, int64_t batch, int64_t n, double rate,
-                            uint64_t stream_id, const struct vt_scalars *scalars,
+template <class Y, class X>
+static int drop_path(Y *y, const X *x, int64_t batch, int64_t n, double rate, uint64_t stream_id,
+                     const vt_scalars *scalars, cudaStream_t stream)
+{
+    dim3 grid((unsigned)vt_min(vt_ceil(n, 4 * VT_THREADS), 256),
+              (unsigned)vt_min(batch, VT_GRID_MOST));
+    return VT_LAUNCH((drop_path_kernel<Y, X>), grid, dim3(VT_THREADS), 0, stream, y, x, batch, n,
+                     rate, stream_id, scalars);
+}
+
+extern "C" int vt_drop_path(void *y, const void *x, int64_t batch, int64_t n, double rate,
+                            uint64_t stream_id, const struct vt_scalars *scalars, unsigned half,
                             cudaStream_t stream)
 {
     if (batch * n == 0)
         return 0;
-    dim3 grid((unsigned)vt_min(vt_ceil(n, 4 * VT_THREADS), 256),
-              (unsigned)vt_min(batch, VT_GRID_MOST));
-    return VT_LAUNCH(drop_path_kernel, grid, dim3(VT_THREADS), 0, stream, y, x, batch, n, rate,
-                     stream_id, scalars);
+    return vt_typed2(half, [&](auto of_y, auto of_x) {
+        return drop_path((decltype(of_y) *)y, (const decltype(of_x) *)x, batch, n, rate, stream_id,
+                         scalars, stream);
+    });
 }
 
 /* ---- norm ------------------------------------------------------------------------------------ */

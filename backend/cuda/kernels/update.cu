@@ -42,7 +42,7 @@ static __device__ __forceinline__ void adamw_one(const vt_adamw_step &a, float d
     p = decay * p - a.rate * m / (sqrtf(v) * a.root + a.eps);
 }
 
-static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g,
+static __global__ void adamw_kernel(float *p, vt_bf16 *copy, float *m, float *v, const float *g,
                                     const vt_adamw_step *step, int64_t n, int64_t decayed)
 {
     vt_adamw_step a = *step;
@@ -57,6 +57,8 @@ static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g
         adamw_one(a, i + 2 < decayed ? a.decay : 1, pi.z, mi.z, vi.z, gi.z);
         adamw_one(a, i + 3 < decayed ? a.decay : 1, pi.w, mi.w, vi.w, gi.w);
         vt_io<float>::st4(p + i, pi);
+        if (copy)
+            vt_io<vt_bf16>::st4(copy + i, pi);
         vt_io<float>::st4(m + i, mi);
         vt_io<float>::st4(v + i, vi);
     }
@@ -64,12 +66,14 @@ static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g
     {
         int64_t i = n - rest + k;
         adamw_one(a, i < decayed ? a.decay : 1, p[i], m[i], v[i], g[i]);
+        if (copy)
+            vt_io<vt_bf16>::st(copy + i, p[i]);
     }
 }
 
-extern "C" int vt_adamw(float *p, float *m, float *v, const float *g, const float *norm_square,
-                        const float *hyper, struct vt_adamw_step *scratch, int64_t n,
-                        int64_t decayed, cudaStream_t stream)
+extern "C" int vt_adamw(float *p, void *copy, float *m, float *v, const float *g,
+                        const float *norm_square, const float *hyper, struct vt_adamw_step *scratch,
+                        int64_t n, int64_t decayed, cudaStream_t stream)
 {
     if (n == 0)
         return 0;
@@ -77,14 +81,15 @@ extern "C" int vt_adamw(float *p, float *m, float *v, const float *g, const floa
         VT_LAUNCH(adamw_step_kernel, dim3(1), dim3(32), 0, stream, scratch, hyper, norm_square);
     if (code)
         return code;
-    return VT_LAUNCH(adamw_kernel, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, p, m, v, g,
-                     scratch, n, decayed);
+    return VT_LAUNCH(adamw_kernel, vt_grid(vt_ceil(n, 4)), dim3(VT_THREADS), 0, stream, p,
+                     (vt_bf16 *)copy, m, v, g, scratch, n, decayed);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
-static __global__ void sgd_kernel(float *p, float *m, const float *g, const float *norm_square,
-                                  const float *hyper, int64_t n, int64_t decayed)
+static __global__ void sgd_kernel(float *p, vt_bf16 *copy, float *m, const float *g,
+                                  const float *norm_square, const float *hyper, int64_t n,
+                                  int64_t decayed)
 {
     float lr = hyper[VT_HYPER_LR], momentum = hyper[VT_HYPER_MOMENTUM];
     float clip = clip_scale(hyper, norm_square), decay = hyper[VT_HYPER_DECAY];
@@ -96,6 +101,8 @@ static __global__ void sgd_kernel(float *p, float *m, const float *g, const floa
         float mi = momentum * m[i] + d;
         m[i] = mi;
         p[i] -= lr * (ahead ? d + momentum * mi : mi);
+        if (copy)
+            vt_io<vt_bf16>::st(copy + i, p[i]);
     }
 }
 
@@ -115,13 +122,13 @@ static __global__ void running_mean_kernel(float *mean, const float *p, const fl
     mean[i] += share * (p[i] - mean[i]);
 }
 
-extern "C" int vt_sgd(float *p, float *m, const float *g, const float *norm_square,
+extern "C" int vt_sgd(float *p, void *copy, float *m, const float *g, const float *norm_square,
                       const float *hyper, int64_t n, int64_t decayed, cudaStream_t stream)
 {
     if (n == 0)
         return 0;
-    return VT_LAUNCH(sgd_kernel, vt_grid(n), dim3(VT_THREADS), 0, stream, p, m, g, norm_square,
-                     hyper, n, decayed);
+    return VT_LAUNCH(sgd_kernel, vt_grid(n), dim3(VT_THREADS), 0, stream, p, (vt_bf16 *)copy, m, g,
+                     norm_square, hyper, n, decayed);
 }
 
 extern "C" int vt_accumulate(float *sum, const float *g, const float *hyper, int64_t n,

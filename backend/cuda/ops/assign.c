@@ -25,5 +25,6 @@ int cuda_scatter_max(const struct cuda_call *c)
 
 int cuda_gather_rows(const struct cuda_call *c)
 {
-    return vt_gather_rows(c->out[0], c->in[0], c->in[1], moves_of(c->node), c->stream);
+    return vt_gather_rows(c->out[0], c->in[0], c->in[1], moves_of(c->node), cuda_types(c, 1, 1),
+                          c->stream);
 }

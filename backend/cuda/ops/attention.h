@@ -1,5 +1,5 @@
-/* Ways to compute attention on a device. The own kernel takes everything, in single precision;
- * cuDNN takes bf16 without a key bias. Which one computes a shape is chosen while a program is
+/* Ways to compute attention on a device. The own kernels take everything: fp32 in single precision,
+ * tf32 and bf16 on tensor cores. cuDNN takes bf16 without a key bias. Which one computes a shape is chosen while a program is
  * loaded: with VITTM_CUDA_ATTENTION=auto, the default, both are timed where the device has compute
  * capability 9.0 or more, the faster one is printed and kept in a file of choices, and elsewhere
  * the own kernel is taken; =own and =cudnn decide it. */
@@ -14,8 +14,10 @@ struct attention_operands {
 };
 
 struct vt_attention_size attention_size(const struct node *n);
-/* In three tensors, or packed in the first one; size is that of an element. */
-struct attention_operands attention_split(void *const *tensors, const struct node *n, size_t size);
+/* In three tensors, or packed in the first one, of bf16 or float. */
+struct attention_operands attention_split(void *const *tensors, const struct node *n, int half);
+/* Which of q, k and v, or of their gradients, are bf16, by the bits of a call. */
+unsigned attention_half_values(const struct node *n, unsigned half);
 
 typedef int attention_run(const struct cuda_call *c);
 

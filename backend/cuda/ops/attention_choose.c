@@ -48,6 +48,8 @@ static int trial_open(struct trial *t, const struct cuda_setup *s, size_t work_b
                                  .work = t->work,
                                  .sdpa = s->sdpa,
                                  .precision = s->precision,
+                                 .half_in = s->half_in,
+                                 .half_out = s->half_out,
                                  .stream = s->stream};
     return code;
 }

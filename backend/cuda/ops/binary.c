@@ -44,8 +44,8 @@ static struct vt_broadcast broadcast_of(struct shape out, struct shape a, struct
     return turned;
 }
 
-typedef int launcher(float *y, const float *a, const float *b, const struct vt_broadcast *l,
-                     cudaStream_t stream);
+typedef int launcher(float *y, const void *a, const void *b, const struct vt_broadcast *l,
+                     unsigned half, cudaStream_t stream);
 
 static int binary(const struct cuda_call *c, launcher *launch)
 {
@@ -53,7 +53,7 @@ static int binary(const struct cuda_call *c, launcher *launch)
     struct vt_broadcast l = broadcast_of(n->out[0]->shape, n->in[0]->shape, n->in[1]->shape);
     if (shape_count(n->out[0]->shape) > INT32_MAX)
         return cudaErrorInvalidValue;
-    return launch(c->out[0], c->in[0], c->in[1], &l, c->stream);
+    return launch(c->out[0], c->in[0], c->in[1], &l, c->half_in, c->stream);
 }
 
 #define BINARY(name)                                                                               \

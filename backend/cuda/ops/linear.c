@@ -1,7 +1,7 @@
 /* linear: y = x w^T + b, and the same plus a residual, which the product begins with. */
 #include "backend/cuda/ops/product.h"
 
-static struct vt_lt_plan plan_of(const struct node *n, enum precision precision)
+static struct vt_lt_plan plan_of(const struct node *n, enum precision precision, unsigned half_out)
 {
     int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
     struct vt_lt_plan p = {
@@ -16,26 +16,23 @@ static struct vt_lt_plan plan_of(const struct node *n, enum precision precision)
         .has_bias = n->n_in == 3,
         .scale = 1,
     };
-    product_precision(&p, precision);
+    product_types(&p, precision, half_out);
     return p;
 }
 
 static int set_up(struct cuda_setup *s, const struct node *n, int adds, struct error *err)
 {
-    struct vt_lt_plan p = plan_of(n, s->precision);
+    struct vt_lt_plan p = plan_of(n, s->precision, s->half_out);
     p.has_residual = adds;
-    return product_setup(s, &p, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape), err);
+    return vt_lt_prepare(s->lt, &p, s->stream, err);
 }
 
 static int multiply(const struct cuda_call *c, const struct node *n, const void *residual)
 {
-    struct vt_lt_plan p = plan_of(n, c->precision);
-    struct product_operands o;
-    int code = product_operands(&o, c, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape));
+    struct vt_lt_plan p = plan_of(n, c->precision, c->half_out);
     p.has_residual = residual != NULL;
-    return code ? code
-                : vt_lt_matmul(c->lt, &p, o.a, o.b, p.has_bias ? c->in[2] : NULL, residual,
-                               c->out[0], c->stream);
+    return vt_lt_matmul(c->lt, &p, c->in[0], c->in[1], p.has_bias ? c->in[2] : NULL, residual,
+                        c->out[0], c->stream);
 }
 
 int cuda_linear_setup(struct cuda_setup *s, struct error *err)
@@ -48,7 +45,8 @@ int cuda_linear(const struct cuda_call *c)
     return multiply(c, c->node, NULL);
 }
 
-/* ---- linear_add: the residual is input 0, the product's inputs follow ------------------------- */
+/* ---- linear_add: the residual is input 0, the product's inputs follow -------------------------
+ */
 
 static struct node product_of(const struct node *n)
 {
@@ -69,6 +67,5 @@ int cuda_linear_add(const struct cuda_call *c)
     struct node product = product_of(c->node);
     struct cuda_call rest = *c;
     rest.in++;
-    rest.half_in >>= 1;
     return multiply(&rest, &product, c->in[0]);
 }

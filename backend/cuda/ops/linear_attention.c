@@ -26,7 +26,8 @@ static float eps_of(const struct node *n)
 int cuda_linear_attention(const struct cuda_call *c)
 {
     return vt_linear_attention(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
-                               size_of(c->node), eps_of(c->node), c->stream);
+                               size_of(c->node), eps_of(c->node),
+                               (c->half_out & 1) | (c->half_in & 7) << 1, c->stream);
 }
 
 size_t cuda_linear_attention_grad_scratch(const struct node *n)
@@ -36,7 +37,7 @@ size_t cuda_linear_attention_grad_scratch(const struct node *n)
 
 int cuda_linear_attention_grad(const struct cuda_call *c)
 {
-    return vt_linear_attention_grad(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
-                                    c->in[3], c->in[4], c->in[5], c->in[6], c->scratch,
-                                    size_of(c->node), eps_of(c->node), c->stream);
+    return vt_linear_attention_grad(
+        c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->in[5],
+        c->in[6], c->scratch, size_of(c->node), eps_of(c->node), cuda_types(c, 3, 7), c->stream);
 }

@@ -27,7 +27,7 @@ struct stacks {
     int64_t calls, step_a, step_b, step_c;
 };
 
-static struct stacks stacks_of(const struct node *n, enum precision precision)
+static struct stacks stacks_of(const struct node *n, enum precision precision, unsigned half_out)
 {
     const struct matmul_attr *t = n->attr;
     struct matmul_size s = op_matmul_size(n);
@@ -47,7 +47,7 @@ static struct stacks stacks_of(const struct node *n, enum precision precision)
                                 .stride_c = c.batch,
                                 .scale = (float)t->scale},
                        .calls = t->heads};
-    product_precision(&k.plan, precision);
+    product_types(&k.plan, precision, half_out);
     if (n->out[0]->shape.rank == 2) {
         k.plan.batch = 1;
         k.calls = 1;
@@ -71,20 +71,17 @@ static struct stacks stacks_of(const struct node *n, enum precision precision)
 
 int cuda_matmul_setup(struct cuda_setup *s, struct error *err)
 {
-    struct stacks k = stacks_of(s->node, s->precision);
-    return product_setup(s, &k.plan, shape_count(s->node->in[0]->shape),
-                         shape_count(s->node->in[1]->shape), err);
+    struct stacks k = stacks_of(s->node, s->precision, s->half_out);
+    return vt_lt_prepare(s->lt, &k.plan, s->stream, err);
 }
 
 int cuda_matmul(const struct cuda_call *c)
 {
-    const struct node *n = c->node;
-    struct stacks k = stacks_of(n, c->precision);
-    struct product_operands o;
-    int code = product_operands(&o, c, shape_count(n->in[0]->shape), shape_count(n->in[1]->shape));
+    struct stacks k = stacks_of(c->node, c->precision, c->half_out);
+    int code = 0, half = k.plan.type_ab == VT_BF16;
     for (int64_t i = 0; i < k.calls && !code; i++)
-        code = vt_lt_matmul(c->lt, &k.plan, o.a + (size_t)(i * k.step_a) * o.size,
-                            o.b + (size_t)(i * k.step_b) * o.size, NULL, NULL,
-                            (float *)c->out[0] + i * k.step_c, c->stream);
+        code = vt_lt_matmul(c->lt, &k.plan, cuda_element(c->in[0], half, i * k.step_a),
+                            cuda_element(c->in[1], half, i * k.step_b), NULL, NULL,
+                            cuda_element(c->out[0], c->half_out & 1, i * k.step_c), c->stream);
     return code;
 }

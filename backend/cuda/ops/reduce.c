@@ -18,7 +18,7 @@ int cuda_sum(const struct cuda_call *c)
     const struct reduce_attr *a = c->node->attr;
     struct axis_view v = view_of(c->node);
     return vt_sum(c->out[0], c->in[0], c->scratch, v.outer, v.size, v.inner, (float)a->scale,
-                  c->stream);
+                  c->half_in, c->stream);
 }
 
 int cuda_max(const struct cuda_call *c)

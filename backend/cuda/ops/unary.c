@@ -27,12 +27,12 @@ UNARY(phi)
 UNARY(relu)
 UNARY_GRAD(phi_grad)
 UNARY_GRAD(relu_grad)
-UNARY_GRAD(gelu_grad)
 
 int cuda_affine(const struct cuda_call *c)
 {
     const struct affine_attr *a = c->node->attr;
-    return vt_affine(c->out[0], c->in[0], count_of(c), (float)a->scale, (float)a->shift, c->stream);
+    return vt_affine(c->out[0], c->in[0], count_of(c), (float)a->scale, (float)a->shift,
+                     cuda_types(c, 1, 1), c->stream);
 }
 
 int cuda_above(const struct cuda_call *c)
@@ -50,7 +50,10 @@ int cuda_scale_shift(const struct cuda_call *c)
 
 int cuda_gelu(const struct cuda_call *c)
 {
-    if (c->half_out & 1)
-        return vt_gelu_half(c->out[0], c->in[0], count_of(c), c->stream);
-    return vt_gelu(c->out[0], c->in[0], count_of(c), c->stream);
+    return vt_gelu(c->out[0], c->in[0], count_of(c), cuda_types(c, 1, 1), c->stream);
+}
+
+int cuda_gelu_grad(const struct cuda_call *c)
+{
+    return vt_gelu_grad(c->out[0], c->in[0], c->in[1], count_of(c), cuda_types(c, 1, 2), c->stream);
 }

@@ -33,14 +33,14 @@ size_t cuda_adamw_scratch(const struct node *n)
 
 int cuda_adamw(const struct cuda_call *c)
 {
-    return vt_adamw(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->in[5], c->scratch,
+    return vt_adamw(c->in[0], c->copy, c->in[1], c->in[2], c->in[3], c->in[4], c->in[5], c->scratch,
                     count_of(c), decayed_of(c), c->stream);
 }
 
 int cuda_sgd(const struct cuda_call *c)
 {
-    return vt_sgd(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], count_of(c), decayed_of(c),
-                  c->stream);
+    return vt_sgd(c->in[0], c->copy, c->in[1], c->in[2], c->in[3], c->in[4], count_of(c),
+                  decayed_of(c), c->stream);
 }
 
 int cuda_accumulate(const struct cuda_call *c)

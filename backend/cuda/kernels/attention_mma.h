@@ -1,0 +1,473 @@
+/* Multi-head attention on tensor cores (Dao et al. 2022; Dao 2023), for operands of type E: bf16,
+ * or float that is rounded to tf32. Scores exist for one tile at a time, in registers: 16 rows of
+ * a tile belong to a warp, what leaves the softmax is the next product's operand without a detour,
+ * and sums of several tiles are scaled where they stand. Sums are in float, and each is made by one
+ * block in a fixed order: backward computes the scores twice, once where the gradients of keys and
+ * values are summed and once for the queries.
+ *
+ * W: widest head. ROWS: rows of a block's own tile. OTHER: rows of the tiles that it meets. SPLIT:
+ * warps that share 16 rows, each with a part of the columns of the result, where a head is too
+ * wide for the registers of one. */
+#ifndef BACKEND_CUDA_KERNELS_ATTENTION_MMA_H
+#define BACKEND_CUDA_KERNELS_ATTENTION_MMA_H
+
+#include "backend/cuda/kernels/attention.h"
+#include "backend/cuda/kernels/mma.h"
+
+#define LOG2_E 1.4426950408889634f
+#define LN_2   0.6931471805599453f
+
+/* ---- tiles ----------------------------------------------------------------------------------- */
+
+/* A value in memory as an operand, and sixteen bytes of them. */
+template <class E> struct operand;
+template <> struct operand<vt_bf16> {
+    static __device__ __forceinline__ vt_bf16 of(vt_bf16 x)
+    {
+        return x;
+    }
+    static __device__ __forceinline__ void move(vt_bf16 *to, const vt_bf16 *from)
+    {
+        *reinterpret_cast<uint4 *>(to) = *reinterpret_cast<const uint4 *>(from);
+    }
+};
+template <> struct operand<float> {
+    static __device__ __forceinline__ float of(float x)
+    {
+        return vt_tf32_of(x);
+    }
+    static __device__ __forceinline__ void move(float *to, const float *from)
+    {
+        float4 x = vt_io<float>::ld4(from);
+        vt_io<float>::st4(to, make_float4(of(x.x), of(x.y), of(x.z), of(x.w)));
+    }
+};
+
+template <class E, int W> struct tile {
+    enum { PITCH = W + vt_mma<E>::PAD };
+};
+
+/* to[T][W] = rows of a matrix; zeros beyond `rows` and `dim`. wide: rows begin at 16 bytes. */
+template <class E, int W, int T>
+static __device__ __forceinline__ void load_operand(E *to, const E *from, int64_t ld, int rows,
+                                                    int dim, bool wide)
+{
+    enum { PITCH = tile<E, W>::PITCH, N = vt_mma<E>::LOADED };
+    if (wide) {
+        for (int i = (int)threadIdx.x; i < T * W / N; i += (int)blockDim.x) {
+            int r = i / (W / N), c = N * (i % (W / N));
+            if (r < rows && c < dim)
+                operand<E>::move(to + r * PITCH + c, from + r * ld + c);
+            else
+                *reinterpret_cast<uint4 *>(to + r * PITCH + c) = make_uint4(0, 0, 0, 0);
+        }
+        return;
+    }
+    for (int i = (int)threadIdx.x; i < T * W; i += (int)blockDim.x) {
+        int r = i / W, c = i % W;
+        to[r * PITCH + c] = r < rows && c < dim ? operand<E>::of(from[r * ld + c]) : E(0.0f);
+    }
+}
+
+/* ---- products of a warp ---------------------------------------------------------------------- */
+
+static __device__ __forceinline__ int lane_group()
+{
+    return (int)threadIdx.x >> 2 & 7;
+}
+
+/* The first of a lane's two columns in a result. */
+static __device__ __forceinline__ int lane_column()
+{
+    return ((int)threadIdx.x & 3) * 2;
+}
+
+template <int N> static __device__ __forceinline__ void clear(float (&x)[N][4])
+{
+#pragma unroll
+    for (int j = 0; j < N; j++)
+        x[j][0] = x[j][1] = x[j][2] = x[j][3] = 0;
+}
+
+/* s (16, 8 TILES) = own (16, depth) times the transpose of other (8 TILES, depth), for its first
+ * `limit` rows. */
+template <class E, int W, int TILES>
+static __device__ __forceinline__ void scores(float (&s)[TILES][4], const E *own, const E *other,
+                                              int depth, int limit)
+{
+    enum { PITCH = tile<E, W>::PITCH, DEPTH = vt_mma<E>::DEPTH };
+    clear(s);
+#pragma unroll 4
+    for (int k = 0; k < depth; k += DEPTH) {
+        uint32_t a[4], b[2][2];
+        vt_mma<E>::rows_of(a, own + k, PITCH);
+#pragma unroll
+        for (int j = 0; j < TILES; j += 2)
+            if (8 * j < limit) {
+                vt_mma<E>::turned_rows(b, other + 8 * j * PITCH + k, PITCH);
+                vt_mma<E>::multiply(s[j], a, b[0]);
+                vt_mma<E>::multiply(s[j + 1], a, b[1]);
+            }
+    }
+}
+
+/* sums (16, 8 COLS) += p (16, 8 TILES) times other (8 TILES, 8 COLS), for its first `limit` rows.
+ */
+template <class E, int W, int TILES, int COLS>
+static __device__ __forceinline__ void
+add_weighted(float (&sums)[COLS][4], const float (&p)[TILES][4], const E *other, int limit)
+{
+    enum { PITCH = tile<E, W>::PITCH, STEP = vt_mma<E>::DEPTH / 8 };
+#pragma unroll
+    for (int j = 0; j < TILES; j += STEP)
+        if (8 * j < limit) {
+            uint32_t a[4], b[2][2];
+            vt_mma<E>::from_sums(a, &p[j]);
+#pragma unroll
+            for (int n = 0; n < COLS; n += 2) {
+                vt_mma<E>::columns_of(b, other + 8 * j * PITCH + 8 * n, PITCH);
+                vt_mma<E>::multiply(sums[n], a, b[0]);
+                vt_mma<E>::multiply(sums[n + 1], a, b[1]);
+            }
+        }
+}
+
+/* Where a result goes. half: it is bf16. pairs: two neighbours may be written at once. */
+struct result {
+    void *to;
+    bool half, pairs;
+    int64_t ld;
+    int rows, dim;
+};
+
+template <class T>
+static __device__ __forceinline__ void put_pair(T *to, float x, float y, bool pairs, bool both);
+template <>
+__device__ __forceinline__ void put_pair(float *to, float x, float y, bool pairs, bool both)
+{
+    if (pairs) {
+        *reinterpret_cast<float2 *>(to) = make_float2(x, y);
+        return;
+    }
+    to[0] = x;
+    if (both)
+        to[1] = y;
+}
+template <>
+__device__ __forceinline__ void put_pair(vt_bf16 *to, float x, float y, bool pairs, bool both)
+{
+    if (pairs) {
+        *reinterpret_cast<uint32_t *>(to) = vt_pair_of(x, y);
+        return;
+    }
+    vt_io<vt_bf16>::st(to, x);
+    if (both)
+        vt_io<vt_bf16>::st(to + 1, y);
+}
+
+/* Rows row + group and row + group + 8 of a result from column col on, each scaled. */
+template <int COLS>
+static __device__ __forceinline__ void store_sums(const result &r, int64_t at,
+                                                  const float (&sums)[COLS][4], int row, int col,
+                                                  const float (&scale)[2])
+{
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        int line = row + lane_group() + 8 * i;
+        if (line >= r.rows)
+            continue;
+#pragma unroll
+        for (int n = 0; n < COLS; n++) {
+            int c = col + 8 * n + lane_column();
+            if (c >= r.dim)
+                continue;
+            float x = scale[i] * sums[n][2 * i], y = scale[i] * sums[n][2 * i + 1];
+            int64_t where = at + line * r.ld + c;
+            if (r.half)
+                put_pair((vt_bf16 *)r.to + where, x, y, r.pairs, c + 1 < r.dim);
+            else
+                put_pair((float *)r.to + where, x, y, r.pairs, c + 1 < r.dim);
+        }
+    }
+}
+
+/* Over the four lanes that share a row. */
+static __device__ __forceinline__ float quad_max(float v)
+{
+    v = fmaxf(v, __shfl_xor_sync(VT_FULL, v, 1));
+    return fmaxf(v, __shfl_xor_sync(VT_FULL, v, 2));
+}
+
+static __device__ __forceinline__ float quad_sum(float v)
+{
+    v += __shfl_xor_sync(VT_FULL, v, 1);
+    return v + __shfl_xor_sync(VT_FULL, v, 2);
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+/* Scores of a tile of n keys to powers of two; the products of what was summed before with shrink.
+ * bias: of the first key, or NULL. */
+template <int TILES>
+static __device__ __forceinline__ void powers(float (&s)[TILES][4], float (&top)[2],
+                                              float (&sum)[2], float (&shrink)[2],
+                                              const float *bias, int n, float scale)
+{
+    float most[2] = {top[0], top[1]}, part[2] = {0, 0};
+#pragma unroll
+    for (int j = 0; j < TILES; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            int key = 8 * j + lane_column() + (e & 1);
+            float shift = bias && key < n ? LOG2_E * bias[key] : 0;
+            s[j][e] = key < n ? scale * s[j][e] + shift : -INFINITY;
+            most[e >> 1] = fmaxf(most[e >> 1], s[j][e]);
+        }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        most[i] = quad_max(most[i]);
+        shrink[i] = exp2f(top[i] - most[i]);
+        top[i] = most[i];
+    }
+#pragma unroll
+    for (int j = 0; j < TILES; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            s[j][e] = exp2f(s[j][e] - most[e >> 1]);
+            part[e >> 1] += s[j][e];
+        }
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+        sum[i] = shrink[i] * sum[i] + quad_sum(part[i]);
+}
+
+template <int COLS>
+static __device__ __forceinline__ void scale_rows(float (&x)[COLS][4], const float (&scale)[2])
+{
+#pragma unroll
+    for (int n = 0; n < COLS; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            x[n][e] *= scale[e >> 1];
+}
+
+template <class E, int W, int ROWS, int OTHER, int SPLIT>
+static __global__ void __launch_bounds__(2 * ROWS * SPLIT)
+    attention_mma_kernel(result out, float *lse, const E *q, const E *k, const E *v,
+                         const float *bias, vt_attention_size a, int64_t tiles, bool wide)
+{
+    enum { PITCH = tile<E, W>::PITCH, TILES = OTHER / 8, COLS = W / 8 / SPLIT };
+    VT_SHARED_DYN(E, shared);
+    E *of_q = shared, *of_k = of_q + ROWS * PITCH, *of_v = of_k + OTHER * PITCH;
+    head x = head_of(a, tiles, ROWS);
+    int warp = (int)threadIdx.x >> 5, own = warp % (ROWS / 16) * 16;
+    int col = warp / (ROWS / 16) * (W / SPLIT), depth = (int)a.dim;
+    const E *keys = k + x.b * a.keys * a.ldk + x.h * a.dim;
+    const E *values = v + x.b * a.keys * a.ldv + x.h * a.value_dim;
+    float sums[COLS][4], top[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}, shrink[2];
+    clear(sums);
+    out.rows = rows_left(x.first, a.queries, ROWS);
+    load_operand<E, W, ROWS>(of_q, q + (x.b * a.queries + x.first) * a.ldq + x.h * a.dim, a.ldq,
+                             out.rows, depth, wide);
+    for (int64_t first = 0; first < a.keys; first += OTHER) {
+        int n = rows_left(first, a.keys, OTHER);
+        float s[TILES][4];
+        __syncthreads(); /* the last tiles are read */
+        load_operand<E, W, OTHER>(of_k, keys + first * a.ldk, a.ldk, n, depth, wide);
+        load_operand<E, W, OTHER>(of_v, values + first * a.ldv, a.ldv, n, (int)a.value_dim, wide);
+        __syncthreads();
+        scores<E, W>(s, of_q + own * PITCH, of_k, depth, n);
+        powers(s, top, sum, shrink, bias ? bias + x.b * a.keys + first : nullptr, n,
+               LOG2_E * a.scale);
+        scale_rows(sums, shrink);
+        add_weighted<E, W>(sums, s, of_v + col, n);
+    }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        int line = own + lane_group() + 8 * i;
+        if (lane_column() == 0 && col == 0 && line < out.rows)
+            lse[(x.b * a.heads + x.h) * a.queries + x.first + line] =
+                LN_2 * (top[i] + log2f(sum[i]));
+        sum[i] = 1 / sum[i];
+    }
+    store_sums(out, (x.b * a.queries + x.first) * a.ldo + x.h * a.value_dim, sums, own, col, sum);
+}
+
+/* ---- backward -------------------------------------------------------------------------------- */
+
+/* What belongs to the rows of the scores or to their columns: queries and dout, or keys and
+ * values. */
+template <class E> struct side {
+    const E *x, *y; /* x: dim wide; y: value_dim wide */
+    int64_t ldx, ldy, rows;
+};
+
+/* KEYS: own rows are keys, first is dk, second is dv; else own rows are queries and first is dq. */
+template <class E> struct backward {
+    side<E> own, other;
+    result first, second;
+    const float *bias, *lse, *delta;
+    vt_attention_size a;
+    int64_t tiles;
+    bool wide;
+};
+
+/* s becomes p = exp(score - lse) and ds the gradient of the product behind the score; row and
+ * column are those of this lane's first value, rows and columns how many there are. */
+template <bool KEYS, int TILES>
+static __device__ __forceinline__ void
+score_gradients(float (&s)[TILES][4], float (&ds)[TILES][4], int rows, int columns, int row,
+                const float *bias, const float *lse, const float *delta, float scale)
+{
+#pragma unroll
+    for (int j = 0; j < TILES; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            int r = row + 8 * (e >> 1), c = 8 * j + lane_column() + (e & 1);
+            int key = KEYS ? r : c, query = KEYS ? c : r;
+            bool inside = r < rows && c < columns;
+            float shift = bias && inside ? bias[key] : 0, of_lse = inside ? lse[query] : 0;
+            float power = scale * s[j][e] + shift - of_lse;
+            s[j][e] = inside ? exp2f(LOG2_E * power) : 0;
+            ds[j][e] = inside ? scale * s[j][e] * (ds[j][e] - delta[query]) : 0;
+        }
+}
+
+template <class E, int W, int ROWS, int OTHER, int SPLIT, bool KEYS>
+static __global__ void __launch_bounds__(2 * ROWS * SPLIT) attention_grad_mma_kernel(backward<E> g)
+{
+    enum { PITCH = tile<E, W>::PITCH, TILES = OTHER / 8, COLS = W / 8 / SPLIT };
+    VT_SHARED_DYN(E, shared);
+    E *own_x = shared, *own_y = own_x + ROWS * PITCH, *other_x = own_y + ROWS * PITCH;
+    E *other_y = other_x + OTHER * PITCH;
+    const vt_attention_size &a = g.a;
+    head x = head_of(a, g.tiles, ROWS);
+    int warp = (int)threadIdx.x >> 5, own = warp % (ROWS / 16) * 16;
+    int col = warp / (ROWS / 16) * (W / SPLIT), dim = (int)a.dim, value_dim = (int)a.value_dim;
+    int n = rows_left(x.first, g.own.rows, ROWS);
+    int64_t row = x.b * g.own.rows + x.first, bh = (x.b * a.heads + x.h) * a.queries;
+    const float one[2] = {1, 1};
+    float sums_x[COLS][4], sums_y[KEYS ? COLS : 1][4];
+    clear(sums_x);
+    clear(sums_y);
+    load_operand<E, W, ROWS>(own_x, g.own.x + row * g.own.ldx + x.h * dim, g.own.ldx, n, dim,
+                             g.wide);
+    load_operand<E, W, ROWS>(own_y, g.own.y + row * g.own.ldy + x.h * value_dim, g.own.ldy, n,
+                             value_dim, g.wide);
+    for (int64_t first = 0; first < g.other.rows; first += OTHER) {
+        int m = rows_left(first, g.other.rows, OTHER);
+        int64_t at = x.b * g.other.rows + first, query = bh + (KEYS ? first : x.first);
+        float s[TILES][4], ds[TILES][4];
+        __syncthreads(); /* the last tiles are read */
+        load_operand<E, W, OTHER>(other_x, g.other.x + at * g.other.ldx + x.h * dim, g.other.ldx, m,
+                                  dim, g.wide);
+        load_operand<E, W, OTHER>(other_y, g.other.y + at * g.other.ldy + x.h * value_dim,
+                                  g.other.ldy, m, value_dim, g.wide);
+        __syncthreads();
+        scores<E, W>(s, own_x + own * PITCH, other_x, dim, m);
+        scores<E, W>(ds, own_y + own * PITCH, other_y, value_dim, m);
+        score_gradients<KEYS>(s, ds, n, m, own + lane_group(),
+                              g.bias ? g.bias + (KEYS ? row : at) : nullptr, g.lse + query,
+                              g.delta + query, a.scale);
+        add_weighted<E, W>(sums_x, ds, other_x + col, m);
+        if constexpr (KEYS)
+            add_weighted<E, W>(sums_y, s, other_y + col, m);
+    }
+    g.first.rows = g.second.rows = n;
+    store_sums(g.first, row * g.first.ld + x.h * dim, sums_x, own, col, one);
+    if constexpr (KEYS)
+        store_sums(g.second, row * g.second.ld + x.h * value_dim, sums_y, own, col, one);
+}
+
+/* ---- launches -------------------------------------------------------------------------------- */
+
+/* All addresses of a call; half: bit 0 out or dq, bit 1 dk, bit 2 dv are bf16. */
+template <class E> struct call {
+    void *out, *dq, *dk, *dv;
+    float *lse;
+    const E *q, *k, *v, *dout;
+    const float *bias, *given_lse, *delta;
+    vt_attention_size a;
+    unsigned half;
+    bool wide;
+    cudaStream_t stream;
+};
+
+template <class E, int W> static size_t bytes_of(int rows)
+{
+    return sizeof(E) * (size_t)(rows * tile<E, W>::PITCH);
+}
+
+/* Offsets of heads and rows, and the address, allow two values at a time. */
+static result result_of(void *to, bool half, int64_t ld, int64_t dim)
+{
+    bool pairs = (uintptr_t)to % (half ? 4 : 8) == 0 && (ld | dim) % 2 == 0;
+    return result{to, half, pairs, ld, 0, (int)dim};
+}
+
+template <class E, int W, int ROWS, int OTHER, int SPLIT> static int forward(const call<E> &c)
+{
+    const vt_attention_size &a = c.a;
+    int64_t tiles = vt_ceil(a.queries, ROWS);
+    return VT_LAUNCH((attention_mma_kernel<E, W, ROWS, OTHER, SPLIT>),
+                     dim3((unsigned)(tiles * a.batch * a.heads)), dim3(2 * ROWS * SPLIT),
+                     (bytes_of<E, W>(ROWS + 2 * OTHER)), c.stream,
+                     result_of(c.out, c.half & 1, a.ldo, a.value_dim), c.lse, c.q, c.k, c.v, c.bias,
+                     a, tiles, c.wide);
+}
+
+template <class E, int W, int ROWS, int OTHER, int SPLIT> static int gradients(const call<E> &c)
+{
+    const vt_attention_size &a = c.a;
+    side<E> queries = {c.q, c.dout, a.ldq, a.ldo, a.queries};
+    side<E> keys = {c.k, c.v, a.ldk, a.ldv, a.keys};
+    size_t bytes = bytes_of<E, W>(2 * ROWS + 2 * OTHER);
+    dim3 block(2 * ROWS * SPLIT);
+    backward<E> g = {};
+    g.bias = c.bias;
+    g.lse = c.given_lse;
+    g.delta = c.delta;
+    g.a = a;
+    g.wide = c.wide;
+    g.own = keys;
+    g.other = queries;
+    g.first = result_of(c.dk, c.half & 2, a.ldk, a.dim);
+    g.second = result_of(c.dv, c.half & 4, a.ldv, a.value_dim);
+    g.tiles = vt_ceil(a.keys, ROWS);
+    int code = VT_LAUNCH((attention_grad_mma_kernel<E, W, ROWS, OTHER, SPLIT, true>),
+                         dim3((unsigned)(g.tiles * a.batch * a.heads)), block, bytes, c.stream, g);
+    if (code)
+        return code;
+    g.own = queries;
+    g.other = keys;
+    g.first = result_of(c.dq, c.half & 1, a.ldq, a.dim);
+    g.tiles = vt_ceil(a.queries, ROWS);
+    return VT_LAUNCH((attention_grad_mma_kernel<E, W, ROWS, OTHER, SPLIT, false>),
+                     dim3((unsigned)(g.tiles * a.batch * a.heads)), block, bytes, c.stream, g);
+}
+
+/* Launchers by width of a head: 32, 64, 128, 256; those there are. */
+template <class E> using launcher = int(const call<E> &);
+
+template <class E, int N> static int launch(launcher<E> *const (&table)[N], const call<E> &c)
+{
+    int64_t wide = vt_max_of(c.a.dim, c.a.value_dim);
+    int i = 0;
+    while (i < N && (int64_t)32 << i < wide)
+        i++;
+    if (i == N)
+        return cudaErrorInvalidValue;
+    if (c.a.batch * c.a.heads * c.a.queries * c.a.keys == 0)
+        return 0;
+    return table[i](c);
+}
+
+template <class E> static bool rows_are_wide(const call<E> &c)
+{
+    const vt_attention_size &a = c.a;
+    uintptr_t all = (uintptr_t)c.q | (uintptr_t)c.k | (uintptr_t)c.v | (uintptr_t)c.dout;
+    return all % 16 == 0 &&
+           (a.dim | a.value_dim | a.ldq | a.ldk | a.ldv | a.ldo) % vt_mma<E>::LOADED == 0;
+}
+
+#endif
