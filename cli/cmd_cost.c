@@ -110,7 +110,7 @@ static const char *cell_name(const struct experiment *e, const struct cell *c)
 }
 
 /* Calls each for every cell of a file or model that can be built; refused ones are said on stderr.
- * Returns how many were refused, or -1. */
+ * Returns the exit code that they ask for, EXIT_FINE without any, or -1. */
 static int each_cell(const struct args *a, const char *operand,
                      int (*each)(void *ctx, const struct experiment *e, const struct cell *c,
                                  struct error *err),
@@ -119,7 +119,7 @@ static int each_cell(const struct args *a, const char *operand,
     struct experiment e;
     struct arena roots = {0};
     struct experiment_source source = {cli_schema(), models_roots(&roots)};
-    int rc = 0, refused = 0;
+    int rc = 0, code = EXIT_FINE;
     if (experiment_load(&e, &source, operand, a->overrides, a->n_overrides, err)) {
         arena_release(&roots);
         return -1;
@@ -131,12 +131,12 @@ static int each_cell(const struct args *a, const char *operand,
             rc = each(ctx, &e, c, err);
         if (c->state == CELL_REFUSED) {
             fprintf(stderr, "vittm: %s: %s\n", cell_name(&e, c), c->reason);
-            refused++;
+            code = experiment_refusal_code(&e);
         }
     }
     experiment_release(&e);
     arena_release(&roots);
-    return rc ? -1 : refused;
+    return rc ? -1 : code;
 }
 
 struct totals {
@@ -206,11 +206,11 @@ static int run(const struct args *a, struct error *err)
     struct columns columns = {strcmp(how, "fvcore") != 0, strcmp(how, "exact") != 0, 0};
     struct totals t = {.columns = columns};
     struct breakdown b = {.by = by && !strcmp(by, "op") ? COST_BY_OP : COST_BY_LAYER};
-    int refused = 0, rc = 0;
+    int code = EXIT_FINE, rc = 0;
     for (int i = 0; rc >= 0 && i < a->n_operands; i++) {
         rc = by ? each_cell(a, a->operands[i], break_down, &b, err)
                 : each_cell(a, a->operands[i], add_cell, &t, err);
-        refused += rc;
+        code = rc > 0 ? rc : code;
     }
     arena_release(&t.arena);
     if (rc < 0) {
@@ -220,11 +220,11 @@ static int run(const struct args *a, struct error *err)
     }
     struct rows *rows = by ? b.rows : t.rows;
     if (!rows && by)
-        return error_set(err, "no cell can be built");
+        return error_code(err, code ? code : EXIT_USAGE, "no cell can be built");
     if (!rows)
         rows = total_rows(columns);
     rc = cli_print_to(a, rows, "no cells", err);
-    return rc ? rc : refused ? EXIT_USAGE : EXIT_FINE;
+    return rc ? rc : code;
 }
 
 const struct command command_cost = {

@@ -157,7 +157,7 @@ static int print(const struct args *a, const struct experiment *e, struct error 
         say_total(e, expected, &x);
     expect_close(&x);
     free(expected);
-    return rc == EXIT_FINE && e->n_planned == 0 ? EXIT_USAGE : rc;
+    return rc == EXIT_FINE && e->n_planned == 0 ? experiment_refusal_code(e) : rc;
 }
 
 static int run(const struct args *a, struct error *err)

@@ -164,7 +164,8 @@ static int say_refused(const struct experiment *e, struct error *err)
     if (e->n_planned)
         return 0;
     if (reason)
-        return error_set(err, "%s: no cell can be built (%s)", e->file, reason);
+        return error_code(err, experiment_refusal_code(e), "%s: no cell can be built (%s)", e->file,
+                          reason);
     return error_set(err, "%s: no cell is left to run (`vittm plan %s` says why)", e->file,
                      e->file);
 }

@@ -54,8 +54,10 @@ struct cell {
     struct cell_cost cost; /* all -1 before it is computed */
     enum cell_state state;
     const char *reason; /* of a cell that is not planned; else NULL */
-    int folded_into;    /* index of the cell that stands for this one, or -1 */
-    int folds;          /* how many cells this one stands for besides itself */
+    int reason_code; /* of a refused one: EXIT_ENVIRONMENT where a file or device is at fault, else
+                        EXIT_USAGE */
+    int folded_into; /* index of the cell that stands for this one, or -1 */
+    int folds;       /* how many cells this one stands for besides itself */
 };
 
 /* Costs by name: "params", "macs", …; NULL past the last. In expressions: cost.params. */

@@ -107,6 +107,15 @@ int experiment_select(struct experiment *e, const char *expression, struct error
     return r ? e->n_planned : -1;
 }
 
+int experiment_refusal_code(const struct experiment *e)
+{
+    int code = e->n_refused ? EXIT_ENVIRONMENT : EXIT_USAGE;
+    for (int i = 0; i < e->n_cells; i++)
+        if (e->cells[i].state == CELL_REFUSED && e->cells[i].reason_code != EXIT_ENVIRONMENT)
+            code = EXIT_USAGE;
+    return code;
+}
+
 int experiment_is_baseline(const struct experiment *e, const struct cell *c)
 {
     for (int i = 0; i < e->n_baseline; i++) {

@@ -122,6 +122,10 @@ int experiment_expand(struct experiment *e, const struct cost_model *cost, int y
  * are left, or -1. */
 int experiment_select(struct experiment *e, const char *expression, struct error *err);
 
+/* The exit code where no cell is planned: EXIT_ENVIRONMENT where some were refused, all for what
+ * the machine lacks; else EXIT_USAGE. */
+int experiment_refusal_code(const struct experiment *e);
+
 /* Does the cell have all of baseline's values? No where there is no baseline. */
 int experiment_is_baseline(const struct experiment *e, const struct cell *c);
 

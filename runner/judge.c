@@ -17,6 +17,7 @@ struct job {
     const struct config *config;
     struct cell_cost cost;
     char *refusal; /* or NULL */
+    int refusal_code;
 };
 
 /* A row of the hash table that finds the job of a cell. */
@@ -164,10 +165,11 @@ static int job_of(struct judge *x, const struct cell *c)
     return m->job;
 }
 
-static void refuse(struct judge *x, struct cell *c, const char *reason)
+static void refuse(struct judge *x, struct cell *c, const char *reason, int code)
 {
     c->state = CELL_REFUSED;
     c->reason = arena_strdup(&x->e->arena, reason);
+    c->reason_code = code;
 }
 
 /* Before costs: the rules that need none, what can be checked without them, and who needs which. */
@@ -182,7 +184,7 @@ static int judge_before(struct judge *x, struct cell *c)
     if (c->state != CELL_PLANNED || !x->cost)
         return 0;
     if (x->cost->check && x->cost->check(x->cost->ctx, c->config, &reason))
-        refuse(x, c, reason.msg);
+        refuse(x, c, reason.msg, reason.code);
     else
         x->job_of[c->index] = job_of(x, c);
     return 0;
@@ -196,7 +198,7 @@ static int judge_after(struct judge *x, struct cell *c)
     c->cost = j->cost;
     if (!j->refusal)
         return apply_rules(x, c, 1);
-    refuse(x, c, j->refusal);
+    refuse(x, c, j->refusal, j->refusal_code);
     return 0;
 }
 
@@ -209,8 +211,10 @@ static void *compute(void *context)
         struct job *j = &x->jobs[i];
         struct error reason = {0};
         cell_cost_clear(&j->cost);
-        if (x->cost->cost(x->cost->ctx, j->config, &j->cost, &reason))
+        if (x->cost->cost(x->cost->ctx, j->config, &j->cost, &reason)) {
             j->refusal = mem_strdup(reason.msg);
+            j->refusal_code = reason.code;
+        }
     }
     return NULL;
 }

@@ -230,6 +230,7 @@ static void refuse(struct cell *c, const char *reason)
 {
     c->state = CELL_REFUSED;
     c->reason = reason;
+    c->reason_code = EXIT_USAGE;
 }
 
 static int solve(struct experiment *e, struct cell *c, const struct match *m,

@@ -56,6 +56,12 @@ check "the path is no part of a cell" [ "$(cells train.weights="$weights" | tail
 expect_text "has the shape" "plan refuses weights of another width" cells train.weights="$weights" model.dim=32
 expect_code 3 "missing weights" cells train.weights="$scratch/none.safetensors"
 expect_text "train.weights" "are named" cells train.weights="$scratch/none.safetensors"
+head -c 700 "$weights" > "$scratch/cut.safetensors"
+expect_code 3 "damaged weights" "$vittm" weights show "$scratch/cut.safetensors"
+expect_code 3 "in a plan" cells train.weights="$scratch/cut.safetensors"
+expect_code 3 "in a run" "$vittm" run "$scratch/vittm.yaml" train.weights="$scratch/cut.safetensors"
+expect_code 3 "in costs" "$vittm" cost "$scratch/vittm.yaml" train.weights="$scratch/cut.safetensors"
+expect_code 2 "a model that cannot be" "$vittm" run "$scratch/vittm.yaml" model.heads=7
 check "training starts from weights" "$vittm" run "$scratch/vittm.yaml" train.weights="$weights" --jobs 1
 new=$("$vittm" ls --where "experiment = 'vittm'" --format csv 2> /dev/null | tail -n 1 | cut -d, -f1)
 expect_text "used, " "and its log says so" "$vittm" show "$new" --log
