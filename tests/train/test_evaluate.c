@@ -1,0 +1,104 @@
+/* Evaluation: ranks and losses of logits, and batches of any size. */
+#include "train/trainer.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "tests/support/training.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_scores(void **state)
+{
+    (void)state;
+    const float logits[] = {1, 3, 2, 3, -1, 0}, bad[] = {NAN, 1, NAN};
+    assert_int_equal(score_rank(logits, 6, 1), 0);
+    assert_int_equal(score_rank(logits, 6, 3), 1); /* equal, later */
+    assert_int_equal(score_rank(logits, 6, 4), 5);
+    assert_int_equal(score_rank(bad, 3, 1), 0);
+    assert_int_equal(score_rank(bad, 3, 0), 3);
+    const float even[] = {1000, 1000};
+    assert_true(fabs(score_loss(even, 2, 0) - log(2)) < 1e-12);
+    assert_true(isnan(score_loss(bad, 3, 1)));
+}
+
+/* The reference top-1 and top-5, where they are at hand. */
+static void test_scores_golden(void **state)
+{
+    (void)state;
+    char path[600];
+    const char *shared = getenv("VITTM_SHARED");
+    struct safetensors s;
+    struct error err = {0};
+    snprintf(path, sizeof path, "%s/golden/data/metric_topk.safetensors",
+             shared ? shared : "../shared");
+    if (!file_exists(path)) {
+        print_message("no %s\n", path);
+        skip();
+    }
+    if (safetensors_open(&s, path, &err))
+        fail_msg("%s", err.msg);
+    const struct safetensors_tensor *x = safetensors_find(&s, "logits"),
+                                    *y = safetensors_find(&s, "labels");
+    float *logits = malloc((size_t)x->count * sizeof *logits);
+    int32_t *labels = malloc((size_t)y->count * sizeof *labels);
+    double top1, top5;
+    struct score score = {0};
+    safetensors_read_float(x, logits);
+    assert_int_equal(safetensors_read_int32(y, labels, &err), 0);
+    safetensors_read_double(safetensors_find(&s, "top1"), &top1);
+    safetensors_read_double(safetensors_find(&s, "top5"), &top5);
+    score_add(&score, logits, labels, (int)y->count, (int)x->dim[1], NULL);
+    double scale = top1 > 1 ? 100 : 1;
+    assert_true(fabs(scale * (double)score.top1 / (double)score.images - top1) < 1e-9);
+    assert_true(fabs(scale * (double)score.top5 / (double)score.images - top5) < 1e-9);
+    free(labels);
+    free(logits);
+    safetensors_close(&s);
+}
+
+/* Batches of any size count every image once. */
+static void test_evaluation_batches(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = {"1", "7", "50", "64"};
+    struct metrics first = {0};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct config *c = training_configure((const char *const[][2]){
+            {"train.eval_batch", sizes[i]}, {"train.epochs", "1"}, {NULL, NULL}});
+        struct device d = training_device();
+        struct error err = {0};
+        struct metrics m;
+        struct trainer t;
+        struct trainer_options o = {.config = c, .device = &d, .seed = 3, .cell = ""};
+        if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, &m, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(t.evaluation.images, 50);
+        assert_int_equal(t.evaluation.scores[0].images, 50);
+        int bits = 0;
+        for (int k = 0; k < 50; k++)
+            bits += t.evaluation.correct[k / 8] >> k % 8 & 1;
+        assert_int_equal(bits, t.evaluation.scores[0].top1);
+        if (!i)
+            first = m;
+        assert_true(metrics_get(&m, "val/top1") == metrics_get(&first, "val/top1"));
+        assert_true(metrics_get(&m, "val/top5") == metrics_get(&first, "val/top5"));
+        assert_true(fabs(metrics_get(&m, "val/loss") - metrics_get(&first, "val/loss")) < 1e-5);
+        trainer_close(&t);
+        config_free(c);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scores),
+                                       cmocka_unit_test(test_scores_golden),
+                                       cmocka_unit_test(test_evaluation_batches)};
+    return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
+}
