@@ -55,14 +55,21 @@ void cuda_sums_halves(const struct node *n, struct half_rule *r)
 void cuda_norms_halves(const struct node *n, struct half_rule *r)
 {
     (void)n;
-    r->quiet = 1;
+    r->reads = r->quiet = 1;
 }
 
-/* The sum is result 0. */
+/* Of a stream that is kept in full and what is added to it; the sum is result 0. */
 void cuda_add_norms_halves(const struct node *n, struct half_rule *r)
 {
     (void)n;
-    r->quiet = 2;
+    r->reads = r->quiet = 2;
+}
+
+/* (dy, x, ...) */
+void cuda_norm_grads_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->reads = 3;
 }
 
 static void needs(struct half_rule *r, unsigned inputs)

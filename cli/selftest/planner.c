@@ -184,15 +184,20 @@ static int verify_only(uint64_t seed, int halves, struct error *err)
 }
 
 /* Every so many of the graphs, on b: reuse of memory must not change a bit, in no run of three. */
-static void check_reuse(struct selftest *t, const struct backend *b, int graphs, int every)
+static void check_reuse(struct selftest *t, const struct backend *b, enum precision precision,
+                        int graphs, int every)
 {
     struct error err = {0};
-    const char *name = b->choice.name;
+    const struct probe_options reuse = {.precision = precision};
+    const struct probe_options none = {.precision = precision, .no_reuse = 1};
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", b->choice.name,
+             precision == PRECISION_BF16 ? " in bf16" : "");
     int runs = 0;
     for (int i = 0; i < graphs; i += every, runs++) {
         char tight[65], loose[65];
-        if (digest_of(b, (uint64_t)i, &(struct probe_options){0}, tight, &err) ||
-            digest_of(b, (uint64_t)i, &(struct probe_options){.no_reuse = 1}, loose, &err)) {
+        if (digest_of(b, (uint64_t)i, &reuse, tight, &err) ||
+            digest_of(b, (uint64_t)i, &none, loose, &err)) {
             selftest_fail(t, "planner", "%s, graph %d: %s", name, i, err.msg);
             return;
         }
@@ -220,14 +225,16 @@ static void check_plans(struct selftest *t, int graphs)
 void selftest_planner(struct selftest *t, int graphs)
 {
     check_plans(t, graphs);
-    check_reuse(t, backend_find("judge"), graphs, RUN_EVERY);
+    check_reuse(t, backend_find("judge"), PRECISION_FP32, graphs, RUN_EVERY);
     for (int b = 0; t->backends[b]; b++) {
         if (!strcmp(t->backends[b]->choice.name, "judge"))
             continue; /* has run */
         const char *name = t->backends[b]->choice.name;
         int slow = backend_find(name)->plugin != NULL; /* to load, or to emulate */
         selftest_on(t, name);
-        check_reuse(t, t->backends[b], graphs, slow ? SLOW_EVERY : RUN_EVERY);
+        check_reuse(t, t->backends[b], PRECISION_FP32, graphs, slow ? SLOW_EVERY : RUN_EVERY);
+        if (t->backends[b]->halves) /* stores values in it */
+            check_reuse(t, t->backends[b], PRECISION_BF16, graphs, SLOW_EVERY);
         selftest_on(t, NULL);
     }
 }

@@ -108,16 +108,19 @@ int vt_softmax_grad(float *dx, const float *y, const float *dy, int64_t outer, i
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
-/* y the norm of x, with half in bf16, else in single precision. With more, what is normalised is
- * x + more, which goes to sum (it may lie on x or more); without, both are NULL. */
-int vt_layer_norm(float *sum, void *y, int half, float *mean, float *rstd, const float *x,
-                  const float *more, const float *gamma, const float *beta, int64_t rows,
-                  int64_t width, float eps, cudaStream_t stream);
+int vt_layer_norm(void *y, float *mean, float *rstd, const void *x, const float *gamma,
+                  const float *beta, int64_t rows, int64_t width, float eps, unsigned half,
+                  cudaStream_t stream);
+/* y the norm of sum = x + more; sum may lie on x or more */
+int vt_add_layer_norm(float *sum, void *y, float *mean, float *rstd, const float *x,
+                      const void *more, const float *gamma, const float *beta, int64_t rows,
+                      int64_t width, float eps, unsigned half, cudaStream_t stream);
 /* parts holds vt_layer_norm_parts values; more, added to dx, may be NULL */
 int64_t vt_layer_norm_parts(int64_t rows, int64_t width);
-int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const void *dy, const void *x,
                        const float *gamma, const float *mean, const float *rstd, const float *more,
-                       float *parts, int64_t rows, int64_t width, cudaStream_t stream);
+                       float *parts, int64_t rows, int64_t width, unsigned half,
+                       cudaStream_t stream);
 
 /* x (batch, tokens, channels), w (channels, taps), bias (channels) */
 struct vt_depthwise_size {

@@ -1,14 +1,14 @@
-/* Layer normalisation, alone and of a sum, a warp a row; backward sums dgamma and dbeta beside dx, so that x and dy are
- * read from memory once. */
+/* Layer normalisation, alone and of a sum, a warp a row; backward sums dgamma and dbeta beside dx,
+ * so that x and dy are read from memory once. */
 #include "backend/cuda/kernels/device.h"
 
 /* Four columns at a time where the width allows it: FOURS is 4 or 1. */
 template <int FOURS> struct columns;
 template <> struct columns<4> {
     typedef float4 value;
-    static __device__ __forceinline__ float4 ld(const float *p)
+    template <class T> static __device__ __forceinline__ float4 ld(const T *p)
     {
-        return vt_io<float>::ld4(p);
+        return vt_io<T>::ld4(p);
     }
     template <class T> static __device__ __forceinline__ void st(T *p, float4 v)
     {
@@ -37,9 +37,9 @@ template <> struct columns<4> {
 };
 template <> struct columns<1> {
     typedef float value;
-    static __device__ __forceinline__ float ld(const float *p)
+    template <class T> static __device__ __forceinline__ float ld(const T *p)
     {
-        return *p;
+        return vt_io<T>::ld(p);
     }
     template <class T> static __device__ __forceinline__ void st(T *p, float v)
     {
@@ -64,76 +64,113 @@ template <> struct columns<1> {
     }
 };
 
-/* The norm of x, or with more of x = a + more, which is written to sum first. The row stays in the
- * first-level cache between the three passes over it: a lane reads what it wrote itself. */
-template <int FOURS, int ADDS, class T>
-static __global__ void layer_norm_kernel(float *sum_out, T *y, float *mean, float *rstd,
-                                         const float *x, const float *more, const float *gamma,
-                                         const float *beta, int64_t rows, int width, float eps)
+template <int FOURS, class T, class X>
+static __device__ __forceinline__ void norm_row(T *to, float *mean, float *rstd, const X *from,
+                                                const float *gamma, const float *beta, float sum,
+                                                int width, float eps)
+{
+    typedef columns<FOURS> io;
+    int lane = (int)threadIdx.x & 31;
+    float share = 1.0f / (float)width, square = 0;
+    float m = vt_warp_sum(sum) * share;
+    for (int i = lane * FOURS; i < width; i += 32 * FOURS)
+        square += io::square(io::ld(from + i), m);
+    float s = 1 / sqrtf(vt_warp_sum(square) * share + eps);
+    for (int i = lane * FOURS; i < width; i += 32 * FOURS)
+        io::st(to + i, io::norm(io::ld(from + i), m, s, io::ld(gamma + i), io::ld(beta + i)));
+    if (lane == 0) {
+        *mean = m;
+        *rstd = s;
+    }
+}
+
+/* The row stays in the first-level cache between the three passes over it. */
+template <int FOURS, class T, class X>
+static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const X *x,
+                                         const float *gamma, const float *beta, int64_t rows,
+                                         int width, float eps)
 {
     typedef columns<FOURS> io;
     int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
-    int lane = (int)threadIdx.x & 31;
-    float share = 1.0f / (float)width;
     for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
-        const float *from = x + r * width;
-        T *to = y + r * width;
-        float sum = 0, square = 0;
-        for (int i = lane * FOURS; i < width; i += 32 * FOURS) {
-            typename io::value v = io::ld(from + i);
-            if (ADDS) {
-                v = io::add(v, io::ld(more + r * width + i));
-                io::st(sum_out + r * width + i, v);
-            }
+        const X *from = x + r * width;
+        float sum = 0;
+        for (int i = ((int)threadIdx.x & 31) * FOURS; i < width; i += 32 * FOURS)
+            sum += io::sum(io::ld(from + i));
+        norm_row<FOURS>(y + r * width, mean + r, rstd + r, from, gamma, beta, sum, width, eps);
+    }
+}
+
+/* The norm of x + more, which is written to sum_out first: a lane reads what it wrote itself. */
+template <int FOURS, class T, class M>
+static __global__ void add_layer_norm_kernel(float *sum_out, T *y, float *mean, float *rstd,
+                                             const float *x, const M *more, const float *gamma,
+                                             const float *beta, int64_t rows, int width, float eps)
+{
+    typedef columns<FOURS> io;
+    int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
+    for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
+        float sum = 0;
+        for (int i = ((int)threadIdx.x & 31) * FOURS; i < width; i += 32 * FOURS) {
+            typename io::value v = io::add(io::ld(x + r * width + i), io::ld(more + r * width + i));
+            io::st(sum_out + r * width + i, v);
             sum += io::sum(v);
         }
-        if (ADDS)
-            from = sum_out + r * width;
-        float m = vt_warp_sum(sum) * share;
-        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
-            square += io::square(io::ld(from + i), m);
-        float s = 1 / sqrtf(vt_warp_sum(square) * share + eps);
-        for (int i = lane * FOURS; i < width; i += 32 * FOURS)
-            io::st(to + i, io::norm(io::ld(from + i), m, s, io::ld(gamma + i), io::ld(beta + i)));
-        if (lane == 0) {
-            mean[r] = m;
-            rstd[r] = s;
-        }
+        norm_row<FOURS>(y + r * width, mean + r, rstd + r, sum_out + r * width, gamma, beta, sum,
+                        width, eps);
     }
 }
 
 struct norm {
-    float *mean, *rstd;
-    const float *x, *gamma, *beta;
+    float *sum, *mean, *rstd; /* sum: with more */
+    const float *gamma, *beta;
     int64_t rows, width;
     float eps;
 };
 
-template <int FOURS, class T>
-static int layer_norm(const struct norm *n, float *sum, T *y, const float *more,
-                      cudaStream_t stream)
+template <int FOURS, class T, class X>
+static int layer_norm(const norm &n, T *y, const X *x, cudaStream_t stream)
 {
-    dim3 grid = vt_grid(32 * n->rows), block(VT_THREADS);
-    if (n->rows == 0)
-        return 0;
-    if (more)
-        return VT_LAUNCH((layer_norm_kernel<FOURS, 1, T>), grid, block, 0, stream, sum, y, n->mean,
-                         n->rstd, n->x, more, n->gamma, n->beta, n->rows, (int)n->width, n->eps);
-    return VT_LAUNCH((layer_norm_kernel<FOURS, 0, T>), grid, block, 0, stream, sum, y, n->mean,
-                     n->rstd, n->x, more, n->gamma, n->beta, n->rows, (int)n->width, n->eps);
+    return VT_LAUNCH((layer_norm_kernel<FOURS, T, X>), vt_grid(32 * n.rows), dim3(VT_THREADS), 0,
+                     stream, y, n.mean, n.rstd, x, n.gamma, n.beta, n.rows, (int)n.width, n.eps);
 }
 
-extern "C" int vt_layer_norm(float *sum, void *y, int half, float *mean, float *rstd,
-                             const float *x, const float *more, const float *gamma,
-                             const float *beta, int64_t rows, int64_t width, float eps,
-                             cudaStream_t stream)
+template <int FOURS, class T, class M>
+static int add_layer_norm(const norm &n, T *y, const float *x, const M *more, cudaStream_t stream)
 {
-    struct norm n = {mean, rstd, x, gamma, beta, rows, width, eps};
-    if (width % 4 == 0)
-        return half ? layer_norm<4>(&n, sum, (vt_bf16 *)y, more, stream)
-                    : layer_norm<4>(&n, sum, (float *)y, more, stream);
-    return half ? layer_norm<1>(&n, sum, (vt_bf16 *)y, more, stream)
-                : layer_norm<1>(&n, sum, (float *)y, more, stream);
+    return VT_LAUNCH((add_layer_norm_kernel<FOURS, T, M>), vt_grid(32 * n.rows), dim3(VT_THREADS),
+                     0, stream, n.sum, y, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,
+                     (int)n.width, n.eps);
+}
+
+extern "C" int vt_layer_norm(void *y, float *mean, float *rstd, const void *x, const float *gamma,
+                             const float *beta, int64_t rows, int64_t width, float eps,
+                             unsigned half, cudaStream_t stream)
+{
+    norm n = {nullptr, mean, rstd, gamma, beta, rows, width, eps};
+    if (rows == 0)
+        return 0;
+    return vt_typed2(half, [&](auto of_y, auto of_x) {
+        auto *to = (decltype(of_y) *)y;
+        auto *from = (const decltype(of_x) *)x;
+        return width % 4 ? layer_norm<1>(n, to, from, stream) : layer_norm<4>(n, to, from, stream);
+    });
+}
+
+extern "C" int vt_add_layer_norm(float *sum, void *y, float *mean, float *rstd, const float *x,
+                                 const void *more, const float *gamma, const float *beta,
+                                 int64_t rows, int64_t width, float eps, unsigned half,
+                                 cudaStream_t stream)
+{
+    norm n = {sum, mean, rstd, gamma, beta, rows, width, eps};
+    if (rows == 0)
+        return 0;
+    return vt_typed2(half, [&](auto of_y, auto of_more) {
+        auto *to = (decltype(of_y) *)y;
+        auto *added = (const decltype(of_more) *)more;
+        return width % 4 ? add_layer_norm<1>(n, to, x, added, stream)
+                         : add_layer_norm<4>(n, to, x, added, stream);
+    });
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -151,12 +188,13 @@ static int64_t blocks_of(int64_t rows, int64_t width)
     return vt_max_of(1, vt_min(BLOCKS_MOST, vt_ceil(rows, 4 * warps_of(width))));
 }
 
-/* dx = rstd (g - mean(g) - xhat mean(g xhat)) + more, g = dy gamma, xhat = (x - mean) rstd; more may
- * be NULL, and dx may lie on dy, x or more. A block takes
- * every gridDim.x-th group of rows; parts (blocks, 2, width) get its dgamma and dbeta. A column of
- * a warp's sums belongs to one lane. */
-static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const float *dy,
-                                              const float *x, const float *gamma, const float *mean,
+/* dx = rstd (g - mean(g) - xhat mean(g xhat)) + more, g = dy gamma, xhat = (x - mean) rstd; more
+ * may be NULL, and dx may lie on dy, x or more. A block takes every gridDim.x-th group of rows;
+ * parts (blocks, 2, width) get its dgamma and dbeta. A column of a warp's sums belongs to one lane.
+ */
+template <class DY, class X>
+static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const DY *dy, const X *x,
+                                              const float *gamma, const float *mean,
                                               const float *rstd, const float *more, int64_t rows,
                                               int width)
 {
@@ -170,10 +208,12 @@ static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const flo
     __syncwarp();
     for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < rows;
          r += (int64_t)gridDim.x * warps) {
-        const float *xr = x + r * width, *dyr = dy + r * width;
+        const X *xr = x + r * width;
+        const DY *dyr = dy + r * width;
         float m = mean[r], s = rstd[r], shift = 0, slope = 0;
         for (int i = lane; i < width; i += 32) {
-            float xhat = (xr[i] - m) * s, down = dyr[i], g = down * gamma[i];
+            float xhat = (vt_io<X>::ld(xr + i) - m) * s, down = vt_io<DY>::ld(dyr + i);
+            float g = down * gamma[i];
             shift += g;
             slope += g * xhat;
             dgamma[i] += down * xhat;
@@ -182,8 +222,8 @@ static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const flo
         shift = vt_warp_sum(shift) * share;
         slope = vt_warp_sum(slope) * share;
         for (int i = lane; i < width; i += 32) {
-            float xhat = (xr[i] - m) * s;
-            float d = s * (dyr[i] * gamma[i] - shift - xhat * slope);
+            float xhat = (vt_io<X>::ld(xr + i) - m) * s;
+            float d = s * (vt_io<DY>::ld(dyr + i) * gamma[i] - shift - xhat * slope);
             dx[r * width + i] = more ? d + more[r * width + i] : d;
         }
     }
@@ -223,17 +263,29 @@ extern "C" int64_t vt_layer_norm_parts(int64_t rows, int64_t width)
     return 2 * width * blocks_of(rows, width);
 }
 
-extern "C" int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const float *dy,
-                                  const float *x, const float *gamma, const float *mean,
-                                  const float *rstd, const float *more, float *parts, int64_t rows,
-                                  int64_t width, cudaStream_t stream)
+template <class DY, class X>
+static int layer_norm_grad(float *dx, const DY *dy, const X *x, const float *gamma,
+                           const float *mean, const float *rstd, const float *more, float *parts,
+                           int64_t rows, int64_t width, cudaStream_t stream)
 {
     int warps = warps_of(width), blocks = (int)blocks_of(rows, width);
-    int code = VT_LAUNCH(layer_norm_grad_kernel, dim3((unsigned)blocks), dim3((unsigned)warps * 32),
-                         (size_t)warps * 2 * (size_t)width * sizeof(float), stream, dx, parts, dy,
-                         x, gamma, mean, rstd, more, rows, (int)width);
+    return VT_LAUNCH((layer_norm_grad_kernel<DY, X>), dim3((unsigned)blocks),
+                     dim3((unsigned)warps * 32), (size_t)warps * 2 * (size_t)width * sizeof(float),
+                     stream, dx, parts, dy, x, gamma, mean, rstd, more, rows, (int)width);
+}
+
+extern "C" int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const void *dy,
+                                  const void *x, const float *gamma, const float *mean,
+                                  const float *rstd, const float *more, float *parts, int64_t rows,
+                                  int64_t width, unsigned half, cudaStream_t stream)
+{
+    int code = vt_typed2(half, [&](auto of_dy, auto of_x) {
+        return layer_norm_grad(dx, (const decltype(of_dy) *)dy, (const decltype(of_x) *)x, gamma,
+                               mean, rstd, more, parts, rows, width, stream);
+    });
     if (code)
         return code;
     return VT_LAUNCH(layer_norm_parts_kernel, dim3((unsigned)vt_ceil(2 * width, 32)),
-                     dim3(VT_THREADS), 0, stream, dgamma, dbeta, parts, blocks, (int)width);
+                     dim3(VT_THREADS), 0, stream, dgamma, dbeta, parts, (int)blocks_of(rows, width),
+                     (int)width);
 }

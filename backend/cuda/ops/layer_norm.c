@@ -5,8 +5,8 @@ int cuda_layer_norm(const struct cuda_call *c)
 {
     const struct eps_attr *a = c->node->attr;
     struct shape s = c->node->in[0]->shape;
-    return vt_layer_norm(NULL, c->out[0], c->half_out & 1, c->out[1], c->out[2], c->in[0], NULL,
-                         c->in[1], c->in[2], shape_rows(s), shape_last(s), (float)a->eps,
+    return vt_layer_norm(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
+                         shape_rows(s), shape_last(s), (float)a->eps, cuda_types(c, 1, 1),
                          c->stream);
 }
 
@@ -14,9 +14,10 @@ int cuda_add_layer_norm(const struct cuda_call *c)
 {
     const struct eps_attr *a = c->node->attr;
     struct shape s = c->node->in[0]->shape;
-    return vt_layer_norm(c->out[0], c->out[1], c->half_out & 2, c->out[2], c->out[3], c->in[0],
-                         c->in[1], c->in[2], c->in[3], shape_rows(s), shape_last(s), (float)a->eps,
-                         c->stream);
+    unsigned types = (c->half_out >> 1 & 1) | (c->half_in & 2); /* of y and more */
+    return vt_add_layer_norm(c->out[0], c->out[1], c->out[2], c->out[3], c->in[0], c->in[1],
+                             c->in[2], c->in[3], shape_rows(s), shape_last(s), (float)a->eps, types,
+                             c->stream);
 }
 
 size_t cuda_layer_norm_grad_scratch(const struct node *n)
@@ -31,5 +32,5 @@ int cuda_layer_norm_grad(const struct cuda_call *c)
     const float *more = c->node->n_in == 6 ? c->in[5] : NULL;
     return vt_layer_norm_grad(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
                               c->in[3], c->in[4], more, c->scratch, shape_rows(s), shape_last(s),
-                              c->stream);
+                              c->half_in & 3, c->stream);
 }
