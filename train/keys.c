@@ -81,6 +81,12 @@ const struct config_key train_keys[] = {
      .min = 0,
      .max = 100000,
      .doc = "epochs (fractions too) of linear warm-up from warmup_lr to lr"},
+    {.name = "train.warmup_steps",
+     .type = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 1e12,
+     .doc = "the warm-up in optimiser steps, in place of train.warmup_epochs (0: that)"},
     {.name = "train.warmup_lr",
      .type = CONFIG_FLOAT,
      .fallback = "1e-6",
@@ -232,7 +238,8 @@ int train_check(const struct config *c, struct error *err)
     if (train_selects_average(c) && !update_average(c)->share)
         return config_error(c, err, "train.select",
                             "there is no running mean to take (set train.average=ema)");
-    if (config_float(c, "train.warmup_epochs") >= (double)config_int(c, "train.epochs"))
+    if (!config_int(c, "train.warmup_steps") &&
+        config_float(c, "train.warmup_epochs") >= (double)config_int(c, "train.epochs"))
         return config_error(c, err, "train.warmup_epochs", "must be less than train.epochs (%lld)",
                             (long long)config_int(c, "train.epochs"));
     return 0;

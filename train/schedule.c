@@ -86,11 +86,12 @@ const struct config_choice *lr_schedule_choice(int i)
 int lr_plan_init(struct lr_plan *p, const struct config *c, int64_t steps_an_epoch,
                  struct error *err)
 {
-    double warmup = config_float(c, "train.warmup_epochs") * (double)steps_an_epoch;
+    double epochs = config_float(c, "train.warmup_epochs") * (double)steps_an_epoch;
+    int64_t steps = config_int(c, "train.warmup_steps");
     *p = (struct lr_plan){.kind = (const struct lr_schedule *)config_choice(c, "train.schedule"),
                           .lr = config_float(c, "train.lr"),
                           .warmup_lr = config_float(c, "train.warmup_lr"),
-                          .warmup = (int64_t)floor(warmup + 0.5),
+                          .warmup = steps ? steps : (int64_t)floor(epochs + 0.5),
                           .total = steps_an_epoch * config_int(c, "train.epochs")};
     if (config_is_active(c, "train.min_lr"))
         p->min_lr = config_float(c, "train.min_lr");
@@ -98,7 +99,7 @@ int lr_plan_init(struct lr_plan *p, const struct config *c, int64_t steps_an_epo
         p->power = config_float(c, "train.power");
     if (p->total > 0 && p->warmup >= p->total)
         return config_error(
-            c, err, "train.warmup_epochs",
+            c, err, steps ? "train.warmup_steps" : "train.warmup_epochs",
             "the warm-up of %lld steps leaves none of the %lld steps at the full rate",
             (long long)p->warmup, (long long)p->total);
     return 0;

@@ -30,8 +30,8 @@ struct lr_schedule {
 const struct lr_schedule *lr_schedule_at(int i);
 const struct config_choice *lr_schedule_choice(int i);
 
-/* Reads train.*; W is train.warmup_epochs in steps, rounded to the nearest. Refuses a warm-up that
- * leaves no step at the full rate. */
+/* Reads train.*; W is train.warmup_steps, or train.warmup_epochs in steps, rounded to the nearest.
+ * Refuses a warm-up that leaves no step at the full rate. */
 int lr_plan_init(struct lr_plan *p, const struct config *c, int64_t steps_an_epoch,
                  struct error *err);
 

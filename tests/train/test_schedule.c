@@ -103,6 +103,17 @@ static void test_from_config(void **state)
     expect_rate(&p, 44, 0.001, 1e-12);
     config_free(c);
 
+    c = configure((const char *const[][2]){{"train.epochs", "1"},
+                                           {"train.warmup_epochs", "3"},
+                                           {"train.warmup_steps", "7"},
+                                           {NULL, NULL}});
+    assert_int_equal(train_check(c, &err), 0); /* steps are in place of epochs */
+    assert_int_equal(lr_plan_init(&p, c, 11, &err), 0);
+    assert_int_equal(p.warmup, 7);
+    assert_int_equal(lr_plan_init(&p, c, 7, &err), -1);
+    assert_non_null(strstr(err.msg, "train.warmup_steps 7: the warm-up of 7 steps leaves none"));
+    config_free(c);
+
     c = configure((const char *const[][2]){{"train.epochs", "2"},
                                            {"train.warmup_epochs", "2"},
                                            {"train.schedule", "poly"},
