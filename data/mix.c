@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/vector.h"
 
 static const struct config_choice pairings[] = {
     [MIX_ROLL] = {"roll", "each sample with the one before it in the batch", NULL},
@@ -20,8 +21,8 @@ static const struct config_choice *pairing_choice(int i)
 }
 
 static const struct config_choice scopes[] = {
-    [ERASE_BATCH] = {"batch", "one rectangle for all images of a batch, drawn once", NULL},
-    [ERASE_SAMPLE] = {"sample", "every image draws its own", NULL},
+    [MIX_BATCH] = {"batch", "one for all images of a batch, drawn once", NULL},
+    [MIX_SAMPLE] = {"sample", "every image draws its own", NULL},
 };
 
 static const struct config_choice *scope_choice(int i)
@@ -33,7 +34,9 @@ const struct config_key mix_keys[] = {
     {"data.mix.mixup_alpha", CONFIG_FLOAT, "0", 0, 1000, NULL, 0,
      "mixup: lambda is Beta(alpha, alpha); 0 is off"},
     {"data.mix.cutmix_alpha", CONFIG_FLOAT, "0", 0, 1000, NULL, 0,
-     "cutmix: lambda is Beta(alpha, alpha); 0 is off; with mixup on, each batch takes one of them"},
+     "cutmix: lambda is Beta(alpha, alpha); 0 is off; with mixup on, each draw takes one of them"},
+    {"data.mix.scope", CONFIG_CHOICE, "batch", 0, 0, scope_choice, 0,
+     "what one draw of mixup or cutmix, lambda and box applies to"},
     {"data.mix.pairing", CONFIG_CHOICE, "roll", 0, 0, pairing_choice, 0,
      "which two samples of a batch are mixed"},
     {"data.erase.probability", CONFIG_FLOAT, "0", 0, 1, NULL, 0,
@@ -51,8 +54,9 @@ int mix_init(struct mix *m, const struct config *c, struct error *err)
     m->mixup_alpha = config_float(c, "data.mix.mixup_alpha");
     m->cutmix_alpha = config_float(c, "data.mix.cutmix_alpha");
     m->pairing = (enum mix_pairing)(config_choice(c, "data.mix.pairing") - pairings);
+    m->scope = (enum mix_scope)(config_choice(c, "data.mix.scope") - scopes);
     m->erase_probability = config_float(c, "data.erase.probability");
-    m->erase_scope = (enum erase_scope)(config_choice(c, "data.erase.scope") - scopes);
+    m->erase_scope = (enum mix_scope)(config_choice(c, "data.erase.scope") - scopes);
     if (config_range(c, "data.erase.scale", m->erase_scale, err))
         return -1;
     return config_range(c, "data.erase.ratio", m->erase_ratio, err);
@@ -70,13 +74,21 @@ int mix_is_on(const struct mix *m)
 
 void mix_plan_init(struct mix_plan *p, int batch)
 {
-    *p = (struct mix_plan){.lambda = 1};
+    *p = (struct mix_plan){.draw = mem_zalloc((size_t)batch, sizeof *p->draw)};
+    mix_plan_all(p, batch, (struct mix_draw){.lambda = 1});
     p->partner = mem_zalloc((size_t)batch, sizeof *p->partner);
     p->erased = mem_zalloc((size_t)batch, sizeof *p->erased);
 }
 
+void mix_plan_all(struct mix_plan *p, int batch, struct mix_draw draw)
+{
+    for (int i = 0; i < batch; i++)
+        p->draw[i] = draw;
+}
+
 void mix_plan_release(struct mix_plan *p)
 {
+    free(p->draw);
     free(p->partner);
     free(p->erased);
     *p = (struct mix_plan){0};
@@ -159,50 +171,97 @@ static void draw_partners(const struct mix *m, struct rng *r, int batch, int32_t
             partner[i] = m->pairing == MIX_FLIP ? batch - 1 - i : (i + batch - 1) % batch;
 }
 
-void mix_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t number, int batch,
-              int height, int width, struct mix_plan *p)
+static enum mix_kind draw_kind(const struct mix *m, struct rng *r)
+{
+    if (m->mixup_alpha > 0 && m->cutmix_alpha > 0)
+        return rng_u32(r) >> 31 ? MIX_CUTMIX : MIX_MIXUP;
+    return m->mixup_alpha > 0 ? MIX_MIXUP : m->cutmix_alpha > 0 ? MIX_CUTMIX : MIX_NONE;
+}
+
+static struct mix_draw draw_share(const struct mix *m, struct rng *r, enum mix_kind kind,
+                                  int height, int width)
+{
+    struct mix_draw d = {.kind = kind, .lambda = 1};
+    if (kind != MIX_NONE)
+        d.lambda = mix_beta(r, kind == MIX_MIXUP ? m->mixup_alpha : m->cutmix_alpha);
+    if (kind == MIX_CUTMIX) {
+        int cx = (int)rng_below(r, width), cy = (int)rng_below(r, height);
+        d.box = mix_cutmix_box(&d.lambda, cx, cy, height, width);
+    }
+    return d;
+}
+
+void mix_plan_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t number, int batch,
+                   int height, int width, struct mix_plan *p)
 {
     struct rng r;
     rng_init(&r, seed, "erase", epoch, number);
     for (int i = 0; i < batch; i++)
         p->erased[i] =
-            i && m->erase_scope == ERASE_BATCH ? p->erased[0] : draw_erased(m, &r, height, width);
+            i && m->erase_scope == MIX_BATCH ? p->erased[0] : draw_erased(m, &r, height, width);
     rng_init(&r, seed, "mix", epoch, number);
-    p->kind = m->mixup_alpha > 0 ? MIX_MIXUP : m->cutmix_alpha > 0 ? MIX_CUTMIX : MIX_NONE;
-    p->lambda = 1;
-    if (p->kind == MIX_MIXUP && m->cutmix_alpha > 0 && rng_u32(&r) >> 31)
-        p->kind = MIX_CUTMIX;
+    enum mix_kind first = draw_kind(m, &r);
     draw_partners(m, &r, batch, p->partner);
-    if (p->kind != MIX_NONE)
-        p->lambda = mix_beta(&r, p->kind == MIX_MIXUP ? m->mixup_alpha : m->cutmix_alpha);
-    if (p->kind == MIX_CUTMIX) {
-        int cx = (int)rng_below(&r, width), cy = (int)rng_below(&r, height);
-        p->box = mix_cutmix_box(&p->lambda, cx, cy, height, width);
-    }
+    mix_plan_all(p, batch, draw_share(m, &r, first, height, width));
+    for (int i = 1; i < batch && m->scope == MIX_SAMPLE; i++)
+        p->draw[i] = draw_share(m, &r, draw_kind(m, &r), height, width);
 }
 
-/* A pixel of sample i as it is after erasing. */
-static int is_inside(struct box b, int y, int x)
+/* The part of b's columns in row y that lies in from .. to-1: empty where *begin is *end. */
+static void span_of(struct box b, int y, int from, int to, int *begin, int *end)
 {
-    return y >= b.top && y < b.top + b.height && x >= b.left && x < b.left + b.width;
+    int has_row = y >= b.top && y < b.top + b.height;
+    *begin = has_row ? imin(imax(b.left, from), to) : from;
+    *end = has_row ? imax(imin(b.left + b.width, to), *begin) : from;
 }
 
-static float erased_pixel(struct box b, int y, int x, float v)
+/* Columns from .. to-1 of a row that is erased in `erased`. */
+static void copy_part(const float *in, struct box erased, int y, int from, int to, float *out)
 {
-    return is_inside(b, y, x) ? 0 : v;
+    int begin, end;
+    span_of(erased, y, from, to, &begin, &end);
+    memcpy(out + from, in + from, (size_t)(to - from) * sizeof *out);
+    memset(out + begin, 0, (size_t)(end - begin) * sizeof *out);
 }
 
-static void mix_row(const struct mix_plan *p, struct box own, struct box other, int y, int width,
+VECTOR_CLONES static void scale(const float *in, float weight, int n, float *restrict out)
+{
+    for (int x = 0; x < n; x++)
+        out[x] = in[x] * weight;
+}
+
+VECTOR_CLONES static void add_scaled(const float *in, float weight, int n, float *restrict out)
+{
+    for (int x = 0; x < n; x++)
+        out[x] += in[x] * weight;
+}
+
+static void mixup_row(const struct mix_draw *d, struct box own, struct box other, int y, int width,
+                      const float *a, const float *b, float *out)
+{
+    float rest = (float)(1 - d->lambda);
+    int begin, end;
+    scale(a, (float)d->lambda, width, out);
+    span_of(own, y, 0, width, &begin, &end);
+    memset(out + begin, 0, (size_t)(end - begin) * sizeof *out);
+    span_of(other, y, 0, width, &begin, &end);
+    add_scaled(b, rest, begin, out);
+    add_scaled(b + end, rest, width - end, out + end);
+}
+
+static void mix_row(const struct mix_draw *d, struct box own, struct box other, int y, int width,
                     const float *a, const float *b, float *out)
 {
-    float own_weight = (float)p->lambda, other_weight = (float)(1 - p->lambda);
-    for (int x = 0; x < width; x++) {
-        float va = erased_pixel(own, y, x, a[x]), vb = erased_pixel(other, y, x, b[x]);
-        if (p->kind == MIX_MIXUP)
-            out[x] = va * own_weight + vb * other_weight;
-        else
-            out[x] = p->kind == MIX_CUTMIX && is_inside(p->box, y, x) ? vb : va;
+    int begin, end;
+    if (d->kind == MIX_MIXUP) {
+        mixup_row(d, own, other, y, width, a, b, out);
+        return;
     }
+    copy_part(a, own, y, 0, width, out);
+    if (d->kind != MIX_CUTMIX)
+        return;
+    span_of(d->box, y, 0, width, &begin, &end);
+    copy_part(b, other, y, begin, end, out);
 }
 
 void mix_apply(const struct mix_plan *p, int batch, int channels, int height, int width,
@@ -210,12 +269,12 @@ void mix_apply(const struct mix_plan *p, int batch, int channels, int height, in
 {
     size_t plane = (size_t)height * (size_t)width, image = plane * (size_t)channels;
     for (int i = 0; i < batch; i++) {
-        int j = p->kind == MIX_NONE ? i : p->partner[i];
+        int j = p->draw[i].kind == MIX_NONE ? i : p->partner[i];
         const float *a = images + (size_t)i * image, *b = images + (size_t)j * image;
         for (int c = 0; c < channels; c++)
             for (int y = 0; y < height; y++) {
                 size_t at = (size_t)c * plane + (size_t)y * (size_t)width;
-                mix_row(p, p->erased[i], p->erased[j], y, width, a + at, b + at,
+                mix_row(&p->draw[i], p->erased[i], p->erased[j], y, width, a + at, b + at,
                         out + (size_t)i * image + at);
             }
     }
@@ -227,8 +286,9 @@ void mix_targets(const struct mix_plan *p, const int32_t *labels, int batch, int
     memset(targets, 0, (size_t)batch * (size_t)classes * sizeof *targets);
     for (int i = 0; i < batch; i++) {
         float *row = targets + (size_t)i * (size_t)classes;
-        int j = p->kind == MIX_NONE ? i : p->partner[i];
-        row[labels[i]] += (float)p->lambda;
-        row[labels[j]] += (float)(1 - p->lambda);
+        const struct mix_draw *d = &p->draw[i];
+        int j = d->kind == MIX_NONE ? i : p->partner[i];
+        row[labels[i]] += (float)d->lambda;
+        row[labels[j]] += (float)(1 - d->lambda);
     }
 }

@@ -4,11 +4,10 @@
  *   cutmix  a box of x[i] <- that box of x[j]              (Yun et al., ICCV 2019)
  * with j the partner of i; labels become targets lambda onehot(y[i]) + (1 - lambda) onehot(y[j]).
  *
- * Drawing and doing are apart: mix_draw makes a plan out of (seed, epoch, batch), mix_apply follows
- * it. Both are pure, so a resumed run repeats them. Use:
- *     struct mix m;      mix_init(&m, config, &err);      if (mix_is_on(&m)) ...
- *     struct mix_plan p; mix_plan_init(&p, B);
- *     mix_draw(&m, seed, epoch, batch, B, S, S, &p);
+ * Drawing and doing are apart: mix_plan_draw makes a plan out of (seed, epoch, batch), mix_apply
+ * follows it. Both are pure, so a resumed run repeats them. Use: struct mix m;      mix_init(&m,
+ * config, &err);      if (mix_is_on(&m)) ... struct mix_plan p; mix_plan_init(&p, B);
+ *     mix_plan_draw(&m, seed, epoch, batch, B, S, S, &p);
  *     mix_apply(&p, B, C, S, S, images, out);   mix_targets(&p, labels, B, K, targets);  */
 #ifndef DATA_MIX_H
 #define DATA_MIX_H
@@ -23,16 +22,17 @@ struct rng;
 
 enum mix_kind { MIX_NONE, MIX_MIXUP, MIX_CUTMIX };
 enum mix_pairing { MIX_ROLL, MIX_PERMUTATION, MIX_FLIP };
-enum erase_scope { ERASE_BATCH, ERASE_SAMPLE };
+enum mix_scope { MIX_BATCH, MIX_SAMPLE };
 
 /* Root table of data.mix.* and data.erase.*. */
 extern const struct config_key mix_keys[];
 
 struct mix {
-    double mixup_alpha, cutmix_alpha; /* 0: off; both on: one of them a batch, evenly */
+    double mixup_alpha, cutmix_alpha; /* 0: off; both on: one of them a draw, evenly */
     enum mix_pairing pairing;
+    enum mix_scope scope;     /* of a draw of kind, lambda and box */
     double erase_probability; /* 0: off */
-    enum erase_scope erase_scope;
+    enum mix_scope erase_scope;
     double erase_scale[2], erase_ratio[2]; /* share of the area; height / width */
 };
 
@@ -40,13 +40,17 @@ int mix_init(struct mix *m, const struct config *c, struct error *err);
 int mix_is_on(const struct mix *m);       /* whether a batch can change at all */
 int mix_has_targets(const struct mix *m); /* whether labels become soft targets */
 
-/* What happens to one batch. */
-struct mix_plan {
+struct mix_draw {
     enum mix_kind kind;
-    double lambda;      /* weight of the sample's own label */
-    struct box box;     /* cutmix */
-    int32_t *partner;   /* (B), whatever the kind */
-    struct box *erased; /* (B); height 0: nothing */
+    double lambda;  /* weight of the sample's own label */
+    struct box box; /* cutmix */
+};
+
+/* What happens to the samples of one batch. */
+struct mix_plan {
+    struct mix_draw *draw; /* (B) */
+    int32_t *partner;      /* (B), whatever the kind */
+    struct box *erased;    /* (B); height 0: nothing */
 };
 
 /* For up to `batch` samples; ends with mix_plan_release. */
@@ -54,8 +58,11 @@ void mix_plan_init(struct mix_plan *p, int batch);
 void mix_plan_release(struct mix_plan *p);
 
 /* Fills p for one batch of `batch` images of height x width. */
-void mix_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t number, int batch,
-              int height, int width, struct mix_plan *p);
+void mix_plan_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t number, int batch,
+                   int height, int width, struct mix_plan *p);
+
+/* The same draw for every sample of a batch. */
+void mix_plan_all(struct mix_plan *p, int batch, struct mix_draw draw);
 
 /* images (B,C,H,W) -> out (B,C,H,W), which must not overlap. */
 void mix_apply(const struct mix_plan *p, int batch, int channels, int height, int width,

@@ -45,8 +45,8 @@ void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint
     int channels = (int)n->image->shape.dim[1], side = views_side(n);
     const float *images = b->images;
     if (m->images) {
-        mix_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, side, side,
-                 &m->plan);
+        mix_plan_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, side, side,
+                      &m->plan);
         mix_apply(&m->plan, b->count, channels, side, side, b->images, m->images);
         images = m->images;
     }

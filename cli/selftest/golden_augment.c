@@ -281,8 +281,7 @@ static int run_batch(struct golden_case *g, const float *x, int batch, int size)
     int32_t *labels = mem_alloc(sizeof *labels * (size_t)batch);
     struct mix_plan p;
     mix_plan_init(&p, batch);
-    p.kind = MIX_MIXUP;
-    p.lambda = case_number(g->json, "mixup_lam");
+    mix_plan_all(&p, batch, (struct mix_draw){MIX_MIXUP, case_number(g->json, "mixup_lam"), {0}});
     for (int i = 0; i < batch; i++) {
         p.partner[i] = (i + batch - 1) % batch;
         p.erased[i] = (struct box){case_element(e, 0), case_element(e, 1), case_element(e, 2),

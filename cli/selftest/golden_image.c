@@ -384,12 +384,13 @@ static int check_mix(struct golden_case *g)
     if (!images || !perm || perm->count != images->dim[0])
         return -1;
     mix_plan_init(&p, (int)images->dim[0]);
-    p.kind = b ? MIX_CUTMIX : MIX_MIXUP;
-    p.lambda = case_number(g->json, b ? "lam_adjusted" : "lam");
+    struct mix_draw draw = {.kind = b ? MIX_CUTMIX : MIX_MIXUP,
+                            .lambda = case_number(g->json, b ? "lam_adjusted" : "lam")};
     if (b)
-        p.box = (struct box){case_element(b, 1), case_element(b, 0),
-                             case_element(b, 3) - case_element(b, 1),
-                             case_element(b, 2) - case_element(b, 0)};
+        draw.box = (struct box){case_element(b, 1), case_element(b, 0),
+                                case_element(b, 3) - case_element(b, 1),
+                                case_element(b, 2) - case_element(b, 0)};
+    mix_plan_all(&p, (int)images->dim[0], draw);
     int rc = safetensors_read_int32(perm, p.partner, g->err);
     if (!rc)
         rc = follow(g, &p, images, b ? 0 : 1e-6);

@@ -21,6 +21,11 @@ static const struct mix both = {.mixup_alpha = 0.5,
                                 .erase_scale = {0.02, 0.33},
                                 .erase_ratio = {0.3, 3.3}};
 
+static int is_in(struct box b, int y, int x)
+{
+    return y >= b.top && y < b.top + b.height && x >= b.left && x < b.left + b.width;
+}
+
 static void plans_repeat_and_use_both_kinds(void **state)
 {
     (void)state;
@@ -29,13 +34,15 @@ static void plans_repeat_and_use_both_kinds(void **state)
     mix_plan_init(&a, B);
     mix_plan_init(&b, B);
     for (uint64_t n = 0; n < 200; n++) {
-        mix_draw(&both, 7, 1, n, B, S, S, &a);
-        mix_draw(&both, 7, 1, n, B, S, S, &b);
-        assert_int_equal(a.kind, b.kind);
-        assert_true(a.lambda == b.lambda && a.lambda >= 0 && a.lambda <= 1);
+        mix_plan_draw(&both, 7, 1, n, B, S, S, &a);
+        mix_plan_draw(&both, 7, 1, n, B, S, S, &b);
+        assert_memory_equal(a.draw, b.draw, sizeof *a.draw * B);
+        assert_true(a.draw[0].lambda >= 0 && a.draw[0].lambda <= 1);
+        for (int i = 1; i < B; i++)
+            assert_memory_equal(&a.draw[i], &a.draw[0], sizeof *a.draw);
         assert_int_equal(a.partner[0], B - 1);
         assert_memory_equal(a.erased, b.erased, sizeof *a.erased * B);
-        seen[a.kind]++;
+        seen[a.draw[0].kind]++;
     }
     assert_true(seen[MIX_NONE] == 0 && seen[MIX_MIXUP] > 60 && seen[MIX_CUTMIX] > 60);
     mix_plan_release(&a);
@@ -59,7 +66,7 @@ static void pairings_pair(void **state)
     for (uint64_t n = 0; n < 300; n++) {
         int seen[B] = {0};
         m.pairing = n % 2 ? MIX_PERMUTATION : MIX_FLIP;
-        mix_draw(&m, 3, 0, n, B, S, S, &p);
+        mix_plan_draw(&m, 3, 0, n, B, S, S, &p);
         mix_apply(&p, B, 1, S, S, x, y);
         mix_targets(&p, labels, B, B, t);
         for (int i = 0; i < B; i++) {
@@ -70,7 +77,7 @@ static void pairings_pair(void **state)
                 assert_int_equal(j, B - 1 - i);
             else
                 used[i][j]++;
-            double own = p.lambda, sum = 0;
+            double own = p.draw[i].lambda, sum = 0;
             for (int k = 0; k < S * S; k++)
                 sum += y[i * S * S + k];
             assert_true(fabs(sum / (S * S) - (own * i + (1 - own) * j)) < 1e-5);
@@ -79,6 +86,44 @@ static void pairings_pair(void **state)
     }
     for (int i = 0; i < B * B; i++)
         assert_true(used[i / B][i % B] > 5);
+    mix_plan_release(&p);
+}
+
+/* Pixel by pixel what the header says, each sample with its own draw: kind, share, box and what is
+ * erased. */
+static void samples_draw_their_own(void **state)
+{
+    (void)state;
+    struct mix m = both;
+    struct mix_plan p;
+    float x[B * S * S], y[B * S * S];
+    int kinds[B] = {0}, differ = 0;
+    for (int i = 0; i < B * S * S; i++)
+        x[i] = (float)(i + 1);
+    mix_plan_init(&p, B);
+    m.scope = m.erase_scope = MIX_SAMPLE;
+    for (uint64_t n = 0; n < 200; n++) {
+        mix_plan_draw(&m, 9, 0, n, B, S, S, &p);
+        mix_apply(&p, B, 1, S, S, x, y);
+        for (int i = 0; i < B * S * S; i++) {
+            int k = i / (S * S), row = i / S % S, column = i % S, j = p.partner[k];
+            const struct mix_draw *d = &p.draw[k];
+            float a = is_in(p.erased[k], row, column) ? 0 : x[i];
+            float b = is_in(p.erased[j], row, column) ? 0 : x[(j * S + row) * S + column];
+            float want = d->kind == MIX_MIXUP ? a * (float)d->lambda + b * (float)(1 - d->lambda)
+                         : is_in(d->box, row, column) ? b
+                                                      : a;
+            if (y[i] != want)
+                fail_msg("batch %d, sample %d at %d %d: %g, not %g", (int)n, k, row, column, y[i],
+                         want);
+        }
+        for (int i = 0; i < B; i++)
+            kinds[i] += p.draw[i].kind == MIX_CUTMIX;
+        differ += p.draw[1].kind != p.draw[0].kind;
+    }
+    for (int i = 0; i < B; i++)
+        assert_in_range(kinds[i], 60, 140);
+    assert_in_range(differ, 60, 140);
     mix_plan_release(&p);
 }
 
@@ -95,8 +140,8 @@ static void erasing_has_its_scope(void **state)
         x[i] = 1;
     mix_plan_init(&p, B);
     for (uint64_t n = 0; n < 400; n++) {
-        m.erase_scope = n % 2 ? ERASE_SAMPLE : ERASE_BATCH;
-        mix_draw(&m, 5, 2, n, B, S, S, &p);
+        m.erase_scope = n % 2 ? MIX_SAMPLE : MIX_BATCH;
+        mix_plan_draw(&m, 5, 2, n, B, S, S, &p);
         mix_apply(&p, B, 1, S, S, x, y);
         int some = 0;
         for (int i = 0; i < B; i++) {
@@ -106,7 +151,7 @@ static void erasing_has_its_scope(void **state)
                 sum += y[i * S * S + k];
             assert_true(sum == S * S - b->height * b->width);
             some += b->height > 0;
-            if (m.erase_scope == ERASE_BATCH)
+            if (m.erase_scope == MIX_BATCH)
                 assert_memory_equal(b, &p.erased[0], sizeof *b);
             else
                 differ += memcmp(b, &p.erased[0], sizeof *b) != 0;
@@ -126,11 +171,11 @@ static void targets_weigh_both_labels(void **state)
     float t[B * 3];
     struct mix_plan p;
     mix_plan_init(&p, B);
-    mix_draw(&both, 1, 0, 0, B, S, S, &p);
+    mix_plan_draw(&both, 1, 0, 0, B, S, S, &p);
     mix_targets(&p, labels, B, 3, t);
     for (int i = 0; i < B; i++)
         assert_true(fabsf(t[3 * i] + t[3 * i + 1] + t[3 * i + 2] - 1) < 1e-6f);
-    assert_true(fabsf(t[0] - (float)p.lambda) < 1e-6f);
+    assert_true(fabsf(t[0] - (float)p.draw[0].lambda) < 1e-6f);
     assert_true(fabsf(t[3 * 3 + 2] - 1) < 1e-6f);
     mix_plan_release(&p);
 }
@@ -155,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_repeat_and_use_both_kinds),
         cmocka_unit_test(pairings_pair),
+        cmocka_unit_test(samples_draw_their_own),
         cmocka_unit_test(erasing_has_its_scope),
         cmocka_unit_test(targets_weigh_both_labels),
         cmocka_unit_test(beta_has_its_mean_and_variance),
