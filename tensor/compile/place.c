@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,67 +225,197 @@ static void make_copies(struct placer *pl)
 
 /* ---- the arena ------------------------------------------------------------------------------- */
 
-static int larger_first(const void *x, const void *y)
+struct candidate {
+    size_t bytes;
+    int storage;
+};
+
+/* By size, descending, equal ones in the order given: a radix sort, a digit of eight bits a turn.
+ * spare: as long as c. Returns which of the two holds the result. */
+static struct candidate *largest_first(struct candidate *c, struct candidate *spare, int n)
 {
-    const struct storage *a = *(struct storage *const *)x, *b = *(struct storage *const *)y;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a < b ? -1 : a > b);
+    size_t most = 0;
+    for (int i = 0; i < n; i++)
+        most |= c[i].bytes;
+    for (int shift = 2; shift < 64 && most >> shift; shift += 8) { /* all are multiples of 4 */
+        int start[257] = {0};
+        for (int i = 0; i < n; i++)
+            start[255 - (c[i].bytes >> shift & 255) + 1]++;
+        for (int d = 0; d < 256; d++)
+            start[d + 1] += start[d];
+        for (int i = 0; i < n; i++)
+            spare[start[255 - (c[i].bytes >> shift & 255)]++] = c[i];
+        struct candidate *sorted = spare;
+        spare = c;
+        c = sorted;
+    }
+    return c;
 }
 
-/* What is placed, in ascending order of offset: apart from the storages, so that the search below,
- * which reads all of it for each of them, reads little. */
+/* What is placed, apart from the storages, so that the search below, which reads much of it for
+ * each of them, reads little. */
 struct taken {
     size_t offset, end;
     int first, last;
 };
 
-/* The lowest offset where a storage of that size fits among the n placed ones that live at the same
- * time. */
-static size_t lowest_gap(const struct taken *t, int n, const struct storage *s, size_t size)
+/* A list in ascending order of offset, and behind it one that no bound reaches. Pointers: less is
+ * moved where one comes in between. */
+struct shelf {
+    struct taken **t;
+    int n;
+};
+
+/* Half of a training step's storages live in its middle, where forward ends, and their places take
+ * most of the search. As all of them meet each other, one of them need not look at the rest one by
+ * one, only at what they cover together, which is little: they are stacked. ALL: every storage;
+ * ASIDE: those that do not live in the middle; COVER: what the others cover. */
+enum { ALL, ASIDE, COVER, SHELVES };
+struct shelves {
+    struct shelf at[SHELVES];
+    int middle;
+};
+
+static int lives_in(const struct storage *s, int step)
 {
-    size_t offset = 0;
-    for (int i = 0; i < n && t[i].offset < offset + size; i++) {
-        int meets = (t[i].first <= s->last) & (s->first <= t[i].last);
-        offset = meets & (t[i].end > offset) ? t[i].end : offset;
+    return s->first <= step && s->last >= step;
+}
+
+/* The step in which most storages live. */
+static int find_middle(const struct placer *pl, const struct candidate *c, int n)
+{
+    int steps = pl->g->n_nodes, middle = 0, most = 0, alive = 0;
+    int *change = mem_zalloc((size_t)steps + 1, sizeof *change);
+    for (int i = 0; i < n; i++) {
+        change[pl->s[c[i].storage].first]++;
+        change[pl->s[c[i].storage].last + 1]--;
     }
+    for (int i = 0; i < steps; i++)
+        if ((alive += change[i]) > most) {
+            most = alive;
+            middle = i;
+        }
+    free(change);
+    return middle;
+}
+
+/* The offset behind those of a shelf, from *at on, that stand in the way of size bytes there. */
+static size_t pass(struct taken ***at, const struct storage *s, size_t offset, size_t size)
+{
+    struct taken **t = *at;
+    int first = s->first, last = s->last;
+    for (; (*t)->offset < offset + size; t++) {
+        int meets = ((*t)->first <= last) & (first <= (*t)->last);
+        offset = meets & ((*t)->end > offset) ? (*t)->end : offset;
+    }
+    *at = t;
     return offset;
 }
 
-static void take(struct taken *t, int n, struct taken what)
+/* The lowest offset where a storage of that size fits among the placed ones that live at the same
+ * time. Where two shelves have a say: past one that is in the way, then look at the other again. */
+static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size_t size)
 {
-    int low = 0, high = n;
+    struct taken **all = sh->at[ALL].t, **aside = sh->at[ASIDE].t, **cover = sh->at[COVER].t;
+    size_t offset = 0, before;
+    if (!lives_in(s, sh->middle))
+        return pass(&all, s, offset, size);
+    do {
+        before = pass(&cover, s, offset, size);
+        offset = pass(&aside, s, before, size);
+    } while (offset > before);
+    return offset;
+}
+
+static int put(struct shelf *shelf, struct taken *what)
+{
+    struct taken **t = shelf->t;
+    int low = 0, high = shelf->n;
     while (low < high) {
         int middle = (low + high) / 2;
-        if (t[middle].offset <= what.offset)
+        if (t[middle]->offset <= what->offset)
             low = middle + 1;
         else
             high = middle;
     }
-    memmove(&t[low + 1], &t[low], (size_t)(n - low) * sizeof *t);
+    memmove(&t[low + 1], &t[low], (size_t)(++shelf->n - low) * sizeof *t);
     t[low] = what;
+    return low;
+}
+
+/* Where the i-th ends the next begins: one instead of two. */
+static void join(struct shelf *shelf, int i)
+{
+    struct taken **t = shelf->t;
+    if (i < 0 || i + 1 >= shelf->n || t[i]->end != t[i + 1]->offset)
+        return;
+    t[i]->end = t[i + 1]->end;
+    memmove(&t[i + 1], &t[i + 2], (size_t)(shelf->n-- - i - 1) * sizeof *t);
+}
+
+/* what: room for two. */
+static void take(struct shelves *sh, const struct storage *s, size_t size, struct taken what[2])
+{
+    what[0] = (struct taken){s->offset, s->offset + size, s->first, s->last};
+    put(&sh->at[ALL], &what[0]);
+    if (!lives_in(s, sh->middle)) {
+        put(&sh->at[ASIDE], &what[0]);
+        return;
+    }
+    what[1] = (struct taken){s->offset, s->offset + size, 0, INT_MAX};
+    int i = put(&sh->at[COVER], &what[1]);
+    join(&sh->at[COVER], i);
+    join(&sh->at[COVER], i - 1);
+}
+
+/* What needs a place, in the order of first steps: what equal sizes are sorted by. */
+static int list_candidates(const struct placer *pl, struct candidate *c)
+{
+    int *start = mem_zalloc((size_t)pl->g->n_nodes + 2, sizeof *start), n = 0;
+    for (int i = 0; i < pl->n; i++)
+        if (!pl->s[i].fixed && pl->s[i].bytes) {
+            start[pl->s[i].first + 1]++;
+            n++;
+        }
+    for (int i = 0; i < pl->g->n_nodes; i++)
+        start[i + 1] += start[i];
+    for (int i = 0; i < pl->n; i++)
+        if (!pl->s[i].fixed && pl->s[i].bytes)
+            c[start[pl->s[i].first]++] = (struct candidate){pl->s[i].bytes, i};
+    free(start);
+    return n;
+}
+
+static void place_all(struct placer *pl, const struct candidate *c, int n, struct shelves *sh,
+                      struct taken *taken, int no_reuse)
+{
+    struct plan *p = pl->p;
+    for (int i = 0; i < n; i++) {
+        struct storage *s = &pl->s[c[i].storage];
+        size_t size = aligned(p, s->bytes);
+        s->offset = no_reuse ? p->arena_bytes : lowest_gap(sh, s, size);
+        take(sh, s, size, &taken[2 * i]);
+        if (s->offset + size > p->arena_bytes)
+            p->arena_bytes = s->offset + size;
+    }
 }
 
 static void place_arena(struct placer *pl, int no_reuse)
 {
-    struct plan *p = pl->p;
-    struct storage **order = mem_zalloc((size_t)pl->n, sizeof *order);
-    struct taken *placed = mem_zalloc((size_t)pl->n, sizeof *placed);
-    int n = 0;
-    for (int i = 0; i < pl->n; i++)
-        if (!pl->s[i].fixed && pl->s[i].bytes)
-            order[n++] = &pl->s[i];
-    qsort(order, (size_t)n, sizeof *order, larger_first);
-    for (int i = 0; i < n; i++) {
-        struct storage *s = order[i];
-        size_t size = aligned(p, s->bytes);
-        s->offset = no_reuse ? p->arena_bytes : lowest_gap(placed, i, s, size);
-        take(placed, i, (struct taken){s->offset, s->offset + size, s->first, s->last});
-        if (s->offset + size > p->arena_bytes)
-            p->arena_bytes = s->offset + size;
+    size_t room = (size_t)pl->n + 1;
+    struct candidate *pairs = mem_alloc(2 * room * sizeof *pairs);
+    struct taken *taken = mem_alloc(2 * room * sizeof *taken), end = {.offset = SIZE_MAX};
+    struct taken **lists = mem_alloc(SHELVES * room * sizeof *lists);
+    int n = list_candidates(pl, pairs);
+    struct shelves sh = {.middle = find_middle(pl, pairs, n)};
+    for (int i = 0; i < SHELVES; i++) {
+        sh.at[i].t = lists + (size_t)i * room;
+        sh.at[i].t[0] = &end;
     }
-    free(order);
-    free(placed);
+    place_all(pl, largest_first(pairs, pairs + room, n), n, &sh, taken, no_reuse);
+    free(pairs);
+    free(taken);
+    free(lists);
 }
 
 static void place_tensor(const struct placer *pl, struct tensor *t)
@@ -310,7 +441,7 @@ void pass_place(struct plan *p, const struct plan_options *options,
                         .root = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
                         .copy = mem_alloc(sizeof(int) * (size_t)g->n_tensors),
                         .step = mem_zalloc((size_t)g->n_nodes + 1, sizeof *pl.step),
-                        .s = mem_zalloc(most, sizeof *pl.s)};
+                        .s = mem_alloc(most * sizeof *pl.s)};
     for (int i = 0; i < p->n_steps; i++)
         pl.step[p->steps[i].node->id] = &p->steps[i];
     for (int i = 0; i < g->n_tensors; i++)
