@@ -13,7 +13,7 @@ struct arena_block {
     _Alignas(16) char data[];
 };
 
-void *arena_alloc(struct arena *a, size_t bytes)
+static void *take(struct arena *a, size_t bytes)
 {
     bytes = (bytes + 15) & ~(size_t)15;
     if (!a->head || a->head->size - a->head->used < bytes) {
@@ -30,14 +30,19 @@ void *arena_alloc(struct arena *a, size_t bytes)
     }
     void *p = a->head->data + a->head->used;
     a->head->used += bytes;
-    memset(p, 0, bytes); /* here, not the block: half of a block may never be used */
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    return memset(take(a, bytes), 0, bytes); /* not the block: half of it may never be used */
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
-    char *p = arena_alloc(a, n + 1);
+    char *p = take(a, n + 1);
     memcpy(p, s, n);
+    p[n] = 0;
     return p;
 }
 
@@ -49,10 +54,10 @@ char *arena_strdup(struct arena *a, const char *s)
 char *arena_join(struct arena *a, const char *x, const char *y, const char *z)
 {
     size_t nx = strlen(x), ny = strlen(y), nz = strlen(z);
-    char *p = arena_alloc(a, nx + ny + nz + 1);
+    char *p = take(a, nx + ny + nz + 1);
     memcpy(p, x, nx);
     memcpy(p + nx, y, ny);
-    memcpy(p + nx + ny, z, nz);
+    memcpy(p + nx + ny, z, nz + 1);
     return p;
 }
 
@@ -62,7 +67,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    char *p = arena_alloc(a, (size_t)n + 1);
+    char *p = take(a, (size_t)n + 1);
     va_start(ap, fmt);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
     va_end(ap);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/rng.h"
+#include "base/hash.h"
 
 static const struct config_table *add_table(struct config_schema *s, const struct config_key *keys);
 
@@ -76,7 +76,7 @@ static void index_slots(struct config_schema *s)
     for (size_t i = 0; i < s->index_size; i++)
         s->index[i] = -1;
     for (int i = 0; i < s->n_slots; i++) {
-        size_t at = rng_hash(s->slots[i].name) & (s->index_size - 1);
+        size_t at = hash_text(s->slots[i].name) & (s->index_size - 1);
         while (s->index[at] >= 0)
             at = (at + 1) & (s->index_size - 1);
         s->index[at] = i;
@@ -85,7 +85,7 @@ static void index_slots(struct config_schema *s)
 
 int config_schema_find(const struct config_schema *s, const char *name)
 {
-    size_t at = rng_hash(name) & (s->index_size - 1);
+    size_t at = hash_text(name) & (s->index_size - 1);
     for (; s->index[at] >= 0; at = (at + 1) & (s->index_size - 1))
         if (!strcmp(s->slots[s->index[at]].name, name))
             return s->index[at];
@@ -198,7 +198,7 @@ static void grow_texts(struct config_schema *s)
 
 const char *config_schema_intern(struct config_schema *s, const char *text)
 {
-    uint64_t hash = rng_hash(text);
+    uint64_t hash = hash_text(text);
     if (2 * s->n_texts >= s->texts_size)
         grow_texts(s);
     size_t at = hash & (s->texts_size - 1);

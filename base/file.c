@@ -231,8 +231,11 @@ void file_sha256_bytes(const void *data, size_t size, char hex[65])
     unsigned char digest[32];
     if (!EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL))
         BUG("SHA-256 is not available in libcrypto");
-    for (int i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    for (int i = 0; i < 32; i++) {
+        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    hex[64] = 0;
 }
 
 int file_sha256(const char *path, char hex[65], struct error *err)

@@ -127,7 +127,7 @@ static struct tensor *convolve(struct builder *b, const char *name, struct tenso
 {
     int64_t channels = x->shape.rank == 4 ? x->shape.dim[1] : x->shape.dim[2];
     struct init init = {INIT_UNIFORM, 1 / sqrt((double)(channels * c.kernel * c.kernel))};
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     struct tensor *w = nn_param(b, "weight", SHAPE(out, channels, c.kernel, c.kernel), init);
     struct tensor *windows = op_unfold(b->g, x, *side, *side, c.kernel, c.stride, c.pad);
     struct tensor *y = op_linear(b->g, windows, w, nn_param(b, "bias", SHAPE(out), init));
@@ -210,7 +210,7 @@ static struct tensor *cross_attend(struct builder *b, int i, struct tensor *toke
     const char *old = nn_push(b, "fusion.%d", i), *fusion = g->scope;
     struct tensor *n =
         nn_layer_norm(b, "norm1", op_concat(g, (struct tensor *[]){token, patches}, 2, 1), o->eps);
-    const char *attn = nn_push(b, "attn");
+    const char *attn = nn_enter(b, "attn");
     struct tensor *q = nn_linear(b, "wq", class_token(g, n), dim);
     struct tensor *in[] = {q, nn_linear(b, "wk", n, dim), nn_linear(b, "wv", n, dim)};
     struct attention_attr a = {

@@ -75,8 +75,7 @@ static struct tensor *blocks(struct builder *b, struct tensor *x)
     if (!nn_check_heads(b, "model.decoder.heads", shape_last(x->shape), o.heads))
         return x;
     for (int64_t i = 0; i < layers; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        const char *name = nn_numbered(b, "blocks", i);
         o.drop_path = nn_drop_rate(config_float(c, "model.decoder.drop_path"), i, layers);
         x = nn_block(b, name, x, &o);
     }

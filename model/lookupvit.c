@@ -34,7 +34,7 @@ struct streams {
 static void gather(struct builder *b, struct streams *s, int heads)
 {
     int64_t dim = shape_last(s->lookup->shape);
-    const char *old = nn_push(b, "mhbc");
+    const char *old = nn_enter(b, "mhbc");
     struct tensor *q =
         nn_layer_norm(b, "q_norm", nn_linear_torch(b, "q", s->compressed, dim), NN_EPS_TORCH);
     struct tensor *k =
@@ -51,13 +51,13 @@ static void gather(struct builder *b, struct streams *s, int heads)
 static void scatter(struct builder *b, struct streams *s, int heads)
 {
     int64_t dim = shape_last(s->lookup->shape);
-    const char *old = nn_push(b, "mhbc");
+    const char *old = nn_enter(b, "mhbc");
     struct tensor *v =
         nn_layer_norm(b, "v_norm", nn_linear_torch(b, "v", s->compressed, dim), NN_EPS_TORCH);
     struct matmul_attr write = {heads, 1, 0, 3, 1};
     s->lookup = op_add(b->g, s->lookup, op_matmul(b->g, s->map, v, write));
     nn_pop(b, old);
-    old = nn_push(b, "global_mlp");
+    old = nn_enter(b, "global_mlp");
     struct tensor *h = op_gelu(b->g, nn_linear_torch(b, "fc1", s->lookup, dim / 2));
     s->lookup = op_add(b->g, s->lookup, nn_linear_torch(b, "fc2", h, dim));
     nn_pop(b, old);
@@ -103,8 +103,7 @@ static void build(struct builder *b, struct model_io *io)
         embed(b, &s, io->image))
         return;
     for (int64_t i = 0; i < depth; i++) {
-        char block[32];
-        snprintf(block, sizeof block, "blocks.%lld", (long long)i);
+        const char *block = nn_numbered(b, "blocks", i);
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
         s.lookup = nn_layer_norm(b, "lookup_norm", s.lookup, NN_EPS_TIMM);
         s.compressed = nn_layer_norm(b, "compressed_norm", s.compressed, NN_EPS_TIMM);

@@ -53,7 +53,7 @@ static struct token_grid convolve(struct builder *b, const char *name, struct te
 {
     int64_t in = x->shape.rank == 4 ? x->shape.dim[1] : x->shape.dim[2];
     struct init init = {INIT_UNIFORM, 1 / sqrt((double)(in * kernel * kernel))};
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     struct tensor *windows = op_unfold(b->g, x, side, side, kernel, stride, pad);
     struct tensor *w = nn_param(b, "weight", SHAPE(out, in, kernel, kernel), init);
     struct tensor *offset = bias ? nn_param(b, "bias", SHAPE(out), init) : NULL;
@@ -67,7 +67,7 @@ static struct token_grid convolve(struct builder *b, const char *name, struct te
 static struct tensor *activate(struct builder *b, const char *name, struct tensor *x)
 {
     struct shape channels = SHAPE(shape_last(x->shape));
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     x = op_scale_shift(b->g, x, nn_param(b, "weight", channels, nn_one),
                        nn_param(b, "bias", channels, nn_zero));
     nn_pop(b, old);
@@ -78,7 +78,7 @@ static struct tensor *activate(struct builder *b, const char *name, struct tenso
 static struct tensor *stem(struct builder *b, struct tensor *image)
 {
     int64_t width = config_int(b->c, "model.stem_dim"), patch = config_int(b->c, "model.patch");
-    const char *old = nn_push(b, "patch_embed");
+    const char *old = nn_enter(b, "patch_embed");
     struct token_grid y = convolve(b, "conv1", image, image->shape.dim[2], width, 7, 2, 3, 0);
     y.x = activate(b, "bn1", y.x);
     y = convolve(b, "conv2", y.x, y.side, width, 3, 1, 1, 0);

@@ -234,8 +234,7 @@ static struct tensor *decoder_blocks(struct builder *b, struct tensor *x)
                               .eps = config_float(b->c, "train.mae.norm_eps")};
     int64_t depth = config_int(b->c, "train.mae.depth");
     for (int64_t i = 0; i < depth; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        const char *name = nn_numbered(b, "blocks", i);
         x = nn_block(b, name, x, &o);
     }
     return x;

@@ -42,7 +42,7 @@ static struct init torch_uniform(int64_t fan_in)
 static struct tensor *pointwise(struct builder *b, const char *name, struct tensor *x, int64_t out)
 {
     int64_t in = shape_last(x->shape);
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     struct tensor *w = nn_param(b, "weight", SHAPE(out, in, 1), torch_uniform(in));
     struct tensor *y = op_linear(b->g, x, w, nn_param(b, "bias", SHAPE(out), torch_uniform(in)));
     nn_pop(b, old);
@@ -53,7 +53,7 @@ static struct tensor *depthwise(struct builder *b, const char *name, struct tens
 {
     int64_t width = shape_last(x->shape);
     struct init init = torch_uniform(FILTER);
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     struct tensor *w = nn_param(b, "weight", SHAPE(width, 1, FILTER), init);
     struct tensor *y = op_depthwise(b->g, x, w, nn_param(b, "bias", SHAPE(width), init));
     nn_pop(b, old);
@@ -66,7 +66,7 @@ static struct tensor *response_norm(struct builder *b, struct tensor *x)
 {
     struct graph *g = b->g;
     struct shape width = SHAPE(shape_last(x->shape));
-    const char *old = nn_push(b, "grn");
+    const char *old = nn_enter(b, "grn");
     struct tensor *weight = nn_param(b, "weight", width, nn_zero);
     struct tensor *bias = nn_param(b, "bias", width, nn_zero);
     struct tensor *norm = op_sqrt(g, op_sum(g, op_mul(g, x, x), 1, 1, 1, 1)); /* (B,1,C) */
@@ -84,7 +84,7 @@ static struct tensor *convnext(struct builder *b, const char *stages, int stage,
     int64_t width = shape_last(x->shape);
     const char *old = nn_push(b, "%s.%d.%lld", stages, stage, (long long)index);
     struct tensor *y = nn_layer_norm(b, "norm", depthwise(b, "conv_dw", x), NN_EPS_TIMM);
-    const char *mlp = nn_push(b, "mlp");
+    const char *mlp = nn_enter(b, "mlp");
     y = response_norm(b, op_gelu(g, pointwise(b, "fc1", y, EXPANSION * width)));
     y = pointwise(b, "fc2", y, width);
     nn_pop(b, mlp);

@@ -18,7 +18,7 @@ static struct tensor *build(struct builder *b, struct tensor *image, struct tens
     (void)memory;
     (void)grid;
     struct shape s = SHAPE(1, config_int(b->c, "model.process_tokens"), dim);
-    const char *old = nn_push(b, "process_embedder");
+    const char *old = nn_enter(b, "process_embedder");
     struct tensor *tokens = nn_param(b, "process_token", s, (struct init){INIT_NORMAL, 1});
     nn_pop(b, old);
     return op_repeat(b->g, tokens, b->batch); /* (B,K,C) */

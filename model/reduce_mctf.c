@@ -183,7 +183,7 @@ static struct tensor *project(struct builder *b, struct tensor *x, int64_t start
                               const struct block_options *o)
 {
     int64_t dim = shape_last(x->shape);
-    const char *old = nn_push(b, "qkv");
+    const char *old = nn_enter(b, "qkv");
     struct tensor *w = nn_param(b, "weight", SHAPE(3 * dim, dim), nn_normal_002);
     struct tensor *bias = NULL;
     if (!o->no_qkv_bias)
@@ -319,7 +319,7 @@ static struct tensor *fuse_ahead(struct builder *b, struct reduction *r, struct 
 {
     int anew = config_int(b->c, "model.reduce.one_step_ahead") == 2;
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps_of(o));
-    const char *old = nn_push(b, "attn");
+    const char *old = nn_enter(b, "attn");
     struct tensor *attn = attention(b, r, y, o);
     nn_pop(b, old);
     mctf_fuse(b, r, n, &x, &attn);
@@ -327,7 +327,7 @@ static struct tensor *fuse_ahead(struct builder *b, struct reduction *r, struct 
     if (anew) {
         y = reduction_attention(b, r, y, o, NULL);
     } else {
-        old = nn_push(b, "attn");
+        old = nn_enter(b, "attn");
         y = attend(b, attn, y, o);
         nn_pop(b, old);
     }
@@ -339,7 +339,7 @@ static struct tensor *fuse_behind(struct builder *b, struct reduction *r, struct
                                   const struct block_options *o, int64_t n)
 {
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps_of(o));
-    const char *old = nn_push(b, "attn");
+    const char *old = nn_enter(b, "attn");
     struct tensor *attn = attention(b, r, y, o);
     y = attend(b, attn, y, o);
     nn_pop(b, old);
@@ -372,7 +372,7 @@ static struct tensor *block(struct builder *b, struct reduction *r, int64_t laye
     double rr = rate(b, r, layer);
     int64_t n = rr < 0 ? 0 : mctf_amount(b, x->shape.dim[1], rr);
     int behind = config_int(b->c, "model.reduce.one_step_ahead") == 0;
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     if (!nn_check_heads(b, "model.dim", shape_last(x->shape), o->heads)) {
         nn_pop(b, old);
         return x;

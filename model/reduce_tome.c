@@ -139,7 +139,7 @@ static struct tensor *merge_pairs(struct builder *b, struct reduction *r, struct
 
 static void unread_gain(struct builder *b, const char *name, int64_t dim, double value)
 {
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     nn_unused_param(b, "gamma", SHAPE(dim), (struct init){INIT_VALUE, value});
     nn_pop(b, old);
 }
@@ -148,7 +148,7 @@ static struct tensor *block(struct builder *b, struct reduction *r, int64_t laye
                             struct tensor *x, const struct block_options *options)
 {
     struct block_options o = *options;
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     if (o.layer_scale > 0) {
         unread_gain(b, "ls1", shape_last(x->shape), o.layer_scale);
         unread_gain(b, "ls2", shape_last(x->shape), o.layer_scale);

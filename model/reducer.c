@@ -116,8 +116,7 @@ struct tensor *reduction_tower(struct builder *b, struct tensor *x, struct block
         graph_refuse(b->g, "model.reduce.consistency trains models of family vit only");
     reduction_init(&r, b, x, depth, class_token);
     for (int64_t i = 0; i < depth; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        const char *name = nn_numbered(b, "blocks", i);
         o.drop_path = nn_drop_rate(config_float(b->c, "model.drop_path"), i, depth);
         x = reduction_block(b, &r, i, name, x, &o);
     }
@@ -145,7 +144,7 @@ struct tensor *reduction_attention(struct builder *b, const struct reduction *r,
 {
     int64_t dim = shape_last(x->shape);
     struct tensor *in[2] = {x, reduction_bias(b, r)};
-    const char *old = nn_push(b, "attn");
+    const char *old = nn_enter(b, "attn");
     if (nn_check_heads(b, "model.dim", dim, o->heads)) {
         struct attention_attr a = {.heads = o->heads,
                                    .packed = 1,

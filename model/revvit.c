@@ -83,7 +83,7 @@ static struct tensor *linear(const struct context *c, const char *weight, const 
 static struct tensor *norm(const struct context *c, const char *name, struct tensor *x, double eps)
 {
     struct shape width = SHAPE(shape_last(x->shape));
-    const char *old = nn_push(c->b, "%s", name);
+    const char *old = nn_enter(c->b, name);
     struct tensor *y =
         op_layer_norm(c->b->g, x, nn_param(c->b, "weight", width, nn_one),
                       nn_param(c->b, "bias", width, c->v->bias_002 ? c->bias : nn_zero), eps);
@@ -98,7 +98,7 @@ static struct tensor *attend(const struct context *c, struct tensor *x)
     int64_t dim = shape_last(x->shape);
     double scale = 1 / sqrt((double)dim / c->heads);
     struct tensor *y = norm(c, "norm", x, NN_EPS_TIMM);
-    const char *old = nn_push(b, "attn");
+    const char *old = nn_enter(b, "attn");
     if (c->v->packed_qkv) {
         struct tensor *qkv = linear(c, "in_proj_weight", "in_proj_bias", y, 3 * dim);
         struct attention_attr a = {
@@ -123,7 +123,7 @@ static struct tensor *transform(const struct context *c, struct tensor *x)
     int64_t dim = shape_last(x->shape), hidden = nn_hidden(dim, c->mlp_ratio);
     int minrev = c->v->packed_qkv;
     struct tensor *y = norm(c, "norm", x, c->v->mlp_eps);
-    const char *old = nn_push(c->b, "mlp");
+    const char *old = nn_enter(c->b, "mlp");
     y = linear(c, minrev ? "0.weight" : "fc1.weight", minrev ? "0.bias" : "fc1.bias", y, hidden);
     y = op_gelu(c->b->g, y);
     y = linear(c, minrev ? "2.weight" : "fc2.weight", minrev ? "2.bias" : "fc2.bias", y, dim);
@@ -139,7 +139,7 @@ static struct tensor *reversible(const struct context *c, const char *name, int6
 {
     struct graph *g = c->b->g;
     const char *old = nn_push(c->b, "%s.%lld", c->v->layers, (long long)layer);
-    const char *block = g->scope, *inner = nn_push(c->b, "%s", name);
+    const char *block = g->scope, *inner = nn_enter(c->b, name);
     graph_region_begin(g, c->reversible ? REGION_REVERSE : REGION_KEEP);
     struct tensor *f = part(c, read);
     if (c->b->training && c->drop_path > 0)
@@ -158,7 +158,7 @@ static struct tensor *embed(const struct context *c, struct tensor *image, int64
     struct builder *b = c->b;
     int64_t patch = config_int(b->c, "model.patch"), channels = image->shape.dim[1];
     struct init torch = {INIT_UNIFORM, 1 / sqrt((double)(channels * patch * patch))};
-    const char *old = nn_push(b, "%s", c->v->patch_embed);
+    const char *old = nn_enter(b, c->v->patch_embed);
     struct tensor *w = nn_param(b, "weight", SHAPE(dim, channels, patch, patch),
                                 c->v->bias_002 ? c->weight : torch);
     struct tensor *x =
@@ -203,7 +203,7 @@ static void build(struct builder *b, struct model_io *io)
         z = op_mean_tokens(g, norm(&c, "norm", z, c.v->final_eps));
     else
         z = norm(&c, "norm", op_mean_tokens(g, z), c.v->final_eps);
-    const char *old = nn_push(b, "%s", c.v->head);
+    const char *old = nn_enter(b, c.v->head);
     io->logits[0] = linear(&c, "weight", "bias", z, config_int(b->c, "model.classes"));
     nn_pop(b, old);
     io->logits_names[0] = "logits";

@@ -157,14 +157,14 @@ static void build(struct builder *b, const struct model *m, const struct model_o
         return;
     }
     b->dense = 1;
-    const char *old = nn_push(b, "%s", m->features_scope);
+    const char *old = nn_enter(b, m->features_scope);
     m->features(b, io->image, &f);
     nn_pop(b, old);
     if (graph_failed(g, NULL))
         return;
     const struct decoder *decoder =
         (const struct decoder *)config_choice(b->c, "model.decoder.type");
-    old = nn_push(b, "decoder");
+    old = nn_enter(b, "decoder");
     struct tensor *masks = decoder->build(b, f.tokens, classes); /* (B,N,K) */
     nn_pop(b, old);
     if (graph_failed(g, NULL))

@@ -60,7 +60,7 @@ static struct tensor *narrow(struct builder *b, const char *name, struct tensor 
     const char *old = nn_push(b, "tokens_to_token.%s", name);
     double scale = 1 / sqrt((double)shape_last(x->shape));
     struct tensor *y = nn_layer_norm(b, "norm1", x, NN_EPS_TORCH);
-    const char *outer = nn_push(b, "attn");
+    const char *outer = nn_enter(b, "attn");
     struct tensor *qkv = nn_linear_plain(b, "qkv", y, 3 * width); /* (B,N,3 width) */
     y = nn_linear(b, "proj", op_attention_packed(g, qkv, NULL, 1, scale), width);
     nn_pop(b, outer);
@@ -77,7 +77,7 @@ static struct tensor *tokens_to_token(struct builder *b, struct tensor *image)
     struct split s = soft_split(b, image, image->shape.dim[2], 7, 4, 2);
     s = soft_split(b, narrow(b, "attention1", s.x, width), s.side, 3, 2, 1);
     s = soft_split(b, narrow(b, "attention2", s.x, width), s.side, 3, 2, 1);
-    const char *old = nn_push(b, "tokens_to_token");
+    const char *old = nn_enter(b, "tokens_to_token");
     struct tensor *x = nn_linear(b, "project", s.x, config_int(b->c, "model.dim"));
     nn_pop(b, old);
     return x;

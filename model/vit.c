@@ -92,8 +92,7 @@ static struct tensor *encode(struct builder *b, struct tensor *x, int class_toke
     reduction_init(&r, b, x, depth, class_token);
     r.teacher = teacher;
     for (int64_t i = 0; i < depth; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "blocks.%lld", (long long)i);
+        const char *name = nn_numbered(b, "blocks", i);
         o.drop_path = nn_drop_rate(config_float(c, "model.drop_path"), i, depth);
         x = reduction_block(b, &r, i, name, x, &o);
         if (behind)

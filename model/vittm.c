@@ -149,52 +149,60 @@ static struct tensor *drop_transfer(struct builder *b, const char *direction, in
     return op_drop_path(b->g, fresh, rate, name);
 }
 
-static struct tensor *transfer(struct builder *b, const struct parts *p, const char *direction,
-                               int64_t layer, struct tensor *source, struct tensor *query)
+/* What reads or writes is called after the direction. */
+struct direction {
+    const char *name, *head, *fusion, *norm, *norm_process;
+};
+static const struct direction reading = {"read", "read_head", "read_fusion", "read_norm",
+                                         "read_norm_process"};
+static const struct direction writing = {"write", "write_head", "write_fusion", "write_norm",
+                                         "write_norm_process"};
+
+static struct tensor *transfer(struct builder *b, const struct parts *p,
+                               const struct direction *direction, int64_t layer,
+                               struct tensor *source, struct tensor *query)
 {
     int64_t width = shape_last(query->shape);
-    const char *old = nn_push(b, "%s_head.%lld", direction, (long long)layer);
+    const char *old = nn_enter(b, nn_numbered(b, direction->head, layer));
     if (shape_last(source->shape) != width)
         source = nn_linear(b, "source", source, width);
     struct tensor *fresh = p->head->build(b, source, query);
     nn_pop(b, old);
-    fresh = drop_transfer(b, direction, layer, fresh);
-    old = nn_push(b, "%s_fusion", direction);
+    fresh = drop_transfer(b, direction->name, layer, fresh);
+    old = nn_enter(b, direction->fusion);
     struct tensor *fused = p->fusion->build(b, fresh, query);
     nn_pop(b, old);
     return fused;
 }
 
 /* One LayerNorm over both streams; one each where their widths differ. */
-static void normalise(struct builder *b, const char *direction, int64_t layer,
+static void normalise(struct builder *b, const struct direction *direction, int64_t layer,
                       struct tensor **memory, struct tensor **process)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%s_norm.%lld", direction, (long long)layer);
+    const char *name = nn_numbered(b, direction->norm, layer);
     *memory = nn_layer_norm(b, name, *memory, NN_EPS_TIMM);
     if (shape_last((*memory)->shape) != shape_last((*process)->shape))
-        snprintf(name, sizeof name, "%s_norm_process.%lld", direction, (long long)layer);
+        name = nn_numbered(b, direction->norm_process, layer);
     *process = nn_layer_norm(b, name, *process, NN_EPS_TIMM);
 }
 
 static void layer(struct builder *b, struct parts *p, int64_t i, const struct block_options *o,
                   struct tensor **memory, struct tensor **process)
 {
-    char block[32];
-    snprintf(block, sizeof block, "blocks.%lld", (long long)i);
+    const char *block = nn_numbered(b, "blocks", i);
     if (i % p->every) {
         *process = reduction_block(b, &p->process_merges, i, block, *process, o);
         return;
     }
-    normalise(b, "read", i, memory, process);
-    *process = transfer(b, p, "read", i, *memory, *process);
+    normalise(b, &reading, i, memory, process);
+    *process = transfer(b, p, &reading, i, *memory, *process);
     struct tensor *kept = *memory;
     if (p->memory_block->before_write)
         *memory = p->memory_block->before_write(b, i, *memory);
     *memory = reduction_merge(b, &p->memory_merges, i, *memory);
     *process = reduction_block(b, &p->process_merges, i, block, *process, o);
-    normalise(b, "write", i, memory, process);
-    *memory = transfer(b, p, "write", i, *process, *memory);
+    normalise(b, &writing, i, memory, process);
+    *memory = transfer(b, p, &writing, i, *process, *memory);
     if (p->memory_block->after_write)
         *memory = p->memory_block->after_write(b, i, *memory, kept);
 }
@@ -407,7 +415,7 @@ static void declare_classifiers(struct builder *b)
     int64_t classes = config_int(b->c, "model.backbone_classes"),
             dim = config_int(b->c, "model.dim");
     for (size_t i = 0; classes && i < sizeof norms / sizeof *norms; i++) {
-        const char *old = nn_push(b, "%s", norms[i]);
+        const char *old = nn_enter(b, norms[i]);
         nn_unused_param(b, "weight", SHAPE(dim), nn_one);
         nn_unused_param(b, "bias", SHAPE(dim), nn_zero);
         nn_pop(b, old);

@@ -18,7 +18,7 @@ struct tensor *nn_self_attention(struct builder *b, const char *name, struct ten
                                  const struct block_options *o)
 {
     int64_t dim = shape_last(x->shape);
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     struct tensor *y = x;
     if (nn_check_heads(b, "model.dim", dim, o->heads)) {
         struct attention_attr a = {.heads = o->heads,
@@ -42,7 +42,7 @@ struct tensor *nn_residual(struct builder *b, const char *scale_name, const char
                            struct tensor *x, struct tensor *branch, const struct block_options *o)
 {
     if (o->layer_scale > 0) {
-        const char *old = nn_push(b, "%s", scale_name);
+        const char *old = nn_enter(b, scale_name);
         struct init init = {INIT_VALUE, o->layer_scale};
         branch = op_mul(b->g, branch, nn_param(b, "gamma", SHAPE(shape_last(x->shape)), init));
         nn_pop(b, old);
@@ -60,7 +60,7 @@ struct tensor *nn_residual(struct builder *b, const char *scale_name, const char
 struct tensor *nn_block(struct builder *b, const char *name, struct tensor *x,
                         const struct block_options *o)
 {
-    const char *old = nn_push(b, "%s", name);
+    const char *old = nn_enter(b, name);
     int64_t dim = shape_last(x->shape);
     double eps = o->eps > 0 ? o->eps : NN_EPS_TIMM;
     struct tensor *y = nn_layer_norm(b, "norm1", x, eps);

@@ -1,12 +1,20 @@
 /* Scopes and parameters. */
 #include "nn/nn.h"
 
+#include "base/number.h"
+#include "tensor/graph/scope.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 const struct init nn_normal_002 = {INIT_NORMAL, 0.02};
 const struct init nn_zero = {INIT_ZERO, 0};
 const struct init nn_one = {INIT_ONE, 0};
+
+const char *nn_enter(struct builder *b, const char *name)
+{
+    return graph_scope_push(b->g, name);
+}
 
 const char *nn_push(struct builder *b, const char *fmt, ...)
 {
@@ -23,11 +31,15 @@ void nn_pop(struct builder *b, const char *old)
     graph_scope_pop(b->g, old);
 }
 
+const char *nn_numbered(struct builder *b, const char *stem, int64_t i)
+{
+    char digits[32];
+    return arena_join(&b->g->arena, stem, ".", number_whole(i, digits));
+}
+
 struct tensor *nn_param(struct builder *b, const char *name, struct shape shape, struct init init)
 {
-    const char *scope = b->g->scope;
-    const char *path = arena_join(&b->g->arena, scope, scope[0] ? "." : "", name);
-    return graph_param(b->g, path, shape, init);
+    return graph_scope_param(b->g, name, shape, init);
 }
 
 struct tensor *nn_unused_param(struct builder *b, const char *name, struct shape shape,

@@ -33,9 +33,12 @@ struct builder {
  * effect does not truncate). */
 extern const struct init nn_normal_002, nn_zero, nn_one;
 
-/* Layer paths: nn_push(b, "blocks.%d", i) … nn_pop(b, old). */
+/* Layer paths: nn_enter(b, "attn") or nn_push(b, "blocks.%d", i) … nn_pop(b, old). */
+const char *nn_enter(struct builder *b, const char *name);
 const char *nn_push(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void nn_pop(struct builder *b, const char *old);
+/* "blocks.3" of ("blocks", 3); lives as long as the graph. */
+const char *nn_numbered(struct builder *b, const char *stem, int64_t i);
 
 struct tensor *nn_param(struct builder *b, const char *name, struct shape shape, struct init init);
 /* A parameter that the authors' code registers and never reads: counted, saved, never trained. */

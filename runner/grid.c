@@ -197,7 +197,8 @@ static int apply_when(struct expansion *x, struct cell *c)
 
 static void add_part(struct strbuf *s, const char *separator, const char *text)
 {
-    strbuf_addf(s, "%s%s", s->len ? separator : "", text && *text ? text : "-");
+    strbuf_adds(s, s->len ? separator : "");
+    strbuf_adds(s, text && *text ? text : "-");
 }
 
 static void name_cell(struct expansion *x, struct cell *c, const struct hand_cell *hand)

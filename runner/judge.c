@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/rng.h"
+#include "base/hash.h"
 #include "base/strbuf.h"
 #include "runner/machine.h"
 
@@ -32,6 +32,8 @@ struct judge {
     const struct cost_model *cost;
     struct memo *memo; /* hash table, or NULL without cost.matters */
     size_t memo_size;
+    const char **matters; /* the keys that costs depend on, of those that cells know */
+    int n_matters;
     int *job_of; /* by cell; -1: none */
     struct job *jobs;
     int n_jobs;
@@ -125,20 +127,34 @@ static int apply_rules(struct judge *x, struct cell *c, int costs)
     return 0;
 }
 
+/* All cells are copies of one configuration: they know the same keys. */
+static void list_matters(struct judge *x)
+{
+    const struct config *c = x->e->spec->base;
+    const char *name;
+    int n = 0;
+    while (config_name(c, n))
+        n++;
+    x->matters = ARENA_ARRAY(&x->e->arena, const char *, n);
+    for (int i = 0; (name = config_name(c, i)); i++)
+        if (x->cost->matters(name))
+            x->matters[x->n_matters++] = name;
+}
+
 /* The memo's row for the cell's costs: that of an equal cell, or an empty one to fill. */
 static struct memo *find_memo(struct judge *x, const struct cell *c)
 {
     struct strbuf *s = &x->scratch;
-    const char *name, *text;
+    const char *text;
     strbuf_clear(s);
-    for (int i = 0; (name = config_name(c->config, i)); i++)
-        if (x->cost->matters(name) && (text = config_text(c->config, name))) {
-            strbuf_adds(s, name);
+    for (int i = 0; i < x->n_matters; i++)
+        if ((text = config_text(c->config, x->matters[i]))) {
+            strbuf_adds(s, x->matters[i]);
             strbuf_adds(s, ": ");
             strbuf_adds(s, text);
             strbuf_addc(s, '\n');
         }
-    uint64_t hash = rng_hash(s->text);
+    uint64_t hash = hash_text(s->text);
     size_t at = hash & (x->memo_size - 1);
     for (; x->memo[at].keys; at = (at + 1) & (x->memo_size - 1))
         if (x->memo[at].hash == hash && !strcmp(x->memo[at].keys, s->text))
@@ -279,6 +295,7 @@ int experiment_judge(struct experiment *e, const struct cost_model *cost, struct
     if (cost && cost->matters) {
         x.memo_size = table_size(e->n_cells);
         x.memo = mem_zalloc(x.memo_size, sizeof *x.memo);
+        list_matters(&x);
     }
     int rc = judge_all(&x);
     count_states(e);

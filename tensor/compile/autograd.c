@@ -18,8 +18,21 @@ struct sweep {
     struct tensor **again; /* recomputed counterpart by tensor id, or NULL */
     int n;                 /* tensors and nodes of the forward pass */
     int n_nodes;
-    int region; /* the region that again belongs to */
+    int region;                /* the region that again belongs to */
+    struct tensor **in, **din; /* of the node at work: as many as the widest node has inputs */
+    int *wanted;
 };
+
+static void make_room(struct sweep *s)
+{
+    int widest = 1;
+    for (int i = 0; i < s->n_nodes; i++)
+        if (s->g->nodes[i]->n_in > widest)
+            widest = s->g->nodes[i]->n_in;
+    s->in = mem_alloc((size_t)widest * sizeof *s->in);
+    s->din = mem_alloc((size_t)widest * sizeof *s->din);
+    s->wanted = mem_alloc((size_t)widest * sizeof *s->wanted);
+}
 
 static struct tensor *recomputed(const struct sweep *s, struct tensor *t)
 {
@@ -34,14 +47,12 @@ static void recompute_region(struct sweep *s, int region)
         const struct node *n = g->nodes[i];
         if (n->region != region)
             continue;
-        struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);
         for (int k = 0; k < n->n_in; k++)
-            in[k] = recomputed(s, n->in[k]);
+            s->in[k] = recomputed(s, n->in[k]);
         g->scope = n->scope;
-        const struct node *copy = graph_apply(g, n->op, n->n_in, in, n->attr);
+        const struct node *copy = graph_apply(g, n->op, n->n_in, s->in, n->attr);
         for (int k = 0; k < n->n_out; k++)
             s->again[n->out[k]->id] = copy->out[k];
-        free(in);
     }
     const struct region *r = &g->regions[region];
     if (r->policy == REGION_REVERSE && r->y)
@@ -70,8 +81,9 @@ static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d
 {
     char want[128], have[128];
     if (!shape_equal(d->shape, t->shape) && !s->g->error.code)
-        BUG("gradient of %s has shape %s instead of %s", t->name,
-            shape_text(d->shape, have, sizeof have), shape_text(t->shape, want, sizeof want));
+        BUG("gradient of %s%s%s has shape %s instead of %s", t->producer ? t->producer->scope : "",
+            t->producer ? "/" : "", t->name, shape_text(d->shape, have, sizeof have),
+            shape_text(t->shape, want, sizeof want));
     struct tensor **sum = &s->grads[t->id];
     if (*sum && takes_sum(s, d, *sum, first))
         graph_add_input(s->g, d->producer, *sum);
@@ -104,35 +116,36 @@ static void differentiate(struct sweep *s, const struct node *n)
     if (n->region && s->g->regions[n->region].policy != REGION_KEEP && n->region != s->region)
         recompute_region(s, n->region);
 
-    struct tensor **in = mem_zalloc((size_t)n->n_in, sizeof *in);
-    struct tensor **din = mem_zalloc((size_t)n->n_in, sizeof *din);
-    int *wanted = mem_zalloc((size_t)n->n_in, sizeof *wanted);
     struct tensor *out[GRAPH_OUTPUTS_MAX];
     struct node seen = *n; /* the node over recomputed tensors, where there are any */
     for (int i = 0; i < n->n_in; i++) {
-        in[i] = n->region ? recomputed(s, n->in[i]) : n->in[i];
-        wanted[i] = n->in[i]->requires_grad;
+        s->in[i] = n->region ? recomputed(s, n->in[i]) : n->in[i];
+        s->din[i] = NULL;
+        s->wanted[i] = n->in[i]->requires_grad;
     }
     for (int i = 0; i < n->n_out; i++)
         out[i] = n->region ? recomputed(s, n->out[i]) : n->out[i];
-    seen.in = in;
+    seen.in = s->in;
     seen.out = out;
     s->g->scope = n->scope;
     int first = s->g->n_nodes;
-    n->op->grad(&(struct grad){s->g, &seen, dout, din, wanted});
+    n->op->grad(&(struct grad){s->g, &seen, dout, s->din, s->wanted});
     for (int i = 0; i < n->n_in; i++)
-        if (wanted[i] && din[i])
-            accumulate(s, n->in[i], din[i], is_shared(din, n->n_in, i) ? s->g->n_nodes : first);
-    free(in);
-    free(din);
-    free(wanted);
+        if (s->wanted[i] && s->din[i])
+            accumulate(s, n->in[i], s->din[i],
+                       is_shared(s->din, n->n_in, i) ? s->g->n_nodes : first);
 }
 
 int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, int n, double scale,
                   struct error *err)
 {
-    struct sweep s = {g, grads, mem_zalloc((size_t)n, sizeof *s.again), n, g->n_nodes, 0};
+    struct sweep s = {.g = g,
+                      .grads = grads,
+                      .again = mem_zalloc((size_t)n, sizeof *s.again),
+                      .n = n,
+                      .n_nodes = g->n_nodes};
     const char *scope = g->scope;
+    make_room(&s);
     g->in_backward = 1;
     grads[loss->id] = graph_scalar(g, scale);
     for (int i = s.n_nodes - 1; i >= 0; i--)
@@ -140,5 +153,8 @@ int pass_autograd(struct graph *g, struct tensor *loss, struct tensor **grads, i
     g->in_backward = 0;
     g->scope = scope;
     free(s.again);
+    free(s.in);
+    free(s.din);
+    free(s.wanted);
     return graph_failed(g, err);
 }

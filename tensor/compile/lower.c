@@ -30,12 +30,19 @@ static int lower(void *ctx, struct rewrite *r, struct node *n, struct error *err
     return 1;
 }
 
+static int lacks_any(const struct graph *g, const struct capability *b)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (lacks(b, g->nodes[i]->op))
+            return 1;
+    return 0;
+}
+
 int pass_lower(struct graph *g, const struct capability *backend, struct error *err)
 {
     struct lowering l = {g, backend};
-    int expanded;
-    do /* an expansion may use fused ops itself */
-        expanded = graph_rewrite(g, lower, &l, err);
-    while (expanded > 0);
-    return expanded;
+    while (lacks_any(g, backend)) /* an expansion may use fused ops itself */
+        if (graph_rewrite(g, lower, &l, err) < 0)
+            return -1;
+    return graph_failed(g, err);
 }

@@ -73,8 +73,8 @@ static void list_params(struct plan *p, const struct plan_options *o, struct ten
 {
     struct graph *g = p->graph;
     int n = g->n_tensors;
-    p->params = mem_zalloc((size_t)n, sizeof *p->params);
-    p->grads = mem_zalloc((size_t)n, sizeof *p->grads);
+    p->params = mem_alloc((size_t)n * sizeof *p->params);
+    p->grads = mem_alloc((size_t)n * sizeof *p->grads);
     char *taken = mem_zalloc((size_t)n, 1);
     for (int i = 0; i < g->n_outputs; i++)
         taken[plan_memory_of(g->outputs[i])->id] = 1;

@@ -81,10 +81,12 @@ static int check_read(const struct plan *p, const struct ownership *blocks, int 
         return 0;
     struct placement at = p->places[t->id];
     if (at.block == PLAN_NONE)
-        return error_set(err, "step %d reads %s, which has no place", step, t->name);
+        return error_set(err, "step %d (%s) reads the %s of %s, which has no place", step,
+                         p->steps[step].node->op->name, t->name, t->producer->scope);
     if (!owns(&blocks[at.block], at.offset, at.offset + stored_bytes(p, t), v->id))
-        return error_set(err, "step %d (%s) reads %s after another result took its memory", step,
-                         p->steps[step].node->op->name, t->name);
+        return error_set(err,
+                         "step %d (%s) reads the %s of %s after another result took its memory",
+                         step, p->steps[step].node->op->name, t->name, t->producer->scope);
     return 0;
 }
 
@@ -152,12 +154,13 @@ static int check_step(const struct plan *p, struct ownership *blocks, int i, str
         size_t end = at.offset + stored_bytes(p, n->out[k]);
         size_t limit = at.block == PLAN_ARENA ? p->arena_bytes : p->static_bytes;
         if (at.block == PLAN_NONE || end > limit)
-            return error_set(err, "step %d writes %s outside its block", i, n->out[k]->name);
+            return error_set(err, "step %d (%s of %s) writes outside its block", i, n->op->name,
+                             n->scope);
         for (int j = 0; j < n->n_in; j++)
             if (!(k == 0 && op_overwrites(n->op, j)) &&
                 meets_input(p, st, j, at.block, at.offset, end))
-                return error_set(err, "step %d (%s) writes %s over its own input %s", i,
-                                 n->op->name, n->out[k]->name, n->in[j]->name);
+                return error_set(err, "step %d (%s of %s) writes over its own input %s", i,
+                                 n->op->name, n->scope, n->in[j]->name);
         take(&blocks[at.block], at.offset, end, n->out[k]->id);
     }
     for (int k = 0; k < n->n_out; k++)

@@ -1,7 +1,8 @@
 /* Building graphs: leaves, nodes, scopes and regions. */
 #include "tensor/graph/graph.h"
+#include "tensor/graph/scope.h"
+#include "base/hash.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "base/strbuf.h"
 #include "tensor/ops/op.h"
 
@@ -55,10 +56,10 @@ void graph_refuse(struct graph *g, const char *fmt, ...)
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
-static struct tensor *tensor_new(struct graph *g, const char *name, struct shape shape,
-                                 enum tensor_type type, enum tensor_kind kind)
+/* t: zeroed memory of the graph's arena. */
+static void add_tensor(struct graph *g, struct tensor *t, const char *name, struct shape shape,
+                       enum tensor_type type, enum tensor_kind kind)
 {
-    struct tensor *t = ARENA_NEW(&g->arena, struct tensor);
     t->id = g->n_tensors;
     t->name = name;
     t->shape = shape;
@@ -66,7 +67,6 @@ static struct tensor *tensor_new(struct graph *g, const char *name, struct shape
     t->kind = kind;
     g->tensors = mem_grow(g->tensors, (size_t)g->n_tensors, &g->cap_tensors, sizeof *g->tensors);
     g->tensors[g->n_tensors++] = t;
-    return t;
 }
 
 static void check_shape(struct graph *g, const char *name, struct shape shape)
@@ -79,40 +79,70 @@ static void check_shape(struct graph *g, const char *name, struct shape shape)
         }
 }
 
-/* Where a leaf of that name is, or would be. */
-static struct tensor **leaf_at(const struct graph *g, const char *name)
+/* Behind the table of leaves stand the hashes of their names, for a table that grows. */
+static uint64_t *hashes_of(struct tensor **leaves, size_t cap)
 {
-    size_t i = rng_hash(name) & (g->cap_leaves - 1);
-    while (g->leaves[i] && strcmp(g->leaves[i]->name, name))
-        i = (i + 1) & (g->cap_leaves - 1);
-    return &g->leaves[i];
+    return (uint64_t *)(leaves + cap);
 }
 
-static void remember_leaf(struct graph *g, struct tensor *t)
+/* The row where a leaf of that name is, or would be. */
+static size_t leaf_at(const struct graph *g, const char *name, uint64_t hash)
 {
-    if (2 * g->n_leaves >= g->cap_leaves) {
-        struct tensor **old = g->leaves;
-        size_t cap = g->cap_leaves;
-        g->cap_leaves = cap ? 2 * cap : 64;
-        g->leaves = mem_zalloc(g->cap_leaves, sizeof *g->leaves);
-        for (size_t i = 0; i < cap; i++)
-            if (old[i])
-                *leaf_at(g, old[i]->name) = old[i];
-        free(old);
-    }
-    struct tensor **at = leaf_at(g, t->name);
-    if (*at)
-        return;
-    *at = t;
+    const uint64_t *hashes = hashes_of(g->leaves, g->cap_leaves);
+    size_t i = hash & (g->cap_leaves - 1);
+    while (g->leaves[i] && (hashes[i] != hash || strcmp(g->leaves[i]->name, name)))
+        i = (i + 1) & (g->cap_leaves - 1);
+    return i;
+}
+
+static void put_leaf(struct graph *g, size_t i, struct tensor *t, uint64_t hash)
+{
+    g->leaves[i] = t;
+    hashes_of(g->leaves, g->cap_leaves)[i] = hash;
     g->n_leaves++;
+}
+
+static void grow_leaves(struct graph *g)
+{
+    struct tensor **old = g->leaves;
+    size_t cap = g->cap_leaves;
+    g->cap_leaves = cap ? 2 * cap : 512;
+    g->leaves = mem_zalloc(g->cap_leaves, sizeof *g->leaves + sizeof(uint64_t));
+    g->n_leaves = 0;
+    for (size_t i = 0; i < cap; i++)
+        if (old[i]) {
+            uint64_t hash = hashes_of(old, cap)[i];
+            put_leaf(g, leaf_at(g, old[i]->name, hash), old[i], hash);
+        }
+    free(old);
+}
+
+/* The leaf of that name, which is in the graph's arena, and where it is or belongs. */
+static struct tensor *look_up(struct graph *g, const char *name, uint64_t hash, size_t *at)
+{
+    if (2 * g->n_leaves >= g->cap_leaves)
+        grow_leaves(g);
+    *at = leaf_at(g, name, hash);
+    return g->leaves[*at];
+}
+
+static struct tensor *new_leaf(struct graph *g, const char *name, struct shape shape,
+                               enum tensor_type type, enum tensor_kind kind)
+{
+    check_shape(g, name, shape);
+    struct tensor *t = ARENA_NEW(&g->arena, struct tensor);
+    add_tensor(g, t, name, shape, type, kind);
+    return t;
 }
 
 static struct tensor *leaf(struct graph *g, const char *name, struct shape shape,
                            enum tensor_type type, enum tensor_kind kind)
 {
-    check_shape(g, name, shape);
-    struct tensor *t = tensor_new(g, arena_strdup(&g->arena, name), shape, type, kind);
-    remember_leaf(g, t);
+    size_t at;
+    uint64_t hash = hash_text(name);
+    struct tensor *t = new_leaf(g, arena_strdup(&g->arena, name), shape, type, kind);
+    if (!look_up(g, t->name, hash, &at)) /* the first of a name is found by it */
+        put_leaf(g, at, t, hash);
     return t;
 }
 
@@ -122,10 +152,13 @@ struct tensor *graph_input(struct graph *g, const char *name, struct shape shape
     return leaf(g, name, shape, type, TENSOR_INPUT);
 }
 
+/* name: in the graph's arena. */
 static struct tensor *initialised(struct graph *g, const char *name, struct shape shape,
                                   struct init init, enum tensor_kind kind)
 {
-    struct tensor *t = graph_find(g, name);
+    size_t at;
+    uint64_t hash = hash_text(name);
+    struct tensor *t = look_up(g, name, hash, &at);
     if (t) {
         char want[128], have[128];
         if (t->kind != kind || !shape_equal(t->shape, shape))
@@ -134,7 +167,8 @@ static struct tensor *initialised(struct graph *g, const char *name, struct shap
                          shape_text(shape, want, sizeof want));
         return t;
     }
-    t = leaf(g, name, shape, TENSOR_VALUE, kind);
+    t = new_leaf(g, name, shape, TENSOR_VALUE, kind);
+    put_leaf(g, at, t, hash);
     t->init = init;
     t->requires_grad = kind == TENSOR_PARAM;
     return t;
@@ -142,12 +176,19 @@ static struct tensor *initialised(struct graph *g, const char *name, struct shap
 
 struct tensor *graph_param(struct graph *g, const char *name, struct shape shape, struct init init)
 {
-    return initialised(g, name, shape, init, TENSOR_PARAM);
+    return initialised(g, arena_strdup(&g->arena, name), shape, init, TENSOR_PARAM);
+}
+
+struct tensor *graph_scope_param(struct graph *g, const char *name, struct shape shape,
+                                 struct init init)
+{
+    const char *path = arena_join(&g->arena, g->scope, g->scope[0] ? "." : "", name);
+    return initialised(g, path, shape, init, TENSOR_PARAM);
 }
 
 struct tensor *graph_state(struct graph *g, const char *name, struct shape shape, struct init init)
 {
-    return initialised(g, name, shape, init, TENSOR_STATE);
+    return initialised(g, arena_strdup(&g->arena, name), shape, init, TENSOR_STATE);
 }
 
 struct tensor *graph_constant(struct graph *g, const char *name, struct shape shape,
@@ -180,7 +221,7 @@ struct tensor *graph_flat(struct graph *g, enum flat_segment segment, int64_t co
 
 struct tensor *graph_find(const struct graph *g, const char *name)
 {
-    return g->cap_leaves ? *leaf_at(g, name) : NULL;
+    return g->cap_leaves ? g->leaves[leaf_at(g, name, hash_text(name))] : NULL;
 }
 
 struct tensor *graph_output_find(const struct graph *g, const char *name)
@@ -211,53 +252,66 @@ static int input_requires_grad(const struct node *n)
     return 0;
 }
 
-static struct tensor **copy_pointers(struct graph *g, struct tensor *const *from, int n)
+/* The node, its attributes, its arrays and its outputs, one piece of the arena: there are
+ * thousands. The outputs are left to fill. */
+static struct node *node_new(struct graph *g, const struct op *op, int n_in,
+                             struct tensor *const *in, const void *attr)
 {
-    struct tensor **to = ARENA_ARRAY(&g->arena, struct tensor *, n);
-    for (int i = 0; i < n; i++)
-        to[i] = from[i];
-    return to;
+    size_t fixed = (sizeof(struct node) + op->attr_size + 15) & ~(size_t)15;
+    size_t pointers = (size_t)(n_in + op->n_out) * sizeof(struct tensor *);
+    size_t outputs = (size_t)op->n_out * sizeof(struct tensor);
+    struct node *n = arena_alloc(&g->arena, fixed + pointers + outputs);
+    struct tensor **arrays = (struct tensor **)((char *)n + fixed);
+    n->op = op;
+    n->scope = g->scope;
+    n->n_in = n_in;
+    n->in = arrays;
+    n->n_out = op->n_out;
+    n->out = arrays + n_in;
+    n->region = g->region;
+    n->backward = g->in_backward;
+    for (int i = 0; i < n_in; i++)
+        arrays[i] = in[i];
+    for (int i = 0; i < op->n_out; i++)
+        arrays[n_in + i] = (struct tensor *)(arrays + n_in + op->n_out) + i;
+    if (op->attr_size)
+        n->attr = memcpy(n + 1, attr, op->attr_size);
+    return n;
+}
+
+static void add_node(struct graph *g, struct node *n)
+{
+    n->id = g->n_nodes;
+    g->nodes = mem_grow(g->nodes, (size_t)g->n_nodes, &g->cap_nodes, sizeof *g->nodes);
+    g->nodes[g->n_nodes++] = n;
 }
 
 struct node *graph_apply(struct graph *g, const struct op *op, int n_in, struct tensor *const *in,
                          const void *attr)
 {
-    struct node *n = ARENA_NEW(&g->arena, struct node);
-    n->op = op;
-    n->scope = g->scope;
-    n->n_in = n_in;
-    n->in = copy_pointers(g, in, n_in);
-    n->n_out = op->n_out;
-    n->region = g->region;
-    n->backward = g->in_backward;
-    if (op->attr_size) {
-        void *copy = arena_alloc(&g->arena, op->attr_size);
-        memcpy(copy, attr, op->attr_size);
-        n->attr = copy;
-    }
     if (n_in < op->min_in || n_in > op->max_in)
         BUG("%s takes %d to %d inputs, not %d", op->name, op->min_in, op->max_in, n_in);
-
-    struct shape shape[GRAPH_OUTPUTS_MAX] = {{0}};
-    enum tensor_type type[GRAPH_OUTPUTS_MAX] = {TENSOR_VALUE};
-    struct error err = {0};
+    struct node *n = node_new(g, op, n_in, in, attr);
+    struct shape shape[GRAPH_OUTPUTS_MAX];
+    enum tensor_type type[GRAPH_OUTPUTS_MAX];
+    for (int i = 0; i < op->n_out; i++) {
+        shape[i] = SHAPE_SCALAR;
+        type[i] = TENSOR_VALUE;
+    }
+    struct error err; /* a kilobyte, filled by a refusal alone */
     if (!g->error.code && op->shape(n, shape, type, &err))
         graph_refuse(g, "%s", err.msg);
 
-    struct tensor *out[GRAPH_OUTPUTS_MAX];
     int requires_grad =
         !(op->flags & (OP_CONSTANT_GRAD | OP_EFFECT)) && op->grad && input_requires_grad(n);
     for (int i = 0; i < op->n_out; i++) {
-        const char *name = arena_join(&g->arena, g->scope, g->scope[0] ? "/" : "", op->name);
-        out[i] = tensor_new(g, name, shape[i], type[i], TENSOR_NODE);
-        out[i]->producer = n;
-        out[i]->output = i;
-        out[i]->requires_grad = requires_grad;
+        struct tensor *out = n->out[i];
+        add_tensor(g, out, op->name, shape[i], type[i], TENSOR_NODE);
+        out->producer = n;
+        out->output = i;
+        out->requires_grad = requires_grad;
     }
-    n->out = copy_pointers(g, out, op->n_out);
-    n->id = g->n_nodes;
-    g->nodes = mem_grow(g->nodes, (size_t)g->n_nodes, &g->cap_nodes, sizeof *g->nodes);
-    g->nodes[g->n_nodes++] = n;
+    add_node(g, n);
     return n;
 }
 

@@ -75,7 +75,7 @@ struct init {
 
 struct tensor {
     int id;           /* index into graph->tensors */
-    const char *name; /* path: a parameter's full name, or scope/op */
+    const char *name; /* a leaf's full name; of a node's output, the op's */
     struct shape shape;
     enum tensor_type type;
     enum tensor_kind kind;

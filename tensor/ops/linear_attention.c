@@ -1,10 +1,6 @@
 /* Linear attention with elu + 1 and a normaliser. */
 #include "tensor/ops/rule.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 struct tensor *op_linear_attention(struct graph *g, struct tensor *q, struct tensor *k,
                                    struct tensor *v, int heads, double eps)
 {
@@ -70,12 +66,18 @@ static void linear_attention_expand(struct graph *g, const struct node *n, struc
     out[2] = op_reshape(g, ksum, n->out[2]->shape);
 }
 
-/* Half of the cost that numpy's einsum_path prints with "%.3e", rounded down: what fvcore reads. */
+/* Half of the cost that numpy's einsum_path prints with "%.3e", rounded down: what fvcore reads.
+ * Four digits, ties to even, as printf rounds a double; in integers, since graphs are counted by
+ * the thousand. */
 static int64_t einsum_macs(int64_t cost)
 {
-    char text[40];
-    snprintf(text, sizeof text, "%.3e", (double)cost);
-    return (int64_t)floor(strtod(text, NULL) / 2);
+    int64_t exact = (int64_t)(double)cost, unit = 1;
+    while (exact / unit > 9999)
+        unit *= 10;
+    int64_t digits = exact / unit, rest = exact % unit;
+    if (2 * rest > unit || (2 * rest == unit && digits % 2))
+        digits++;
+    return (int64_t)(double)(digits * unit) / 2;
 }
 
 static void linear_attention_cost(const struct node *n, struct op_cost *c)

@@ -55,8 +55,12 @@ const char *op_describe(const struct node *n, int input, char *text, size_t size
 {
     char shape[128];
     const struct tensor *t = n->in[input];
-    snprintf(text, size, "%s%s %s", t->kind == TENSOR_NODE ? "the result of " : "", t->name,
-             shape_text(t->shape, shape, sizeof shape));
+    shape_text(t->shape, shape, sizeof shape);
+    if (t->kind == TENSOR_NODE)
+        snprintf(text, size, "the result of %s%s%s %s", t->producer->scope,
+                 t->producer->scope[0] ? "/" : "", t->name, shape);
+    else
+        snprintf(text, size, "%s %s", t->name, shape);
     return text;
 }
 
