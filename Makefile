@@ -8,6 +8,7 @@
 #   make sim        the CUDA kernels on the CPU, under AddressSanitizer and as a race check
 #   make backend-sim   backend-sim.so alone, for --device sim
 #   make gpu        on a machine with a GPU: tests, compute-sanitizer, an experiment, benchmarks; a table last
+#   make gpu-carry  build/gpu: what make gpu needs, for a GPU machine that cannot build (GPU_BUILD=no BUILD=build/gpu tools/gpu there)
 #   make install    binary, experiments, published numbers, manual pages and completions under PREFIX
 #   make format     clang-format every source
 #   make clean      remove build/, ./vittm
@@ -278,9 +279,12 @@ sim-run: $(SIM_X)
 	@BUILD='$(BUILD)' TEST_JOBS='$(JOBS)' tools/run-tests '$(TESTS)' $(SIM_SH)
 
 # On a machine with a GPU: everything that needs one, and a table of what was measured.
-.PHONY: gpu
+.PHONY: gpu gpu-carry
 gpu:
 	@BUILD='$(BUILD)' tools/gpu
+
+gpu-carry: all $(BUILD)/tests/backend/test_devices $(BUILD)/bench/bench_ceilings
+	@BUILD='$(BUILD)' tools/gpu-carry
 
 define kernel_rule
 $$(BUILD)/backend/cpu/kernels/%.$(1).o: backend/cpu/kernels/%.c $$(BUILD)/flags | $$(BUILD)/detected

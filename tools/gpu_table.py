@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""The table of `make gpu`: what was measured beside what the device does at most and, where python3 has torch and
-the device is a GPU, PyTorch on the same shapes. Usage: gpu_table.py ROWS.tsv CEILINGS.tsv DEVICE
+"""The table of `make gpu`. Usage: gpu_table.py ROWS.tsv CEILINGS.tsv COSTS.tsv TORCH.tsv DEVICE
 
-ROWS: model, training (0, 1), batch, precision, milliseconds (empty: failed), multiply-adds an image.
+ROWS: model, training (0, 1), batch, precision, milliseconds (empty: failed).
 CEILINGS: name, figure, unit, as bench_ceilings prints them.
-Roofline: multiply-adds over the measured product of that precision, the least time that the products alone need.
+COSTS: model, then a line of `vittm cost --by op --format csv`: op, calls, params, macs, macs_fvcore, other_flops, bytes.
+TORCH: what gpu_torch.py says; empty without PyTorch.
+
+Roofline: the least time that a model needs, its ops one after the other, each at the measured copy or the measured
+product of its precision, whichever takes longer; bytes of an op are those of its operands and results, each once (2 a
+value in bf16, else 4). A training step is three times that. The figure is that time over the time taken.
 """
 
 import sys
-import time
-
-SECONDS = 1.0  # a PyTorch model, after the warm-up
 
 
 def read(path):
@@ -18,96 +19,49 @@ def read(path):
         return [line.rstrip("\n").split("\t") for line in f if line.strip()]
 
 
-def config_of(model):
-    """The keys of experiments/models/MODEL.yaml that the peer needs."""
-    keys = {}
-    with open(f"experiments/models/{model}.yaml", encoding="utf-8") as f:
-        for line in f:
-            words = line.split("#")[0].strip().split(": ")
-            if len(words) == 2 and words[0] not in keys:
-                keys[words[0]] = words[1]
-    names = {"image_size": "image", "channels": "channels", "classes": "classes", "dim": "dim", "depth": "depth",
-             "heads": "heads", "mlp_ratio": "ratio", "patch": "patch", "memory_patch": "memory_patch",
-             "process_patch": "process_patch", "latent_dim": "latent"}
-    o = {to: int(float(keys[key])) for key, to in names.items() if key in keys}
-    o["family"] = keys["family"]
-    return o
+def ops_of(costs, model):
+    """(multiply-adds, bytes) of each op of a model, an image."""
+    rows = [row[1].split(",") for row in costs if row[0] == model]
+    if not rows:
+        return []
+    macs, size = rows[0].index("macs"), rows[0].index("bytes")
+    return [(float(r[macs]), float(r[size])) for r in rows[1:]]
 
 
-def torch_ms(torch, peer, model, training, batch, precision, compiled):
-    """Milliseconds a call on the GPU, or None where PyTorch cannot."""
-    try:
-        o = config_of(model)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        net = {"vit": peer.ViT, "vittm": peer.ViTTM}[o["family"]](o).cuda().train(training)
-        image = torch.randn(batch, o["channels"], o["image"], o["image"], device="cuda")
-        label = torch.arange(batch, device="cuda") % o["classes"]
-        call = torch.compile(net, mode="max-autotune") if compiled else net
-        update = torch.optim.AdamW(net.parameters(), 1e-4, fused=True) if training else None
-
-        def once():
-            with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bf16"):
-                if not training:
-                    with torch.inference_mode():
-                        call(image)
-                    return
-                loss = sum(torch.nn.functional.cross_entropy(y, label) for y in call(image))
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            update.step()
-            update.zero_grad()
-
-        for _ in range(3):
-            once()
-        torch.cuda.synchronize()
-        calls, start = 0, time.perf_counter()
-        while time.perf_counter() - start < SECONDS:
-            once()
-            torch.cuda.synchronize()
-            calls += 1
-        return 1e3 * (time.perf_counter() - start) / calls
-    except Exception as e:  # the table goes on without this figure
-        print(f"PyTorch, {model}, {precision}: {type(e).__name__}: {str(e).splitlines()[0][:150]}")
+def least_ms(ops, batch, precision, training, most):
+    product, copy = most.get(f"product {precision}"), most.get("copy")
+    if not ops or not product or not copy:
         return None
+    share = 0.5 if precision == "bf16" else 1.0
+    s = sum(max(2 * macs / (product * 1e12), share * size / (copy * 1e9)) for macs, size in ops)
+    return 1e3 * s * batch * (3 if training else 1)
 
 
-def find_torch(device):
-    if device != "cuda":
-        return None, None
-    try:
-        import torch
-
-        sys.path.insert(0, "tools")
-        import bench_torch
-
-        return (torch, bench_torch) if torch.cuda.is_available() else (None, None)
-    except ImportError:
-        return None, None
+def ratio(a, b):
+    return f"{a / b:.2f}" if a and b else "-"
 
 
 def main():
-    rows, ceilings, device = read(sys.argv[1]), read(sys.argv[2]), sys.argv[3]
-    torch, peer = find_torch(device)
+    rows, ceilings, costs, torch = (read(path) for path in sys.argv[1:5])
     most = {name: float(figure) for name, figure, _ in ceilings}
+    theirs = {tuple(row[:5]): float(row[5]) for row in torch if row[0] != "about"}
+    about = [row[1] for row in torch if row[0] == "about"]
     lines = []
-    for model, training, batch, precision, ms, macs in rows:
-        train = training == "1"
-        peak = most.get(f"product {precision}")
-        work = 2 * float(macs) * int(batch) * (3 if train else 1)
-        floor = f"{1e3 * work / (peak * 1e12) / float(ms):.2f}" if ms and peak else "-"
-        theirs = []
-        for compiled in (False, True):
-            t = torch and torch_ms(torch, peer, model, train, int(batch), precision, compiled)
-            theirs.append(f"{t:.2f}" if t else "-")
-        lines.append((model, "train" if train else "infer", batch, precision, f"{float(ms):.2f}" if ms else "failed",
-                      floor, *theirs))
-    print(f"device {device}; most that it did in this run:",
-          "; ".join(f"{name} {figure} {unit}" for name, figure, unit in ceilings))
-    print("PyTorch:", f"{torch.__version__}, {torch.cuda.get_device_name()}" if torch else "not here, or no GPU")
-    head = ("model", "what", "batch", "precision", "ms", "of roofline", "torch ms", "compiled ms")
-    widths = [max(len(str(r[i])) for r in [head, *lines]) for i in range(len(head))]
+    for model, training, batch, precision, text in rows:
+        ms = float(text) if text else None
+        least = least_ms(ops_of(costs, model), int(batch), precision, training == "1", most)
+        eager, compiled = (theirs.get((model, training, batch, precision, how)) for how in ("eager", "compiled"))
+        lines.append((model, "train" if training == "1" else "infer", batch, precision, f"{ms:.2f}" if ms else "failed",
+                      f"{1e3 * int(batch) / ms:.4g}" if ms else "-", ratio(least, ms),
+                      f"{eager:.2f}" if eager else "-", f"{compiled:.2f}" if compiled else "-",
+                      ratio(compiled or eager, ms)))
+    print(f"device {sys.argv[5]}; most that it did in this run:",
+          "; ".join(f"{name} {figure} {unit}" for name, figure, unit in ceilings) or "not measured")
+    print("PyTorch:", about[0] if about else "not here, or no GPU")
+    head = ("model", "what", "batch", "precision", "ms", "img/s", "of roofline", "torch ms", "compiled ms", "torch/ours")
+    widths = [max(len(r[i]) for r in [head, *lines]) for i in range(len(head))]
     for r in (head, *lines):
-        print("  ".join(str(x).ljust(w) if i in (0, 1, 3) else str(x).rjust(w) for i, (x, w) in enumerate(zip(r, widths))))
+        print("  ".join(x.ljust(w) if i in (0, 1, 3) else x.rjust(w) for i, (x, w) in enumerate(zip(r, widths))))
 
 
 if __name__ == "__main__":
