@@ -28,7 +28,6 @@ struct slot {
     uint8_t *masks;
     int pieces_left; /* 0: complete */
     int failed_at;   /* sample of the first error, or INT32_MAX */
-    int64_t skipped;
     struct error err;
 };
 
@@ -55,7 +54,6 @@ struct loader {
     /* The caller's side. */
     int64_t taken; /* ticket that loader_next returns next */
     int64_t take_number;
-    int64_t skipped;
     double wait_s;
     struct error failed;               /* what loader_next goes on returning */
     struct preprocess_scratch scratch; /* without threads */
@@ -112,7 +110,7 @@ static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int
 
 /* Row i of a slot, or with data.on_bad: skip the next sample of the data set that can be read. */
 static int fill_row(const struct loader *l, struct slot *slot, struct preprocess_scratch *s, int i,
-                    int64_t *skipped, struct error *err)
+                    int *skipped, struct error *err)
 {
     int64_t n = dataset_count(l->dataset), sample = slot->indices[i];
     float *out = slot->images + (size_t)i * image_floats(l);
@@ -130,7 +128,7 @@ static int fill_row(const struct loader *l, struct slot *slot, struct preprocess
 }
 
 static void fill_piece(struct loader *l, struct slot *slot, int piece, struct preprocess_scratch *s,
-                       int64_t *skipped, int *failed_at, struct error *err)
+                       int *skipped, int *failed_at, struct error *err)
 {
     int end = (piece + 1) * PIECE < slot->batch.count ? (piece + 1) * PIECE : slot->batch.count;
     *skipped = 0;
@@ -179,7 +177,7 @@ static void begin_slot(struct loader *l, struct slot *slot)
     clear_rows(l, slot);
     slot->pieces_left = (slot->batch.count + PIECE - 1) / PIECE;
     slot->failed_at = INT32_MAX;
-    slot->skipped = 0;
+    slot->batch.skipped = 0;
     slot->err.code = 0;
 }
 
@@ -208,14 +206,13 @@ static struct slot *hand_out(struct loader *l, int *piece)
 /* Takes the lock, hands out, works without it, reports. Returns with the lock held. */
 static void work_once(struct loader *l, struct preprocess_scratch *s)
 {
-    int piece, failed_at;
-    int64_t skipped;
+    int piece, failed_at, skipped;
     struct error err = {0};
     struct slot *slot = hand_out(l, &piece);
     pthread_mutex_unlock(&l->lock);
     fill_piece(l, slot, piece, s, &skipped, &failed_at, &err);
     pthread_mutex_lock(&l->lock);
-    slot->skipped += skipped;
+    slot->batch.skipped += skipped;
     if (failed_at < slot->failed_at) { /* the earliest, whoever came first */
         slot->failed_at = failed_at;
         slot->err = err;
@@ -406,18 +403,12 @@ const struct batch *loader_next(struct loader *l, struct error *err)
         return NULL;
     }
     l->take_number++;
-    l->skipped += slot->skipped;
     return &slot->batch;
 }
 
 int64_t loader_batches(const struct loader *l)
 {
     return l->per_epoch;
-}
-
-int64_t loader_skipped(const struct loader *l)
-{
-    return l->skipped;
 }
 
 double loader_wait_s(const struct loader *l)

@@ -39,7 +39,8 @@ struct batch {
     const int32_t *labels;  /* (B) */
     const int32_t *indices; /* (B) sample numbers in the data set */
     const uint8_t *masks;   /* (B,S,S), or NULL */
-    int count; /* samples; rows past it are zero images with label 0, index -1, masks ignored */
+    int count;   /* samples; rows past it are zero images with label 0, index -1, masks ignored */
+    int skipped; /* of them, in place of ones that could not be read: see data.on_bad below */
     int64_t epoch, number; /* number counts from 0 in each epoch */
 };
 
@@ -49,6 +50,10 @@ int loader_open(struct loader **l, const struct dataset *d, const struct loader_
                 struct error *err);
 void loader_close(struct loader *l); /* stops the threads; NULL is fine */
 
+/* Under data.on_bad: skip, a sample that cannot be read is replaced by the next readable one of the
+ * data set. Training only: an evaluation with holes would not be the number it says it is, so there
+ * a bad file is always an error. */
+
 /* The next batch in order, or NULL: at the end of an epoch with err->code 0, or on an error (a
  * sample that cannot be read: the message names its file), which comes in the place of its batch
  * whatever the number of threads and stays. err must not be NULL and is cleared first. */
@@ -56,11 +61,6 @@ const struct batch *loader_next(struct loader *l, struct error *err);
 
 /* Batches an epoch. */
 int64_t loader_batches(const struct loader *l);
-
-/* Samples of returned batches that could not be read and, under data.on_bad: skip, were replaced by
- * the next readable one of the data set. Training only: an evaluation with holes would not be the
- * number it says it is, so there a bad file is always an error. */
-int64_t loader_skipped(const struct loader *l);
 
 /* Seconds that loader_next spent waiting: what training lost to data. */
 double loader_wait_s(const struct loader *l);

@@ -43,20 +43,26 @@ static void layout_digest(const struct network *n, char hex[65])
 static const struct field {
     const char *key;
     size_t offset;
-    int real;
+    int real, later; /* later: not in checkpoints of the first version, then 0 */
 } fields[] = {
 #define WHOLE(member)                                                                              \
     {                                                                                              \
-#member, offsetof(struct run_position, member), 0                                          \
+#member, offsetof(struct run_position, member), 0, 0                                       \
+    }
+#define LATER(member)                                                                              \
+    {                                                                                              \
+#member, offsetof(struct run_position, member), 0, 1                                       \
     }
 #define REAL(member)                                                                               \
     {                                                                                              \
-#member, offsetof(struct run_position, member), 1                                          \
+#member, offsetof(struct run_position, member), 1, 0                                       \
     }
-    WHOLE(epoch),       WHOLE(batch),      WHOLE(step),       REAL(sums.loss),
-    REAL(sums.norm),    WHOLE(sums.steps), WHOLE(sums.norms), WHOLE(sums.nonfinite),
-    WHOLE(sums.images), WHOLE(sums.top1),  REAL(best_top1),   WHOLE(best_epoch),
+    WHOLE(epoch),        WHOLE(batch),      WHOLE(step),       REAL(sums.loss),
+    REAL(sums.norm),     WHOLE(sums.steps), WHOLE(sums.norms), WHOLE(sums.nonfinite),
+    WHOLE(sums.images),  WHOLE(sums.top1),  REAL(best_top1),   WHOLE(best_epoch),
+    LATER(sums.skipped),
 #undef WHOLE
+#undef LATER
 #undef REAL
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields, N_PAIRS = N_FIELDS + 5 };
@@ -77,6 +83,8 @@ static int parse_field(struct run_position *at, const struct field *f, const cha
 {
     char *end;
     errno = 0;
+    if (!text && f->later)
+        return 0;
     if (!text || !*text)
         return -1;
     if (f->real)

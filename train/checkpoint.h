@@ -27,6 +27,7 @@ struct epoch_sums {
     int64_t steps, nonfinite; /* batches; those left out of the sums */
     int64_t norms;            /* updates in the sum */
     int64_t images, top1;     /* of the first classifier, on augmented images */
+    int64_t skipped;          /* images in place of ones that could not be read */
 };
 
 /* Where a run stands. */

@@ -259,6 +259,7 @@ static int train_batch(struct trainer *t, const struct batch *b, float *logits, 
     if (take_loss(t, u.last, err))
         return -1;
     count_hits(t, b, logits);
+    t->at.sums.skipped += b->skipped;
     t->at.batch++;
     t->at.step += u.last;
     t->steps_done += u.last;
@@ -315,6 +316,7 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
     double start = clock_now();
     t->epoch_s = 0;
     t->epoch_batches = 0;
+    double waited = loader_wait_s(l);
     for (const struct batch *b; !rc && (b = loader_next(l, &failure));) {
         rc = train_batch(t, b, logits, err);
         double now = clock_now();
@@ -326,6 +328,7 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
         }
     }
     free(logits);
+    t->epoch_wait_s = loader_wait_s(l) - waited;
     if (!failure.code)
         return rc;
     if (err)
@@ -344,8 +347,12 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
     metrics_set(m, "train/lr", lr_plan_rate(&t->lr, t->at.step - 1));
     if (s->nonfinite)
         metrics_set(m, "train/nonfinite", (double)s->nonfinite);
-    if (t->epoch_batches)
-        metrics_set(m, "train/img_s", (double)(t->epoch_batches * t->net.batch) / t->epoch_s);
+    if (s->skipped)
+        metrics_set(m, "train/skipped", (double)s->skipped);
+    if (!t->epoch_batches)
+        return;
+    metrics_set(m, "train/img_s", (double)(t->epoch_batches * t->net.batch) / t->epoch_s);
+    metrics_set(m, "train/data_wait_s", t->epoch_wait_s);
 }
 
 /* Of t->weights. */
@@ -418,8 +425,8 @@ static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
 /* One line an epoch, for people who read the log. */
 static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
 {
-    static const char *const names[] = {"train/loss", "val/loss", "val/top1", "val/miou",
-                                        "train/img_s"};
+    static const char *const names[] = {"train/loss", "val/loss",    "val/top1",
+                                        "val/miou",   "train/img_s", "train/skipped"};
     struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "epoch %lld/%lld", (long long)epoch, (long long)t->epochs);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

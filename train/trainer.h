@@ -54,6 +54,7 @@ struct trainer {
     int64_t saved_step;           /* and after which step */
     int64_t steps_done;           /* optimiser steps of this call */
     int64_t epoch_batches;        /* batches of this call in this epoch */
+    double epoch_wait_s;          /* of epoch_s, for the next batch: what training lost to data */
     double batch_s, epoch_s, eval_s; /* seconds a batch (smoothed), of this epoch's batches, of
                                       * the last evaluations */
     double last_loss;

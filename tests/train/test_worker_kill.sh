@@ -36,7 +36,7 @@ sum() { sha256sum < "$1" | cut -d ' ' -f 1; }
 
 # The last event of each epoch without its times.
 history() {
-    sed 's/"time":[^,]*,//;s/,"train\/img_s":[^,}]*//' "$1/events.jsonl" |
+    sed 's/"time":[^,]*,//;s/,"train\/img_s":[^,}]*//;s/,"train\/data_wait_s":[^,}]*//' "$1/events.jsonl" |
         awk -F'[:,]' '/^{"epoch":[0-9]+,.*}}$/ { last[$2] = $0 } END { for (i = 1; i <= 10; i++) print last[i] }'
 }
 
