@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/wait.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bench/peer.h"
@@ -262,7 +263,7 @@ static void run_group(struct bench *b, const struct subject *const *s, int n, st
 
 int main(int argc, char **argv)
 {
-    bench_wait_asleep(argv);
+    cpu_wait_briefly(argv, 0);
     struct bench b = {.seconds = 8, .compiled = "some"};
     struct entry all[32];
     const struct subject *inference[TOGETHER];

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/wait.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bench/subject.h"
@@ -149,7 +150,7 @@ static void measure_heads(int threads)
 
 int main(int argc, char **argv)
 {
-    bench_wait_asleep(argv);
+    cpu_wait_briefly(argv, 0);
     enum precision p = PRECISION_FP32;
     const char *only = "";
     for (int i = 1; i + 1 < argc; i += 2)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/cpu/wait.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/strbuf.h"
@@ -272,7 +273,7 @@ static void measure_pair(const char *name, double seconds)
 
 int main(int argc, char **argv)
 {
-    bench_wait_asleep(argv);
+    cpu_wait_briefly(argv, 0);
     if (argc == 4 && !strcmp(argv[1], "--child"))
         return be_child(argv[2], strtod(argv[3], NULL));
     double seconds = argc == 3 && !strcmp(argv[1], "--seconds") ? strtod(argv[2], NULL) : 3;

@@ -26,6 +26,7 @@ static void become_python(int in[2], int out[2])
     if (!getenv("BENCH_VERBOSE") && !freopen("/dev/null", "w", stderr))
         _exit(1);
     unsetenv("OMP_WAIT_POLICY"); /* as it is on its own */
+    unsetenv("GOMP_SPINCOUNT");
     python = python ? python : "python3";
     execlp(python, python, "tools/bench_torch.py", (char *)NULL);
     _exit(127);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -56,12 +55,6 @@ void bench_check(int rc, const struct error *err)
         fprintf(stderr, "%s\n", err->msg);
         exit(EXIT_ENVIRONMENT);
     }
-}
-
-void bench_wait_asleep(char **argv)
-{
-    if (!getenv("OMP_WAIT_POLICY") && !setenv("OMP_WAIT_POLICY", "passive", 1))
-        execv("/proc/self/exe", argv);
 }
 
 /* ---- the peak -------------------------------------------------------------------------------- */

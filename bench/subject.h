@@ -53,8 +53,4 @@ double peak_seconds(int threads);
 /* Ends the program with the message where rc is not 0. */
 void bench_check(int rc, const struct error *err);
 
-/* Threads that wait for work sleep, as in the program itself. First thing in main: OpenMP reads it
- * before. */
-void bench_wait_asleep(char **argv);
-
 #endif
