@@ -144,8 +144,9 @@ const struct command command_selftest = {
     .summary = "check this build on this machine",
     .options = options,
     .details =
-        "Without --golden: kernels of devices other than the processor against it, gradients "
-        "of every op against differences in double, fused ops against their expansion, the memory "
+        "Without --golden: kernels of devices other than the processor against it, products in "
+        "lower precision, the processor's bf16 too, against double, gradients of every "
+        "op against differences in double, fused ops against their expansion, the memory "
         "planner on random graphs, and every combination of "
         "read-write head, fusion, "
         "memory block and initialisation; ops, random graphs and models also on every device "

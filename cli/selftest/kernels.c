@@ -1,8 +1,10 @@
 /* The kernels of a device against the processor's, on shapes that models have and shapes that fit
- * no tile (1, 17, 49, 64, 65, 197 tokens): error   of every result and gradient at most twice that
- * of the backend cpu, both against judge (flash attention's rule), over all sizes of a case: one
- * alone may be exact by luck bits    the first run, the captured one and its replay give the same
- */
+ * no tile (1, 17, 49, 64, 65, 197 tokens):
+ *   error     of every result and gradient at most twice that of the backend cpu, both against
+ * judge (flash attention's rule), over all sizes of a case: one alone may be exact by luck bits the
+ * first run, the captured one and its replay give the same and every device's products in lower
+ * precision, the processor's too: rounding  the error against judge is that of rounded operands, a
+ * few steps of the format bits      as above, and the same with two threads */
 #include "base/memory.h"
 #include "cli/selftest/probe.h"
 #include "cli/selftest/selftest.h"
@@ -179,13 +181,19 @@ struct record {
     double cpu[RESULTS], device[RESULTS];
 };
 
+static int open_threads(struct probe *p, const struct backend *b, const struct size_case *c,
+                        int64_t tokens, enum precision precision, int threads, struct error *err)
+{
+    struct graph *g = graph_new();
+    struct probe_options o = {.precision = precision, .threads = threads};
+    probe_loss(g, c->build(g, tokens));
+    return probe_open(p, b, g, "loss", &o, 7, err);
+}
+
 static int open_case(struct probe *p, const struct backend *b, const struct size_case *c,
                      int64_t tokens, enum precision precision, struct error *err)
 {
-    struct graph *g = graph_new();
-    struct probe_options o = {.precision = precision};
-    probe_loss(g, c->build(g, tokens));
-    return probe_open(p, b, g, "loss", &o, 7, err);
+    return open_threads(p, b, c, tokens, precision, 1, err);
 }
 
 /* The largest difference, relative to the largest value of the truth. A result that is zero but for
@@ -218,6 +226,22 @@ static void note_errors(double *errors, const struct probe *p, const struct prob
         free(truth);
         free(x);
     }
+}
+
+/* Whether a program with two threads gives the bits of the one that has run. */
+static int threads_give_bits(const struct probe *p, const struct size_case *c, int64_t tokens,
+                             enum precision precision)
+{
+    char one[65], two[65];
+    struct error err = {0};
+    struct probe pair;
+    if (open_threads(&pair, p->backend, c, tokens, precision, 2, &err))
+        BUG("%s", err.msg);
+    probe_run(&pair, 5, 3);
+    probe_digest(p, one);
+    probe_digest(&pair, two);
+    probe_close(&pair);
+    return !strcmp(one, two);
 }
 
 /* 0, or -1 where the case failed already. */
@@ -288,11 +312,19 @@ static struct tensor *c_block(struct graph *g, int64_t n)
     return op_linear(g, op_gelu(g, y), leaf(g, "fc2", SHAPE(6, 8)), NULL);
 }
 
+/* Deeper than any slice that a kernel works on at once. */
+static struct tensor *c_deep(struct graph *g, int64_t n)
+{
+    return op_linear(g, leaf(g, "x", SHAPE(n, 1100)), leaf(g, "w", SHAPE(37, 1100)),
+                     leaf(g, "b", SHAPE(37)));
+}
+
 static const struct rounded_case {
     struct size_case c;
     int products; /* one after the other: each adds its roundings */
 } rounded_cases[] = {
     {{"linear", c_linear}, 1},
+    {{"linear, 1100 deep", c_deep}, 1},
     {{"matmul of heads", c_matmul}, 1},
     {{"matmul to tokens", c_matmul_back}, 1},
     {{"attention, packed", c_attention_packed}, 1},
@@ -318,7 +350,7 @@ static void check_precision(struct selftest *t, const struct backend *device,
         selftest_fail(t, device->choice.name, "%s in %s: %s", c->name, name, err.msg);
         return;
     }
-    int same = probe_repeats(&tested, 5, 3);
+    int same = probe_repeats(&tested, 5, 3) && threads_give_bits(&tested, c, TOKENS, precision);
     if (open_case(&judge, backend_find("judge"), c, TOKENS, PRECISION_FP32, &err))
         BUG("%s", err.msg);
     probe_run(&judge, 5, 3);
@@ -335,14 +367,35 @@ static void check_precision(struct selftest *t, const struct backend *device,
     probe_close(&tested);
 }
 
+static void check_rounding(struct selftest *t, const struct backend *device, size_t p)
+{
+    for (size_t i = 0; i < sizeof rounded_cases / sizeof *rounded_cases; i++)
+        check_precision(t, device, &rounded_cases[i].c, roundings[p].precision,
+                        roundings[p].allowed * rounded_cases[i].products);
+}
+
 static void check_device(struct selftest *t, const struct backend *device)
 {
     for (int i = 0; i < N_CASES; i++)
         check_case(t, device, &cases[i]);
     for (size_t p = 0; p < sizeof roundings / sizeof *roundings; p++)
-        for (size_t i = 0; i < sizeof rounded_cases / sizeof *rounded_cases; i++)
-            check_precision(t, device, &rounded_cases[i].c, roundings[p].precision,
-                            roundings[p].allowed * rounded_cases[i].products);
+        check_rounding(t, device, p);
+}
+
+/* The processor in single precision is the measure. tf32 is a format of GPUs. */
+static void check_processor(struct selftest *t, const struct backend *cpu)
+{
+    for (size_t p = 0; p < sizeof roundings / sizeof *roundings; p++) {
+        struct backend_options o = {.threads = 1, .precision = roundings[p].precision};
+        char device[128];
+        struct error why = {0};
+        if (o.precision == PRECISION_TF32)
+            continue;
+        if (cpu->probe(&o, device, sizeof device, &why))
+            selftest_skip(t, precision_name(o.precision), "%s", why.msg);
+        else
+            check_rounding(t, cpu, p);
+    }
 }
 
 void selftest_kernels(struct selftest *t)
@@ -350,7 +403,9 @@ void selftest_kernels(struct selftest *t)
     for (int b = 0; t->backends[b]; b++) {
         const char *name = t->backends[b]->choice.name;
         selftest_on(t, name);
-        if (strcmp(name, "cpu") && strcmp(name, "judge")) /* they are the measure */
+        if (!strcmp(name, "cpu"))
+            check_processor(t, t->backends[b]);
+        else if (strcmp(name, "judge"))
             check_device(t, t->backends[b]);
         selftest_on(t, NULL);
     }

@@ -43,7 +43,8 @@ int selftest_golden(struct selftest *t, const char *folder, struct error *err);
 void selftest_ops(
     struct selftest *t); /* gradients against differences; fused = expanded; refusals */
 void selftest_kernels(
-    struct selftest *t); /* of devices other than the processor: twice the error of cpu at most */
+    struct selftest *t); /* of devices other than the processor: twice the error of cpu at most;
+                          * products in lower precision, the processor's too: that of rounding */
 void selftest_models(
     struct selftest *t); /* every head x fusion x block x init builds, trains, repeats its bits */
 void selftest_reducers(struct selftest *t); /* token reductions, called by selftest_models */

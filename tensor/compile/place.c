@@ -2,9 +2,14 @@
  *
  * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which
  * lives from the step that writes it first to the step that reads it last. Storages of the arena
- * are placed largest first at the lowest offset that is free during their life. Parameters, their
- * gradients, inputs, constants, state and results have fixed places in the static block. A copy in
- * bf16 (store.c) is a storage of its own. */
+ * are placed largest first at the lowest offset that is free during their life. Parameters, inputs,
+ * constants, state and results have fixed places in the static block. A copy in bf16 (store.c) is a
+ * storage of its own.
+ *
+ * The gradients of the parameters are one row at the start of the arena. Each holds its place from
+ * the step that writes it to the end, so that what the forward pass kept for later gradients may
+ * lie there until then: a training step's memory is not that of activations and gradients, but
+ * little more than the larger of the two. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 
@@ -64,12 +69,17 @@ static int storage_of(const struct placer *pl, const struct tensor *t)
     return i;
 }
 
-static void fix(struct placer *pl, const struct tensor *t, size_t offset)
+static void fix_in(struct placer *pl, const struct tensor *t, enum plan_block block, size_t offset)
 {
     struct storage *s = &pl->s[storage_of(pl, t)];
-    s->block = PLAN_STATIC;
+    s->block = block;
     s->offset = offset;
     s->fixed = 1;
+}
+
+static void fix(struct placer *pl, const struct tensor *t, size_t offset)
+{
+    fix_in(pl, t, PLAN_STATIC, offset);
 }
 
 /* ---- the static block ------------------------------------------------------------------------ */
@@ -82,11 +92,8 @@ static void place_params(struct placer *pl)
         new_storage(pl, p->params[i], -1);
         fix(pl, p->params[i], reserve_static(pl, plan_bytes(p, p->params[i])));
     }
-    p->grads_offset = pl->static_bytes;
-    if (p->n_trained)
-        reserve_static(pl, (size_t)p->flat_count * p->value_size);
     if (p->stores_half) {
-        p->copy_count = (int64_t)((p->grads_offset - p->params_offset) / p->value_size);
+        p->copy_count = (int64_t)((pl->static_bytes - p->params_offset) / p->value_size);
         p->copy_offset = reserve_static(pl, 2 * (size_t)p->copy_count);
     }
 }
@@ -98,8 +105,10 @@ static void place_leaves(struct placer *pl)
         if (t->kind == TENSOR_NODE || t->kind == TENSOR_PARAM)
             continue;
         new_storage(pl, t, -1);
-        if (t->kind == TENSOR_FLAT)
-            fix(pl, t, t->output == FLAT_PARAMS ? pl->p->params_offset : pl->p->grads_offset);
+        if (t->kind == TENSOR_FLAT && t->output == FLAT_GRADS)
+            fix_in(pl, t, PLAN_ARENA, pl->p->grads_offset);
+        else if (t->kind == TENSOR_FLAT)
+            fix(pl, t, pl->p->params_offset);
         else
             fix(pl, t, reserve_static(pl, plan_bytes(pl->p, t)));
     }
@@ -109,9 +118,9 @@ static void place_leaves(struct placer *pl)
 static void pin_results(struct placer *pl)
 {
     struct plan *p = pl->p;
-    size_t offset = p->grads_offset;
+    size_t offset = p->grads_offset; /* 0 */
     for (int i = 0; i < p->n_trained; i++) {
-        fix(pl, p->grads[i], offset);
+        fix_in(pl, p->grads[i], PLAN_ARENA, offset);
         offset += aligned(p, plan_bytes(p, p->grads[i]));
     }
     for (int i = 0; i < pl->g->n_outputs; i++) {
@@ -327,6 +336,37 @@ static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size
     return offset;
 }
 
+/* The highest offset where it fits and ends below `end`, if there is one. */
+static int highest_gap(const struct shelf *all, const struct storage *s, size_t size, size_t end,
+                       size_t *offset)
+{
+    size_t begin = 0; /* of a gap */
+    int found = 0;
+    for (int i = 0; begin + size <= end; i++) { /* what ends the list is behind any end */
+        const struct taken *t = all->t[i];
+        int last = t->offset >= end;
+        size_t until = last ? end : t->offset;
+        if (!last && !((t->first <= s->last) & (s->first <= t->last)))
+            continue;
+        if (until >= begin + size) {
+            *offset = until - size;
+            found = 1;
+        }
+        if (last)
+            break;
+        begin = t->end > begin ? t->end : begin;
+    }
+    return found;
+}
+
+/* Over gradients as late as can be: low ones are written last and serve those that live longest. */
+static size_t gap(const struct shelves *sh, const struct storage *s, size_t size, size_t gradients)
+{
+    size_t offset;
+    return highest_gap(&sh->at[ALL], s, size, gradients, &offset) ? offset
+                                                                  : lowest_gap(sh, s, size);
+}
+
 static int put(struct shelf *shelf, struct taken *what)
 {
     struct taken **t = shelf->t;
@@ -390,19 +430,49 @@ static void place_all(struct placer *pl, const struct candidate *c, int n, struc
                       struct taken *taken, int no_reuse)
 {
     struct plan *p = pl->p;
+    size_t row = (size_t)p->flat_count * p->value_size;
+    p->arena_bytes = row;
     for (int i = 0; i < n; i++) {
         struct storage *s = &pl->s[c[i].storage];
         size_t size = aligned(p, s->bytes);
-        s->offset = no_reuse ? p->arena_bytes : lowest_gap(sh, s, size);
+        s->offset = no_reuse ? p->arena_bytes : gap(sh, s, size, row);
         take(sh, s, size, &taken[2 * i]);
         if (s->offset + size > p->arena_bytes)
             p->arena_bytes = s->offset + size;
     }
 }
 
+enum { PIECE = 65536 /* bytes of gradients that are taken from one step on */ };
+
+/* The row of gradients, in pieces: each from the step that writes the first of it, or from the
+ * start where there is padding, which must stay zero. taken: room for two a gradient. Returns how
+ * many pieces there are. */
+static int take_gradients(const struct placer *pl, struct shelves *sh, struct taken *taken)
+{
+    const struct plan *p = pl->p;
+    struct storage piece = {.last = pl->g->n_nodes};
+    size_t size = 0;
+    int n = 0;
+    for (int i = 0; i < p->n_trained; i++) {
+        const struct storage *s = &pl->s[storage_of(pl, p->grads[i])];
+        size_t bytes = aligned(p, s->bytes);
+        int first = bytes == s->bytes ? s->first : -1;
+        if (size >= PIECE && bytes >= PIECE) {
+            take(sh, &piece, size, &taken[2 * n++]);
+            piece.offset += size;
+            size = 0;
+        }
+        piece.first = size && piece.first < first ? piece.first : first;
+        size += bytes;
+    }
+    if (size)
+        take(sh, &piece, size, &taken[2 * n++]);
+    return n;
+}
+
 static void place_arena(struct placer *pl, int no_reuse)
 {
-    size_t room = (size_t)pl->n + 1;
+    size_t room = (size_t)(pl->n + pl->p->n_trained) + 1;
     struct candidate *pairs = mem_alloc(2 * room * sizeof *pairs);
     struct taken *taken = mem_alloc(2 * room * sizeof *taken), end = {.offset = SIZE_MAX};
     struct taken **lists = mem_alloc(SHELVES * room * sizeof *lists);
@@ -412,7 +482,8 @@ static void place_arena(struct placer *pl, int no_reuse)
         sh.at[i].t = lists + (size_t)i * room;
         sh.at[i].t[0] = &end;
     }
-    place_all(pl, largest_first(pairs, pairs + room, n), n, &sh, taken, no_reuse);
+    int pieces = take_gradients(pl, &sh, taken);
+    place_all(pl, largest_first(pairs, pairs + room, n), n, &sh, taken + 2 * pieces, no_reuse);
     free(pairs);
     free(taken);
     free(lists);

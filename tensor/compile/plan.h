@@ -3,9 +3,9 @@
  *
  * Passes, in order: check, lower (expand what the backend lacks), fuse (join what it has one kernel
  * for), autograd, lower, prune, store (in full or in bf16), place.
- * The plan keeps the compiled graph and owns it. Two blocks of memory, both sized here: static
- * parameters, gradients, moments (each flat, in the same order), inputs, constants, results arena
- * everything else, placed by liveness; in place where a source dies */
+ * The plan owns the compiled graph. Two blocks of memory, sized here: static, parameters, moments
+ * (flat, in one order), inputs, constants, results; arena, gradients at its start (flat, in that
+ * order, each from when it is made on), all else by liveness; in place where a source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 
@@ -94,7 +94,7 @@ struct plan {
     int64_t flat_count;    /* length of the flat gradients and moments: the trained parameters, each
                             * padded to PLAN_ALIGN values; padding is zero and stays zero */
     int64_t decayed_count; /* of flat_count, how many come before the undecayed */
-    size_t params_offset, grads_offset; /* of the flat segments in the static block */
+    size_t params_offset, grads_offset; /* flat: into the static block, into the arena */
     /* The copy in bf16 of all parameters, in the static block: values as the parameters' segment
      * has them, padding included. 0 values where there is none. Whoever writes a parameter keeps
      * it up to date. */

@@ -72,11 +72,33 @@ static const struct tensor *value_of(const struct tensor *t)
     return t;
 }
 
-/* TENSOR_FLAT gradients are written through the parameters' gradients. */
+/* The row of gradients is written through the parameters' gradients; what is between them is read
+ * too, and nobody may have written there. */
+static int check_gradients(const struct plan *p, const struct ownership *o, int step,
+                           struct error *err)
+{
+    size_t unit = PLAN_ALIGN * p->value_size, offset = 0;
+    for (int i = 0; i < p->n_trained; i++) {
+        size_t end = offset + stored_bytes(p, p->grads[i]), next = (end + unit - 1) / unit * unit;
+        int id = value_of(p->grads[i])->id;
+        if (p->places[p->grads[i]->id].offset != offset || !owns(o, offset, end, id))
+            return error_set(err, "step %d: the gradient of %s is not in its place", step,
+                             p->params[i]->name);
+        for (size_t k = 0; k < o->n; k++)
+            if (o->r[k].begin < next && o->r[k].end > end)
+                return error_set(err, "step %d: the zeros behind the gradient of %s are gone", step,
+                                 p->params[i]->name);
+        offset = next;
+    }
+    return 0;
+}
+
 static int check_read(const struct plan *p, const struct ownership *blocks, int step,
                       const struct tensor *t, struct error *err)
 {
     const struct tensor *v = value_of(t);
+    if (v->kind == TENSOR_FLAT && v->output == FLAT_GRADS)
+        return check_gradients(p, &blocks[PLAN_ARENA], step, err);
     if (v->kind != TENSOR_NODE)
         return 0;
     struct placement at = p->places[t->id];
@@ -176,6 +198,8 @@ int plan_verify(const struct plan *p, struct error *err)
     int rc = 0;
     for (int i = 0; i < p->n_steps && !rc; i++)
         rc = check_step(p, blocks, i, err);
+    if (!rc)
+        rc = check_gradients(p, &blocks[PLAN_ARENA], p->n_steps, err);
     for (int i = 0; i < p->graph->n_outputs && !rc; i++) {
         const struct tensor *t = p->graph->outputs[i], *v = value_of(t);
         struct placement at = p->places[t->id];
