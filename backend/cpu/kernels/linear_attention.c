@@ -3,6 +3,7 @@
  * of the group. */
 #include "backend/cpu/kernels/math.h"
 #include "backend/cpu/kernels/mm.h"
+#include "backend/cpu/kernels/vector.h"
 
 enum { WIDE = 16 /* features that a group should have */ };
 
@@ -74,13 +75,39 @@ static void phi_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t w
             y[r * width + i] = math_phi(x[r * ld + i]);
 }
 
+static vec load(const real *x)
+{
+    return *(const vec *)x;
+}
+
+static void store(real *x, vec value)
+{
+    *(vec *)x = value;
+}
+
+/* Of the first 4 * (rows / 4) rows four sums side by side: one would wait for itself. */
 static void sum_rows(real *y, const real *x, int64_t rows, int64_t width)
 {
-    memset(y, 0, sizeof(real) * (size_t)width);
-    for (int64_t r = 0; r < rows; r++)
-#pragma omp simd
-        for (int64_t i = 0; i < width; i++)
-            y[i] += x[r * width + i];
+    int64_t whole = width / LANES * LANES, fours = rows / 4 * 4;
+    for (int64_t i = 0; i < whole; i += LANES) {
+        vec sum[4] = {0};
+        for (int64_t r = 0; r < fours; r += 4)
+            KERNEL_PRAGMA(GCC unroll 4)
+        for (int k = 0; k < 4; k++)
+            sum[k] += load(x + (r + k) * width + i);
+        for (int64_t r = fours; r < rows; r++)
+            sum[0] += load(x + r * width + i);
+        store(y + i, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    for (int64_t i = whole; i < width; i++) {
+        real sum[4] = {0};
+        for (int64_t r = 0; r < fours; r += 4)
+            for (int k = 0; k < 4; k++)
+                sum[k] += x[(r + k) * width + i];
+        for (int64_t r = fours; r < rows; r++)
+            sum[0] += x[r * width + i];
+        y[i] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
 }
 
 /* Queries are worked on transposed, features by queries, so that loops over queries fill vectors.
@@ -90,29 +117,21 @@ static int64_t padded(const struct operands *o)
     return ceil_div(o->s.queries, WIDE) * WIDE;
 }
 
-/* inverse (padded) = 1 / (phi . ksum + eps) for one head; phi (dim, padded). */
-static void normalisers(real *inverse, const real *phi, const real *ksum, const struct operands *o)
+/* inverse (padded) = 1 / (phi . ksum + eps) and y (dim, padded) = phi * inverse for one head; phi
+ * (dim, padded). */
+static void normalise(real *y, real *inverse, const real *phi, const real *ksum,
+                      const struct operands *o)
 {
-    int64_t n = padded(o);
-    for (int64_t m = 0; m < n; m++)
-        inverse[m] = o->eps;
-    for (int64_t i = 0; i < o->s.dim; i++)
-#pragma omp simd
-        for (int64_t m = 0; m < n; m++)
-            inverse[m] += phi[i * n + m] * ksum[i];
-#pragma omp simd
-    for (int64_t m = 0; m < n; m++)
-        inverse[m] = 1 / inverse[m];
-}
-
-/* y (dim, padded) = phi * inverse */
-static void normalise(real *y, const real *phi, const real *inverse, const struct operands *o)
-{
-    int64_t n = padded(o);
-    for (int64_t i = 0; i < o->s.dim; i++)
-#pragma omp simd
-        for (int64_t m = 0; m < n; m++)
-            y[i * n + m] = phi[i * n + m] * inverse[m];
+    int64_t n = padded(o), dim = o->s.dim;
+    for (int64_t m = 0; m < n; m += LANES) {
+        vec sum = o->eps - (vec){0};
+        for (int64_t i = 0; i < dim; i++)
+            sum += load(phi + i * n + m) * ksum[i];
+        sum = 1 / sum;
+        store(inverse + m, sum);
+        for (int64_t i = 0; i < dim; i++)
+            store(y + i * n + m, load(phi + i * n + m) * sum);
+    }
 }
 
 /* phi (width, padded) of the group's queries. */
@@ -152,8 +171,7 @@ static void group_forward(const struct operands *o, const struct forward *x, rea
         real *at = phi + h * f * n;
         fetch(x->k, s->keys * o->ldq, o, h, o->heads);
         fetch(x->q, s->queries * o->ldq, o, h, o->heads);
-        normalisers(inverse, at, x->ksum + h * f, o);
-        normalise(at, at, inverse, o);
+        normalise(at, inverse, at, x->ksum + h * f, o);
         KERNEL(mm)
         (x->out + h * e, o->ldv, (struct strided){at, 1, n}, x->kv + h * f * e, e, s->queries, e, f,
          FROM_ZERO);
@@ -176,20 +194,23 @@ void KERNEL(linear_attention)(const struct kernel_call *c)
 /* ---- backward -------------------------------------------------------------------------------- */
 
 /* With z_m = phi(q_m) . ksum + eps, r_m = phi(q_m) / z_m, g_m = kv dout_m and w_m = r_m . g_m =
- * out_m . dout_m: dphi(q_m) = (g_m - w_m ksum) / z_m dkv = sum_m r_m^T dout_m,     dksum = - sum_m
- * w_m r_m dphi(k_n) = dkv v_n + dksum,  dv_n = phi(k_n) dkv and the slope of phi is min(phi, 1). */
+ * out_m . dout_m:
+ *   dphi(q_m) = (g_m - w_m ksum) / z_m
+ *   dkv = sum_m r_m^T dout_m,     dksum = - sum_m w_m r_m
+ *   dphi(k_n) = dkv v_n + dksum,  dv_n = phi(k_n) dkv
+ * and the slope of phi is min(phi, 1). */
 struct backward {
     const real *q, *k, *v, *kv, *ksum, *dout;
     real *dq, *dk, *dv;
 };
 
-/* Private memory: phi of queries or keys; of the queries also r, and g (width, padded); inverse and
- * w (padded); a transpose and dkv (heads, value_dim, dim); dksum (width). */
+/* Private memory: phi of queries or keys; of the queries also r, and g (width, padded); inverse
+ * (padded); sums (dim, LANES); a transpose and dkv (heads, value_dim, dim); dksum (width). */
 struct kernel_memory KERNEL(linear_attention_grad_memory)(const struct node *n)
 {
     struct operands o = operands_of(n);
-    int64_t count = (max_i64(o.s.keys, padded(&o)) + 2 * padded(&o) + 1) * o.width +
-                    2 * padded(&o) + 2 * o.width * o.s.value_dim;
+    int64_t count = (max_i64(o.s.keys, padded(&o)) + 2 * padded(&o) + 1) * o.width + padded(&o) +
+                    o.s.dim * LANES + 2 * o.width * o.s.value_dim;
     return (struct kernel_memory){.thread = sizeof(real) * (size_t)count};
 }
 
@@ -198,25 +219,27 @@ static real slope(real phi)
     return phi < 1 ? phi : 1;
 }
 
-/* dq of one head, transposed, in place of g; dksum. w is room for one value a query. */
-static void query_grad(real *g, real *dksum, real *w, const real *phi, const real *r,
+/* dq of one head, transposed, in place of g; dksum (dim), where sums is room for a vector each. */
+static void query_grad(real *g, real *dksum, real *sums, const real *phi, const real *r,
                        const real *inverse, const real *ksum, const struct operands *o)
 {
-    int64_t n = padded(o);
-    memset(w, 0, sizeof(real) * (size_t)n);
-    for (int64_t i = 0; i < o->s.dim; i++)
-#pragma omp simd
-        for (int64_t m = 0; m < n; m++)
-            w[m] += r[i * n + m] * g[i * n + m];
-    for (int64_t i = 0; i < o->s.dim; i++) {
-        real sum = 0, weight = ksum[i];
-#pragma omp simd reduction(+ : sum)
-        for (int64_t m = 0; m < n; m++) {
-            sum += w[m] * r[i * n + m];
-            g[i * n + m] = inverse[m] * (g[i * n + m] - w[m] * weight) * slope(phi[i * n + m]);
+    int64_t n = padded(o), dim = o->s.dim;
+    memset(sums, 0, sizeof(vec) * (size_t)dim);
+    for (int64_t m = 0; m < n; m += LANES) {
+        vec w = {0}, factor = load(inverse + m);
+        for (int64_t i = 0; i < dim; i++)
+            w += load(r + i * n + m) * load(g + i * n + m);
+        for (int64_t i = 0; i < dim; i++) {
+            const real *at = phi + i * n + m;
+            real *to = g + i * n + m, slopes[LANES];
+            for (int l = 0; l < LANES; l++)
+                slopes[l] = slope(at[l]);
+            store(sums + i * LANES, load(sums + i * LANES) + w * load(r + i * n + m));
+            store(to, factor * (load(to) - w * ksum[i]) * load(slopes));
         }
-        dksum[i] = -sum;
     }
+    for (int64_t i = 0; i < dim; i++)
+        dksum[i] = -vec_sum(load(sums + i * LANES));
 }
 
 static void through_phi(real *d, int64_t ld, const real *phi, int64_t rows, int64_t width)
@@ -233,7 +256,7 @@ static void through_phi(real *d, int64_t ld, const real *phi, int64_t rows, int6
 
 /* Where the private memory's parts begin. */
 struct parts {
-    real *phi, *r, *g, *inverse, *w, *turned, *dkv, *dksum;
+    real *phi, *r, *g, *inverse, *sums, *turned, *dkv, *dksum;
 };
 
 static struct parts parts_of(const struct operands *o, real *work)
@@ -243,8 +266,8 @@ static struct parts parts_of(const struct operands *o, real *work)
     p.r = p.phi + max_i64(o->s.keys, n) * o->width;
     p.g = p.r + n * o->width;
     p.inverse = p.g + n * o->width;
-    p.w = p.inverse + n;
-    p.turned = p.w + n;
+    p.sums = p.inverse + n;
+    p.turned = p.sums + o->s.dim * LANES;
     p.dkv = p.turned + o->width * o->s.value_dim;
     p.dksum = p.dkv + o->width * o->s.value_dim;
     return p;
@@ -268,9 +291,8 @@ static void queries_backward(const struct operands *o, const struct backward *x,
         real *phi = p.phi + h * f * n, *r = p.r + h * f * n;
         fetch(x->q, s->queries * o->ldq, o, h, o->heads);
         fetch(x->k, s->keys * o->ldq, o, h, o->heads);
-        normalisers(p.inverse, phi, x->ksum + h * f, o);
-        normalise(r, phi, p.inverse, o);
-        query_grad(p.g + h * f * n, p.dksum + h * f, p.w, phi, r, p.inverse, x->ksum + h * f, o);
+        normalise(r, p.inverse, phi, x->ksum + h * f, o);
+        query_grad(p.g + h * f * n, p.dksum + h * f, p.sums, phi, r, p.inverse, x->ksum + h * f, o);
         KERNEL(mm)
         (p.dkv + h * f * e, e, (struct strided){r, n, 1}, x->dout + h * e, o->ldv, f, e, s->queries,
          FROM_ZERO);
