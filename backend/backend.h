@@ -42,8 +42,8 @@ struct backend {
     struct program *(*load)(const struct plan *p, const struct backend_options *o,
                             struct error *err);
     void (*unload)(struct program *p);
-    /* Host values are float (int32 for TENSOR_INT tensors); judge converts. count elements from the
-     * start. */
+    /* Host values are float (int32 for TENSOR_INT, uint8 for TENSOR_BYTE tensors); judge converts.
+     * count elements from the start. */
     void (*write)(struct program *p, const struct tensor *t, const void *host);
     void (*read)(struct program *p, const struct tensor *t, void *host);
     void (*read_double)(struct program *p, const struct tensor *t, double *host);

@@ -19,6 +19,7 @@
 #include "train/keys.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
+#include "train/views.h"
 #include "train/weights_start.h"
 
 static const struct option_spec options[] = {
@@ -84,12 +85,14 @@ static int load_model(struct eval *e, const struct args *a, const struct safeten
                       struct error *err)
 {
     struct strbuf text = STRBUF_INIT;
-    int64_t batch =
-        args_given(a, "batch") ? args_int(a, "batch") : config_int(e->config, "train.eval_batch");
-    if (args_given(a, "image"))
-        batch = 1;
-    if (loaded_model_open(&e->model, e->config, &e->device, batch, (uint64_t)args_int(a, "seed"),
-                          file, err))
+    struct network_options o = {
+        .batch = args_given(a, "image")   ? 1
+                 : args_given(a, "batch") ? args_int(a, "batch")
+                                          : config_int(e->config, "train.eval_batch"),
+        .bytes = e->data && views_give_bytes(e->config, e->data, 0),
+    };
+    if (loaded_model_open(&e->model, e->config, &e->device, &o, (uint64_t)args_int(a, "seed"), file,
+                          err))
         return -1;
     weights_report_text(&e->model.report, &text);
     fputs(text.text, stderr);

@@ -110,7 +110,8 @@ static int source_open(struct source *s, const struct args *a, uint64_t seed, st
     s->config = cli_weights_config(a, 2, &s->file, err);
     if (!s->config || device_open(&s->device, "cpu", 1, err))
         return -1;
-    return loaded_model_open(&s->model, s->config, &s->device, 1, seed, &s->file, err);
+    struct network_options o = {.batch = 1};
+    return loaded_model_open(&s->model, s->config, &s->device, &o, seed, &s->file, err);
 }
 
 static void source_release(struct source *s)

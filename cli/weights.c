@@ -71,12 +71,11 @@ struct config *cli_weights_config(const struct args *a, int operand, const struc
 }
 
 int loaded_model_open(struct loaded_model *m, const struct config *c, const struct device *d,
-                      int64_t batch, uint64_t seed, const struct safetensors *file,
-                      struct error *err)
+                      const struct network_options *o, uint64_t seed,
+                      const struct safetensors *file, struct error *err)
 {
-    struct network_options o = {.batch = batch};
     struct weights_rules rules = weights_rules_of(c);
-    if (network_open(&m->net, c, d, &o, err))
+    if (network_open(&m->net, c, d, o, err))
         return -1;
     network_init(&m->net, seed);
     weights_init(&m->weights, &m->net);

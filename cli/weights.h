@@ -26,8 +26,8 @@ struct loaded_model {
 /* What the file lacks starts as a run with this seed does; without a file everything does. Release
  * after failures too. */
 int loaded_model_open(struct loaded_model *m, const struct config *c, const struct device *d,
-                      int64_t batch, uint64_t seed, const struct safetensors *file,
-                      struct error *err);
+                      const struct network_options *o, uint64_t seed,
+                      const struct safetensors *file, struct error *err);
 void loaded_model_release(struct loaded_model *m);
 
 #endif

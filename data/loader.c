@@ -23,7 +23,8 @@
 
 struct slot {
     struct batch batch;
-    float *images;
+    float *images; /* one of these */
+    uint8_t *bytes;
     int32_t *labels, *indices;
     uint8_t *masks;
     int pieces_left; /* 0: complete */
@@ -64,7 +65,7 @@ static uint64_t augment_purpose(void)
     return rng_hash("data.augment");
 }
 
-static size_t image_floats(const struct loader *l)
+static size_t image_samples(const struct loader *l)
 {
     return (size_t)l->o.channels * (size_t)l->o.image_size * (size_t)l->o.image_size;
 }
@@ -89,8 +90,14 @@ static struct box choose_window(void *ctx, int width, int height)
                              w->loader->o.image_size, w->r);
 }
 
+/* Where a sample goes: values or bytes, and a mask or NULL. */
+struct row {
+    float *values;
+    uint8_t *bytes, *mask;
+};
+
 static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int64_t sample,
-                       int64_t epoch, float *out, uint8_t *mask_out, struct error *err)
+                       int64_t epoch, const struct row *out, struct error *err)
 {
     struct rng r;
     struct image_view view, mask;
@@ -100,11 +107,15 @@ static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int
     rng_init_hashed(&r, l->o.seed, augment_purpose(), (uint64_t)epoch, (uint64_t)sample);
     if (dataset_read_part(d, sample, l->o.image_size, &window, &s->image, &view, err))
         return -1;
-    if (mask_out && (dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err) ||
-                     dataset_check_pair(d, sample, &view, &mask, err)))
+    if (out->mask && (dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err) ||
+                      dataset_check_pair(d, sample, &view, &mask, err)))
         return -1;
-    preprocess_sample(&d->preprocess, &view, mask_out ? &mask : NULL, l->o.image_size,
-                      l->o.channels, l->o.train ? &r : NULL, s, out, mask_out);
+    if (out->bytes)
+        preprocess_bytes(&d->preprocess, &view, l->o.image_size, l->o.channels,
+                         l->o.train ? &r : NULL, s, out->bytes);
+    else
+        preprocess_sample(&d->preprocess, &view, out->mask ? &mask : NULL, l->o.image_size,
+                          l->o.channels, l->o.train ? &r : NULL, s, out->values, out->mask);
     return 0;
 }
 
@@ -113,11 +124,13 @@ static int fill_row(const struct loader *l, struct slot *slot, struct preprocess
                     int *skipped, struct error *err)
 {
     int64_t n = dataset_count(l->dataset), sample = slot->indices[i];
-    float *out = slot->images + (size_t)i * image_floats(l);
-    uint8_t *mask = slot->masks ? slot->masks + (size_t)i * mask_bytes(l) : NULL;
+    size_t at = (size_t)i * image_samples(l);
+    struct row out = {.values = slot->images ? slot->images + at : NULL,
+                      .bytes = slot->bytes ? slot->bytes + at : NULL,
+                      .mask = slot->masks ? slot->masks + (size_t)i * mask_bytes(l) : NULL};
     int can_skip = l->o.train && l->dataset->skip_bad;
     for (int64_t tried = 0; tried < (can_skip ? n : 1); tried++, sample = (sample + 1) % n) {
-        if (fill_sample(l, s, sample, slot->batch.epoch, out, mask, err))
+        if (fill_sample(l, s, sample, slot->batch.epoch, &out, err))
             continue;
         *skipped += tried > 0;
         slot->indices[i] = (int32_t)sample;
@@ -156,8 +169,11 @@ static void order_epoch(struct loader *l)
 static void clear_rows(const struct loader *l, struct slot *slot)
 {
     int n = slot->batch.count, rest = l->o.batch - n;
-    memset(slot->images + (size_t)n * image_floats(l), 0,
-           (size_t)rest * image_floats(l) * sizeof(float));
+    size_t first = (size_t)n * image_samples(l), count = (size_t)rest * image_samples(l);
+    if (slot->images)
+        memset(slot->images + first, 0, count * sizeof *slot->images);
+    else
+        memset(slot->bytes + first, 0, count);
     memset(slot->labels + n, 0, (size_t)rest * sizeof *slot->labels);
     memset(slot->indices + n, 0xff, (size_t)rest * sizeof *slot->indices);
     if (slot->masks)
@@ -246,6 +262,7 @@ static int check(struct loader *l, struct error *err)
     int64_t n = dataset_count(d);
     ASSERT(o->batch > 0 && o->image_size > 0 && o->threads >= 0 && o->epoch >= 0 &&
            o->first_batch >= 0);
+    ASSERT(!o->bytes || (!o->masks && preprocess_gives_bytes(&d->preprocess, o->train)));
     l->per_epoch = o->train ? n / o->batch : (n + o->batch - 1) / o->batch;
     if (o->batches && o->batches < l->per_epoch)
         l->per_epoch = o->batches;
@@ -280,11 +297,15 @@ static int check(struct loader *l, struct error *err)
 static void slot_init(const struct loader *l, struct slot *slot)
 {
     size_t n = (size_t)l->o.batch;
-    slot->images = mem_alloc(n * image_floats(l) * sizeof *slot->images);
+    if (l->o.bytes)
+        slot->bytes = mem_alloc(n * image_samples(l));
+    else
+        slot->images = mem_alloc(n * image_samples(l) * sizeof *slot->images);
     slot->labels = mem_zalloc(n, sizeof *slot->labels);
     slot->indices = mem_zalloc(n, sizeof *slot->indices);
     slot->masks = l->o.masks ? mem_alloc(n * mask_bytes(l)) : NULL;
     slot->batch = (struct batch){.images = slot->images,
+                                 .bytes = slot->bytes,
                                  .labels = slot->labels,
                                  .indices = slot->indices,
                                  .masks = slot->masks};
@@ -353,6 +374,7 @@ void loader_close(struct loader *l)
         pthread_join(l->threads[i], NULL);
     for (int i = 0; i < l->n_slots; i++) {
         free(l->slots[i].images);
+        free(l->slots[i].bytes);
         free(l->slots[i].labels);
         free(l->slots[i].indices);
         free(l->slots[i].masks);

@@ -27,6 +27,7 @@ struct loader_options {
                   0: evaluation preprocessing; the last batch may be partial */
     int shuffle;
     int masks;           /* 1: fill masks; the data set must have them */
+    int bytes;           /* 1: fill bytes in place of images: preprocess_gives_bytes, no masks */
     int threads;         /* worker threads; 0 does the work inside loader_next */
     int64_t epoch;       /* where to start */
     int64_t first_batch; /* within that epoch; equal to loader_batches is its end */
@@ -35,11 +36,12 @@ struct loader_options {
 
 /* Owned by the loader, valid until the next loader_next or loader_close. */
 struct batch {
-    const float *images;    /* (B,C,S,S) normalised */
+    const float *images;    /* (B,C,S,S) normalised; NULL with bytes */
+    const uint8_t *bytes;   /* (B,C,S,S) before normalisation (preprocess_table); or NULL */
     const int32_t *labels;  /* (B) */
     const int32_t *indices; /* (B) sample numbers in the data set */
     const uint8_t *masks;   /* (B,S,S), or NULL */
-    int count;   /* samples; rows past it are zero images with label 0, index -1, masks ignored */
+    int count;   /* samples; rows past it are images of 0 with label 0, index -1, masks ignored */
     int skipped; /* of them, in place of ones that could not be read: see data.on_bad below */
     int64_t epoch, number; /* number counts from 0 in each epoch */
 };

@@ -152,29 +152,57 @@ static void look_up(const unsigned char *in, ptrdiff_t step, const float *level,
     }
 }
 
-/* u8 samples of v, which is as large as at says, to normalised floats. */
+/* Line y of channel c of a placed image, which is as large as at says: black but for outputs from
+ * .. to-1. */
+struct line {
+    const unsigned char *samples;
+    ptrdiff_t step;
+    int from, to;
+};
+
+static struct line line_of(const struct image_view *v, const struct placement *at, int size, int c,
+                           int y)
+{
+    struct line l = {.step = v->step_x};
+    int y0, y1;
+    clip_range(at->left, at->valid.left, at->valid.width, size, &l.from, &l.to);
+    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
+    if (y < y0 || y >= y1)
+        l.to = l.from;
+    else
+        l.samples = v->data + (c < v->channels ? c : 0) * v->step_c + (at->top + y) * v->step_y +
+                    (at->left + l.from) * v->step_x;
+    return l;
+}
+
+/* u8 samples to normalised floats. */
 static void store(const struct image_view *v, const struct placement *at, const float level[3][256],
                   int size, int channels, float *out)
 {
-    int x0, x1, y0, y1;
-    clip_range(at->left, at->valid.left, at->valid.width, size, &x0, &x1);
-    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
-    for (int c = 0; c < channels; c++) {
-        const unsigned char *plane = v->data + (c < v->channels ? c : 0) * v->step_c;
+    for (int c = 0; c < channels; c++)
         for (int y = 0; y < size; y++, out += size) {
-            if (y < y0 || y >= y1 || x0 == x1) {
-                fill(out, size, level[c][0]);
-                continue;
-            }
-            const unsigned char *row =
-                plane + (at->top + y) * v->step_y + (at->left + x0) * v->step_x;
-            fill(out, x0, level[c][0]);
-            look_up(row, v->step_x, level[c], out + x0, x1 - x0);
-            fill(out + x1, size - x1, level[c][0]);
+            struct line l = line_of(v, at, size, c, y);
+            fill(out, l.from, level[c][0]);
+            look_up(l.samples, l.step, level[c], out + l.from, l.to - l.from);
+            fill(out + l.to, size - l.to, level[c][0]);
             if (at->is_mirrored)
                 mirror(out, size);
         }
-    }
+}
+
+/* The same as they are. */
+static void store_bytes(const struct image_view *v, const struct placement *at, int size,
+                        int channels, uint8_t *out)
+{
+    for (int c = 0; c < channels; c++)
+        for (int y = 0; y < size; y++, out += size) {
+            struct line l = line_of(v, at, size, c, y);
+            int step = at->is_mirrored ? -1 : 1;
+            uint8_t *to = out + (at->is_mirrored ? size - 1 - l.from : l.from);
+            memset(out, 0, (size_t)size);
+            for (int x = l.from; x < l.to; x++, l.samples += l.step, to += step)
+                *to = *l.samples;
+        }
 }
 
 static float *scratch_rows(struct preprocess_scratch *s, size_t n)
@@ -358,22 +386,49 @@ static void sample_scene(const struct preprocess *p, const struct image_view *vi
     }
 }
 
+/* The view that at is about, resampled where its size is another one; to bytes. */
+static struct image_view placed_view(const struct image_view *view, struct placement *at, int size,
+                                     struct preprocess_scratch *s)
+{
+    int resampled = at->source.height != size || at->source.width != size;
+    if (at->is_rrc)
+        return resampled ? resample_crop(view, at->source, size, s) : cut(view, at->source);
+    if (at->height != view->height || at->width != view->width)
+        return resample(view, at, size, s);
+    return *view;
+}
+
 /* The image where it was placed, before colours and shapes change. */
 static void sample_image(const struct preprocess *p, const struct image_view *view,
                          struct placement *at, int size, int channels, const float level[3][256],
                          struct preprocess_scratch *s, float *out)
 {
-    struct image_view v = *view;
     int resampled = at->source.height != size || at->source.width != size;
     if (at->is_rrc && resampled && !augment_on_bytes(&p->augment)) {
         sample_float(p, view, at, size, channels, level != p->unit_level, s, out);
         return;
     }
-    if (at->is_rrc)
-        v = resampled ? resample_crop(view, at->source, size, s) : cut(view, at->source);
-    else if (at->height != view->height || at->width != view->width)
-        v = resample(view, at, size, s);
+    struct image_view v = placed_view(view, at, size, s);
     store(&v, at, level, size, channels, out);
+}
+
+int preprocess_gives_bytes(const struct preprocess *p, int train)
+{
+    return !train || ((p->crop == CROP_NONE || p->crop == CROP_PAD) && !augment_is_on(&p->augment));
+}
+
+const float (*preprocess_table(const struct preprocess *p, int train))[256]
+{
+    return train ? p->train_level : p->eval_level;
+}
+
+void preprocess_bytes(const struct preprocess *p, const struct image_view *view, int size,
+                      int channels, struct rng *r, struct preprocess_scratch *s, uint8_t *out)
+{
+    ASSERT(preprocess_gives_bytes(p, r != NULL));
+    struct placement at = place(p, view->height, view->width, size, r);
+    struct image_view v = placed_view(view, &at, size, s);
+    store_bytes(&v, &at, size, channels, out);
 }
 
 static void augment(const struct preprocess *p, int size, int channels, struct rng *r,

@@ -76,8 +76,12 @@ struct graph *model_build(const struct config *c, const struct model_options *o,
     int64_t side = config_int(c, "model.image_size");
     int64_t height = o->height ? o->height : side, width = o->width ? o->width : side;
     *io = (struct model_io){0};
-    io->image = graph_input(
-        g, "input", SHAPE(o->batch, config_int(c, "model.channels"), height, width), TENSOR_VALUE);
+    int64_t channels = config_int(c, "model.channels");
+    io->image = graph_input(g, "input", SHAPE(o->batch, channels, height, width),
+                            o->bytes ? TENSOR_BYTE : TENSOR_VALUE);
+    if (o->bytes)
+        io->image =
+            op_levels(g, io->image, graph_input(g, "levels", SHAPE(channels, 256), TENSOR_VALUE));
     objective->build(&b, m, o, io);
     if (graph_failed(g, err)) {
         graph_free(g);

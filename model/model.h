@@ -17,7 +17,9 @@ struct view;
 
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
-    struct tensor *image;    /* input "input", (B, channels, H, W), normalised */
+    /* (B, channels, H, W), normalised: the input "input", or with bytes the values that the input
+     * "levels" (channels, 256) has for the samples of "input". */
+    struct tensor *image;
     struct tensor *second;   /* input "second", what the memory sees, of another size and other
                               * channels (model/memory_input.h); NULL: the image */
     const struct view *view; /* what second shows; NULL without one */
@@ -62,6 +64,7 @@ struct model_options {
     int training;          /* stochastic depth is active */
     double smoothing;
     int bce, bce_mean; /* binary cross entropy; averaged over classes, not summed */
+    int bytes;         /* the image comes in bytes: see model_io.image */
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
                         * "output/process_tokens" */
 };

@@ -67,7 +67,7 @@ static void add_errors(struct evaluation *e, struct network *n, const struct bat
 static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
                       unsigned char *right)
 {
-    views_write(n, b->images, b->masks);
+    views_write_batch(n, b);
     masker_write(n, b, 0, 0);
     network_run(n, 0, 0);
     if (n->mae) {
@@ -98,10 +98,12 @@ static int evaluate_images(struct evaluation *e, struct network *n, const struct
                                      .image_size = views_side(n),
                                      .channels = (int)n->image->shape.dim[1],
                                      .masks = views_need_masks(n),
+                                     .bytes = n->levels != NULL,
                                      .threads = o->loader_threads};
     int rc = 0;
     if (loader_open(&l, d, &options, err))
         return -1;
+    views_write_levels(n, d, 0);
     float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes) + 1);
     unsigned char *right = mem_alloc((size_t)n->batch);
     struct error failure = {0};

@@ -43,14 +43,14 @@ void mixer_close(struct mixer *m)
 void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed)
 {
     int channels = (int)n->image->shape.dim[1], side = views_side(n);
-    const float *images = b->images;
     if (m->images) {
         mix_plan_draw(&m->mix, seed, (uint64_t)b->epoch, (uint64_t)b->number, b->count, side, side,
                       &m->plan);
         mix_apply(&m->plan, b->count, channels, side, side, b->images, m->images);
-        images = m->images;
+        views_write(n, m->images, b->masks);
+    } else {
+        views_write_batch(n, b);
     }
-    views_write(n, images, b->masks);
     if (!n->target)
         return;
     if (m->pixels) {

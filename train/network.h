@@ -21,6 +21,7 @@ struct network_options {
     int training; /* loss, gradients, optimiser and stochastic depth; else the forward pass alone */
     double smoothing; /* of labels, in training */
     int soft_targets; /* targets are (B,K) values, which are not smoothed */
+    int bytes;        /* images come in bytes where the device takes them (network.levels) */
 };
 
 /* Owned by the caller; network_close releases it. Tensors belong to the plan; those of training are
@@ -30,7 +31,8 @@ struct network {
     struct plan *plan;
     struct program *program;
     int64_t batch;
-    const struct tensor *image;              /* (B,channels,S,S) */
+    const struct tensor *image;              /* (B,channels,S,S) values, or bytes with levels */
+    const struct tensor *levels;             /* (channels,256) their values; NULL: values */
     const struct tensor *second;             /* (B,c,S',S'), what the memory sees, or NULL */
     const struct view *view;                 /* what second shows; NULL without it */
     const struct tensor *target, *hyper;     /* (B) labels or (B,K), (HYPER_COUNT) */

@@ -68,8 +68,11 @@ static int open_networks(struct trainer *t, struct error *err)
     struct network_options train = {.batch = config_int(c, "train.batch"),
                                     .training = 1,
                                     .smoothing = config_float(c, "train.label_smoothing"),
-                                    .soft_targets = mixer_has_targets(&t->mixer)};
-    struct network_options eval = {.batch = config_int(c, "train.eval_batch")};
+                                    .soft_targets = mixer_has_targets(&t->mixer),
+                                    .bytes = !mix_is_on(&t->mixer.mix) &&
+                                             views_give_bytes(c, t->train_set, 1)};
+    struct network_options eval = {.batch = config_int(c, "train.eval_batch"),
+                                   .bytes = views_give_bytes(c, t->val_set, 0)};
     if (eval.batch > dataset_count(t->val_set))
         eval.batch = dataset_count(t->val_set);
     if (network_open(&t->net, c, t->options.device, &train, err) ||
@@ -79,6 +82,7 @@ static int open_networks(struct trainer *t, struct error *err)
         return config_error(c, err, "train.objective",
                             "segmentation mixes and erases no images (leave data.mix.* and "
                             "data.erase.probability out)");
+    views_write_levels(&t->net, t->train_set, 1);
     mixer_open(&t->mixer, &t->net);
     network_init(&t->net, t->options.seed);
     weights_init(&t->weights, &t->net);
@@ -472,6 +476,7 @@ static struct loader_options loader_of(const struct trainer *t)
                                    .seed = t->options.seed,
                                    .train = 1,
                                    .shuffle = 1,
+                                   .bytes = t->net.levels != NULL,
                                    .threads =
                                        (int)config_int(t->options.config, "train.loader_threads"),
                                    .epoch = t->at.epoch,

@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "data/mix.h"
+#include "model/objective.h"
 #include "train/network.h"
 
 #include <stdlib.h>
@@ -33,6 +35,20 @@ int views_check(const struct config *c, const struct dataset *d, struct error *e
                             "(set data.mix.mixup_alpha and data.mix.cutmix_alpha to 0)",
                             v->choice.name);
     return 0;
+}
+
+int views_give_bytes(const struct config *c, const struct dataset *d, int train)
+{
+    const struct objective *objective =
+        (const struct objective *)config_choice(c, "train.objective");
+    return !objective->dense && !config_is_active(c, "model.second.view") &&
+           preprocess_gives_bytes(&d->preprocess, train);
+}
+
+void views_write_levels(struct network *n, const struct dataset *d, int train)
+{
+    if (n->levels)
+        network_write(n, n->levels, preprocess_table(&d->preprocess, train));
 }
 
 int views_side(const struct network *n)
@@ -85,4 +101,13 @@ void views_write(struct network *n, const float *images, const uint8_t *masks)
     write_shrunk(n, n->image, images, side);
     if (n->second)
         write_second(n, images, masks, side);
+}
+
+void views_write_batch(struct network *n, const struct batch *b)
+{
+    ASSERT((b->bytes != NULL) == (n->levels != NULL));
+    if (b->bytes)
+        network_write(n, n->image, b->bytes);
+    else
+        views_write(n, b->images, b->masks);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+struct batch;
 struct config;
 struct dataset;
 struct error;
@@ -14,11 +15,19 @@ struct network;
 /* Refuses a second input that the data set, or mixing, cannot supply. 0 or -1. */
 int views_check(const struct config *c, const struct dataset *d, struct error *err);
 
+/* Whether batches of d can go to the device in bytes, to be normalised there: training (or
+ * evaluation) leaves samples what they are, and nothing is derived from images or masks. */
+int views_give_bytes(const struct config *c, const struct dataset *d, int train);
+/* Gives a network of bytes the values of its samples, once before the first batch. */
+void views_write_levels(struct network *n, const struct dataset *d, int train);
+
 int views_side(const struct network *n);      /* of the images that views_write takes */
 int64_t views_count(const struct network *n); /* their floats, a batch */
 int views_need_masks(const struct network *n);
 
 /* images (B,C,S,S) with S of views_side; masks (B,S,S), or NULL where none are needed. */
 void views_write(struct network *n, const float *images, const uint8_t *masks);
+/* A batch as it is: the loader's option bytes must be network.levels != NULL. */
+void views_write_batch(struct network *n, const struct batch *b);
 
 #endif

@@ -135,7 +135,10 @@ static void store_double(const struct program *p, const struct tensor *t, const 
 {
     void *to = host_address(p, t);
     int64_t n = shape_count(t->shape);
-    if (t->type == TENSOR_INT)
+    if (t->type == TENSOR_BYTE)
+        for (int64_t i = 0; i < n; i++)
+            ((uint8_t *)to)[i] = (uint8_t)from[i];
+    else if (t->type == TENSOR_INT)
         for (int64_t i = 0; i < n; i++)
             ((int32_t *)to)[i] = (int32_t)from[i];
     else if (p->table->value_size == sizeof(double))
@@ -154,8 +157,8 @@ void cpu_write(struct program *p, const struct tensor *t, const void *host)
 {
     void *to = host_address(p, t);
     int64_t n = shape_count(t->shape);
-    if (t->type == TENSOR_INT || p->table->value_size == sizeof(float))
-        memcpy(to, host, 4 * (size_t)n);
+    if (t->type != TENSOR_VALUE || p->table->value_size == sizeof(float))
+        memcpy(to, host, tensor_type_size(t->type, sizeof(float)) * (size_t)n);
     else
         for (int64_t i = 0; i < n; i++)
             ((double *)to)[i] = (double)((const float *)host)[i];
@@ -165,8 +168,8 @@ void cpu_read(struct program *p, const struct tensor *t, void *host)
 {
     const void *from = host_address(p, t);
     int64_t n = shape_count(t->shape);
-    if (t->type == TENSOR_INT || p->table->value_size == sizeof(float))
-        memcpy(host, from, 4 * (size_t)n);
+    if (t->type != TENSOR_VALUE || p->table->value_size == sizeof(float))
+        memcpy(host, from, tensor_type_size(t->type, sizeof(float)) * (size_t)n);
     else
         for (int64_t i = 0; i < n; i++)
             ((float *)host)[i] = (float)((const double *)from)[i];
@@ -176,7 +179,10 @@ void cpu_read_double(struct program *p, const struct tensor *t, double *host)
 {
     const void *from = host_address(p, t);
     int64_t n = shape_count(t->shape);
-    if (t->type == TENSOR_INT)
+    if (t->type == TENSOR_BYTE)
+        for (int64_t i = 0; i < n; i++)
+            host[i] = ((const uint8_t *)from)[i];
+    else if (t->type == TENSOR_INT)
         for (int64_t i = 0; i < n; i++)
             host[i] = ((const int32_t *)from)[i];
     else if (p->table->value_size == sizeof(double))

@@ -95,11 +95,18 @@ void cuda_linear_add_halves(const struct node *n, struct half_rule *r)
     needs(r, 6);
 }
 
+/* With a sum of gradients, input 2, that and the result are in full. */
 void cuda_matmul_halves(const struct node *n, struct half_rule *r)
 {
-    (void)n;
     needs(r, 3);
-    r->writes = 1;
+    r->writes = n->n_in == 2;
+}
+
+/* Operands of an embedding. */
+void cuda_patches_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    r->quiet = 1;
 }
 
 static int n_packed(const struct node *n)

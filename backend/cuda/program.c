@@ -138,7 +138,7 @@ static void **addresses(struct program *p, struct tensor *const *tensors, int n)
 
 static size_t bytes_of(const struct tensor *t)
 {
-    return 4 * (size_t)shape_count(t->shape);
+    return tensor_type_size(t->type, sizeof(float)) * (size_t)shape_count(t->shape);
 }
 
 /* Where the plan stores t in bf16, which only tests ask of what the host writes or reads: values of
@@ -198,7 +198,9 @@ void cuda_write_double(struct program *p, const struct tensor *t, const double *
     int64_t n = shape_count(t->shape);
     char *values = mem_alloc(bytes_of(t));
     for (int64_t i = 0; i < n; i++)
-        if (t->type == TENSOR_INT)
+        if (t->type == TENSOR_BYTE)
+            ((uint8_t *)(void *)values)[i] = (uint8_t)host[i];
+        else if (t->type == TENSOR_INT)
             ((int32_t *)(void *)values)[i] = (int32_t)host[i];
         else
             ((float *)(void *)values)[i] = (float)host[i];
@@ -212,8 +214,9 @@ void cuda_read_double(struct program *p, const struct tensor *t, double *host)
     char *values = mem_alloc(bytes_of(t));
     cuda_read(p, t, values);
     for (int64_t i = 0; i < n; i++)
-        host[i] = t->type == TENSOR_INT ? (double)((int32_t *)(void *)values)[i]
-                                        : (double)((float *)(void *)values)[i];
+        host[i] = t->type == TENSOR_BYTE  ? (double)((uint8_t *)(void *)values)[i]
+                  : t->type == TENSOR_INT ? (double)((int32_t *)(void *)values)[i]
+                                          : (double)((float *)(void *)values)[i];
     free(values);
 }
 

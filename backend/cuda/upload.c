@@ -10,7 +10,7 @@ enum { ALIGN = 256 };
 
 static size_t bytes_of(const struct tensor *t)
 {
-    return 4 * (size_t)shape_count(t->shape);
+    return tensor_type_size(t->type, sizeof(float)) * (size_t)shape_count(t->shape);
 }
 
 static size_t list_inputs(struct upload *u, const struct plan *p)

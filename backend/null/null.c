@@ -64,7 +64,7 @@ static void null_write_double(struct program *p, const struct tensor *t, const d
 static void null_read(struct program *p, const struct tensor *t, void *host)
 {
     (void)p;
-    memset(host, 0, sizeof(float) * (size_t)shape_count(t->shape));
+    memset(host, 0, tensor_type_size(t->type, sizeof(float)) * (size_t)shape_count(t->shape));
 }
 
 static void null_read_double(struct program *p, const struct tensor *t, double *host)

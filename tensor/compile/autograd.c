@@ -59,20 +59,29 @@ static void recompute_region(struct sweep *s, int region)
         s->again[r->x->id] = op_sub(g, recomputed(s, r->y), recomputed(s, r->f));
 }
 
-/* Whether the node that made d, one of those since first, can add the sum to it: nobody has read d
- * so far, and the sum was there before. */
-static int takes_sum(const struct sweep *s, const struct tensor *d, const struct tensor *sum,
-                     int first)
+/* The tensor whose memory t shows. */
+static const struct tensor *memory_of(const struct tensor *t)
 {
-    const struct node *n = d->producer;
-    if (!n || n->id < first || !(n->op->flags & OP_ADDS) || d->output || n->n_in != n->op->min_in ||
+    while (t->producer && (t->producer->op->flags & OP_ALIAS))
+        t = t->producer->in[0];
+    return t;
+}
+
+/* The node that made d, if it is one of those since first and can add the sum to it: nobody has
+ * read d so far, and the sum was there before. */
+static struct node *takes_sum(const struct sweep *s, const struct tensor *d,
+                              const struct tensor *sum, int first)
+{
+    const struct tensor *made = memory_of(d);
+    struct node *n = made->producer;
+    if (!n || n->id < first || !n->op->adds || made->output || !n->op->adds(n) ||
         (sum->producer && sum->producer->id >= n->id))
-        return 0;
+        return NULL;
     for (int i = n->id + 1; i < s->g->n_nodes; i++)
         for (int k = 0; k < s->g->nodes[i]->n_in; k++)
-            if (s->g->nodes[i]->in[k] == d)
-                return 0;
-    return 1;
+            if (!(s->g->nodes[i]->op->flags & OP_ALIAS) && memory_of(s->g->nodes[i]->in[k]) == made)
+                return NULL;
+    return n;
 }
 
 /* One more gradient of t. first: the nodes from there on are those of the rule that made it, for t
@@ -85,8 +94,9 @@ static void accumulate(struct sweep *s, const struct tensor *t, struct tensor *d
             t->producer ? "/" : "", t->name, shape_text(d->shape, have, sizeof have),
             shape_text(t->shape, want, sizeof want));
     struct tensor **sum = &s->grads[t->id];
-    if (*sum && takes_sum(s, d, *sum, first))
-        graph_add_input(s->g, d->producer, *sum);
+    struct node *adds = *sum ? takes_sum(s, d, *sum, first) : NULL;
+    if (adds)
+        graph_add_input(s->g, adds, *sum);
     else if (*sum)
         d = op_add(s->g, *sum, d);
     *sum = d;

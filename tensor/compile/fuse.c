@@ -1,10 +1,10 @@
-/* Fusion: an addition becomes part of the product before it or of the norm behind it, where the
- * backend has a kernel for both at once. Models ask for neither: x + f(x) and the norm that follows
- * are made by different layers, and a residual knows nothing of the product that made its branch.
- * So this is the one place that looks for neighbours in a graph; everything else is lowered
- * (lower.c).
+/* Fusion: an addition becomes part of the product before it or of the norm behind it, patches are
+ * cut out of an image in bytes, where the backend has a kernel for both at once. Models ask for
+ * none of these: x + f(x) and the norm that follows are made by different layers, a residual knows
+ * nothing of the product that made its branch, a patch embedding nothing of how its image comes. So
+ * this is the one place that looks for neighbours in a graph; everything else is lowered (lower.c).
  *
- * Both operands of the addition have the result's shape, all nodes are of one region, and the node
+ * Both operands of an addition have the result's shape, both nodes are of one region, and a node
  * that goes takes nothing with it that others read. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
@@ -19,18 +19,20 @@ struct fusing {
     struct graph *g;
     const struct capability *backend;
     int *readers;                  /* by tensor id */
-    const struct pattern **claims; /* by id of an addition: what it becomes */
-    struct node **partners;        /* by id of an addition: the node it is joined with */
-    char *gone;                    /* by id: that node, which goes */
+    const struct pattern **claims; /* by id of a node: what it becomes */
+    struct node **partners;        /* by id of that node: the one it is joined with */
+    char *gone;                    /* by id: a partner that goes */
 };
 
 struct pattern {
     const struct op *makes;
-    const struct op *at; /* the op of the nodes that find is asked about */
-    /* The addition that this node can be joined with, and its partner. */
+    const struct op *of; /* the op of the nodes that find is asked about */
+    /* Where the joined node shall stand, in place of a node that it replaces, and what that is
+     * joined with; NULL: nothing to join. */
     struct node *(*find)(const struct fusing *f, struct node *n, struct node **partner);
-    void (*join)(struct rewrite *r, struct graph *g, const struct node *add,
+    void (*join)(struct rewrite *r, struct graph *g, const struct node *at,
                  const struct node *partner);
+    int keeps_partner; /* others may read it: pruned where nobody does */
 };
 
 static int adds_equals(const struct node *n)
@@ -98,11 +100,32 @@ static void join_add_norm(struct rewrite *r, struct graph *g, const struct node 
         rewrite_to(r, norm->out[i], both->out[1 + i]);
 }
 
+/* ---- patches of an image in bytes -------------------------------------------------------------
+ */
+
+static struct node *find_patch_levels(const struct fusing *f, struct node *n, struct node **partner)
+{
+    struct node *levels = n->in[0]->producer;
+    (void)f;
+    if (!levels || levels->op != &op_levels_row || !are_together(n, levels))
+        return NULL;
+    *partner = levels;
+    return n;
+}
+
+static void join_patch_levels(struct rewrite *r, struct graph *g, const struct node *patchify,
+                              const struct node *levels)
+{
+    struct node *both = graph_apply(g, &op_patch_levels_row, 2, levels->in, patchify->attr);
+    rewrite_to(r, patchify->out[0], both->out[0]);
+}
+
 /* An addition that could be in several is in the first: a product that begins with x needs no pass
  * of its own over either operand. */
 static const struct pattern patterns[] = {
-    {&op_linear_add_row, &op_add_row, find_linear_add, join_linear_add},
-    {&op_add_layer_norm_row, &op_layer_norm_row, find_add_norm, join_add_norm},
+    {&op_linear_add_row, &op_add_row, find_linear_add, join_linear_add, 0},
+    {&op_add_layer_norm_row, &op_layer_norm_row, find_add_norm, join_add_norm, 0},
+    {&op_patch_levels_row, &op_patchify_row, find_patch_levels, join_patch_levels, 1},
 };
 
 enum { N_PATTERNS = sizeof patterns / sizeof *patterns };
@@ -133,14 +156,14 @@ static int claim(struct fusing *f)
     int claimed = 0;
     for (int p = 0; p < N_PATTERNS; p++)
         for (int i = 0; i < f->g->n_nodes && has(f->backend, patterns[p].makes); i++) {
-            struct node *n = f->g->nodes[i], *partner, *add = NULL;
-            if (n->op == patterns[p].at)
-                add = patterns[p].find(f, n, &partner);
-            if (!add)
+            struct node *n = f->g->nodes[i], *partner, *at = NULL;
+            if (n->op == patterns[p].of)
+                at = patterns[p].find(f, n, &partner);
+            if (!at)
                 continue;
-            f->claims[add->id] = &patterns[p];
-            f->partners[add->id] = partner;
-            f->gone[partner->id] = 1;
+            f->claims[at->id] = &patterns[p];
+            f->partners[at->id] = partner;
+            f->gone[partner->id] = (char)!patterns[p].keeps_partner;
             claimed++;
         }
     return claimed;

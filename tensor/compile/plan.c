@@ -26,9 +26,7 @@ enum { HALF_BYTES = 2 };
 
 size_t plan_bytes(const struct plan *p, const struct tensor *t)
 {
-    size_t each = t->type == TENSOR_INT   ? sizeof(int32_t)
-                  : p->places[t->id].half ? HALF_BYTES
-                                          : p->value_size;
+    size_t each = p->places[t->id].half ? HALF_BYTES : tensor_type_size(t->type, p->value_size);
     return (size_t)shape_count(t->shape) * each;
 }
 

@@ -60,9 +60,8 @@ static int owns(const struct ownership *o, size_t begin, size_t end, int owner)
 /* Bytes of the values of a tensor as the plan stores it. */
 static size_t stored_bytes(const struct plan *p, const struct tensor *t)
 {
-    return (size_t)shape_count(t->shape) * (t->type == TENSOR_INT   ? sizeof(int32_t)
-                                            : p->places[t->id].half ? 2
-                                                                    : p->value_size);
+    return (size_t)shape_count(t->shape) *
+           (p->places[t->id].half ? 2 : tensor_type_size(t->type, p->value_size));
 }
 
 static const struct tensor *value_of(const struct tensor *t)

@@ -44,8 +44,15 @@ char *shape_text(struct shape s, char *text, size_t size);
 
 enum tensor_type {
     TENSOR_VALUE, /* the graph's value type: float, or double in the judge */
-    TENSOR_INT    /* int32: labels, assignments */
+    TENSOR_INT,   /* int32: labels, assignments */
+    TENSOR_BYTE   /* uint8: samples of images. Only inputs are of this type */
 };
+
+/* Bytes of an element, where a value has value_size. */
+static inline size_t tensor_type_size(enum tensor_type type, size_t value_size)
+{
+    return type == TENSOR_VALUE ? value_size : type == TENSOR_INT ? sizeof(int32_t) : 1;
+}
 
 enum tensor_kind {
     TENSOR_NODE,     /* computed */

@@ -103,15 +103,21 @@ static int norm_grad_shape(const struct node *n, struct shape *shape, enum tenso
     return 0;
 }
 
+static int norm_grad_adds(const struct node *n)
+{
+    return n->n_in == 5;
+}
+
 const struct op op_layer_norm_grad_row = {
     .name = "layer_norm_grad",
     .doc = "gradient of layer_norm: (dy, x, gamma, mean, rstd[, more]) -> dx + more, dgamma, dbeta",
-    .flags = OP_BACKWARD | OP_INPLACE | OP_ADDS,
+    .flags = OP_BACKWARD | OP_INPLACE,
     .overwrites = 1 << 0 | 1 << 1 | 1 << 5,
     .min_in = 5,
     .max_in = 6,
     .n_out = 3,
     .shape = norm_grad_shape,
+    .adds = norm_grad_adds,
 };
 
 /* ---- of a sum ---------------------------------------------------------------------------------

@@ -44,6 +44,9 @@ static int matmul_shape(const struct node *n, struct shape *shape, enum tensor_t
                          op_describe(n, 0, left, sizeof left), t->trans_a ? " transposed" : "",
                          op_describe(n, 1, right, sizeof right), t->trans_b ? " transposed" : "",
                          t->heads);
+    if (n->n_in == 3 && shape_count(n->in[2]->shape) != a.rows * b.cols)
+        return op_refuse(n, err, "%s is not as large as the product",
+                         op_describe(n, 2, left, sizeof left));
     if (t->out_rank == 2)
         shape[0] = SHAPE(a.rows, b.cols);
     else if (t->out_rank == 3)
@@ -101,14 +104,24 @@ static void matmul_cost(const struct node *n, struct op_cost *c)
     c->macs_fvcore = c->macs;
 }
 
+/* One product alone. */
+static int matmul_adds(const struct node *n)
+{
+    const struct matmul_attr *t = n->attr;
+    return n->n_in == 2 && t->out_rank == 2 && t->scale >= 1 && t->scale <= 1;
+}
+
 const struct op op_matmul_row = {
     .name = "matmul",
     .doc = "matrix products, one for each batch element and head",
+    .flags = OP_INPLACE,
+    .overwrites = 1 << 2,
     .attr_size = sizeof(struct matmul_attr),
     .min_in = 2,
-    .max_in = 2,
+    .max_in = 3,
     .n_out = 1,
     .shape = matmul_shape,
     .grad = matmul_grad,
+    .adds = matmul_adds,
     .cost = matmul_cost,
 };

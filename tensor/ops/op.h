@@ -17,9 +17,7 @@ enum op_flags {
         4, /* changes a state tensor in place (input 0 and on, as the op says): never pruned */
     OP_FUSED = 8,          /* has an expansion; a backend may lack it */
     OP_CONSTANT_GRAD = 16, /* autograd takes the result for a constant */
-    OP_BACKWARD = 32,      /* made by gradient rules only; has no gradient itself */
-    OP_ADDS = 64 /* may have one input more than min_in, of the shape of output 0: it is added to
-                  * it. Autograd hands over the sum so far of a gradient */
+    OP_BACKWARD = 32       /* made by gradient rules only; has no gradient itself */
 };
 
 /* Counts for one application. macs is exact: every multiply-add of every contraction (matrix
@@ -56,8 +54,11 @@ struct op {
     void (*grad)(struct grad *gr); /* NULL with OP_CONSTANT_GRAD or OP_EFFECT */
     void (*expand)(struct graph *g, const struct node *n, struct tensor *const *in,
                    struct tensor **out); /* OP_FUSED: builds out[] from in[] in g */
-    const struct op *gradient;           /* the fused gradient op, which a backend must have
-                                          * too, or this op is expanded; NULL if none */
+    /* Whether the node can take one input more, with as many elements as output 0, which is added
+     * to it: autograd hands over the sum so far of a gradient. NULL: none can. */
+    int (*adds)(const struct node *n);
+    const struct op *gradient; /* the fused gradient op, which a backend must have
+                                * too, or this op is expanded; NULL if none */
     void (*cost)(const struct node *n, struct op_cost *c); /* c is preset to bytes in and out */
 };
 

@@ -51,6 +51,11 @@ struct patch_attr {
     int64_t patch, channels, height, width; /* of the image */
 };
 
+/* The value of each sample of images in bytes: image (B,c,H,W) of TENSOR_BYTE, table (c,256) ->
+ * (B,c,H,W), table[channel][sample]. A normalisation is such a table. Autograd takes the result for
+ * a constant. patch_levels: its patchify in one pass; pass_fuse makes it. */
+struct tensor *op_levels(struct graph *g, struct tensor *image, struct tensor *table);
+
 /* Windows of an image (B,C,H,W), or of a token grid (B, rows*cols, C), as rows: -> (B, oh*ow,
  * C*kernel*kernel), the values of a window in the order (channel, row, column) of a convolution's
  * weight; oh = (H + 2 pad - kernel) / stride
@@ -142,6 +147,7 @@ struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h
  * The layout of each operand follows from its rank:
  *   2: (rows, cols), one matrix;  all three operands are then of rank 2 and heads is 1
  *   3: token-major (B, rows, heads*cols);  4: head-major (B, heads, rows, cols).
+ * Of rank 2 with scale 1, a third input with as many elements is added to c: gradients have it.
  * out_rank is 2, 3 or 4. Gradients are products of the same kind. */
 struct matmul_attr {
     int heads, trans_a, trans_b, out_rank;

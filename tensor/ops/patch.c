@@ -72,3 +72,63 @@ const struct op op_unpatchify_row = {
     .shape = unpatchify_shape,
     .grad = unpatchify_grad,
 };
+
+/* ---- images in bytes --------------------------------------------------------------------------
+ */
+
+enum { LEVELS = 256 };
+
+struct tensor *op_levels(struct graph *g, struct tensor *image, struct tensor *table)
+{
+    return apply2(g, &op_levels_row, image, table, NULL);
+}
+
+static int levels_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                        struct error *err)
+{
+    (void)type;
+    struct shape image = n->in[0]->shape, table = n->in[1]->shape;
+    char text[200];
+    if (n->in[0]->type != TENSOR_BYTE || image.rank != 4)
+        return op_refuse(n, err, "%s is not an image (B, channels, height, width) of bytes",
+                         op_describe(n, 0, text, sizeof text));
+    if (table.rank != 2 || table.dim[0] != image.dim[1] || table.dim[1] != LEVELS)
+        return op_refuse(n, err, "%s is not a table (channels, 256)",
+                         op_describe(n, 1, text, sizeof text));
+    shape[0] = image;
+    return 0;
+}
+
+const struct op op_levels_row = {
+    .name = "levels",
+    .doc = "the value of each sample of an image in bytes",
+    .flags = OP_CONSTANT_GRAD,
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .shape = levels_shape,
+};
+
+static int patch_levels_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                              struct error *err)
+{
+    return levels_shape(n, shape, type, err) ? -1 : patchify_shape(n, shape, type, err);
+}
+
+static void patch_levels_expand(struct graph *g, const struct node *n, struct tensor *const *in,
+                                struct tensor **out)
+{
+    out[0] = apply1(g, &op_patchify_row, op_levels(g, in[0], in[1]), n->attr);
+}
+
+const struct op op_patch_levels_row = {
+    .name = "patch_levels",
+    .doc = "patches of the values of an image in bytes",
+    .flags = OP_FUSED | OP_CONSTANT_GRAD,
+    .attr_size = sizeof(struct patch_attr),
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .shape = patch_levels_shape,
+    .expand = patch_levels_expand,
+};

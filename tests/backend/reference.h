@@ -33,6 +33,8 @@ static const struct REF(row) REF(rows)[] = {
     {"swap", REF(swap)},
     {"patchify", REF(patchify)},
     {"unpatchify", REF(unpatchify)},
+    {"levels", REF(levels)},
+    {"patch_levels", REF(patch_levels)},
     {"resample", REF(resample)},
     {"unfold", REF(unfold)},
     {"fold", REF(fold)},

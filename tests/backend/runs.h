@@ -68,12 +68,14 @@ static double *any_values(const struct tensor *t, const struct recipe *recipe, i
     int64_t n = shape_count(t->shape);
     double *x = room(t);
     for (int64_t i = 0; i < n; i++)
-        if (t->type == TENSOR_INT)
+        if (t->type == TENSOR_BYTE)
+            ((uint8_t *)(void *)x)[i] = (uint8_t)rng_below(r, 256);
+        else if (t->type == TENSOR_INT)
             ((int32_t *)(void *)x)[i] =
                 (int32_t)rng_below(r, strcmp(t->name, "assign") ? 2 : PLACES);
         else
             x[i] = recipe->value ? recipe->value(r, input, i) : rng_normal(r);
-    return t->type == TENSOR_INT ? x : exact(x, n);
+    return t->type == TENSOR_VALUE ? exact(x, n) : x;
 }
 
 static struct node *last_node(const struct graph *g)
@@ -152,7 +154,7 @@ static void store(void *to, const double *from, int64_t n, size_t size)
 
 static size_t value_bytes(const struct tensor *t, size_t size)
 {
-    return t->type == TENSOR_INT ? sizeof(int32_t) : size;
+    return tensor_type_size(t->type, size);
 }
 
 static struct run run_new(const struct node *n, const struct values *v, size_t size)
@@ -163,7 +165,7 @@ static struct run run_new(const struct node *n, const struct values *v, size_t s
         int64_t count = shape_count(t->shape);
         u.in_bytes[i] = value_bytes(t, size) * (size_t)count;
         u.in[i] = buffer(u.in_bytes[i]);
-        if (t->type == TENSOR_INT)
+        if (t->type != TENSOR_VALUE)
             memcpy(u.in[i], v->of[t->id], u.in_bytes[i]);
         else
             store(u.in[i], v->of[t->id], count, size);

@@ -86,6 +86,14 @@ static struct graph *shared(void)
     return finished(g, op_mul(g, op_mul(g, n, op_sigmoid(g, a)), op_exp(g, b)));
 }
 
+/* Two products read x: the second's gradient begins with the first's. */
+static struct graph *branches(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = op_affine(g, tokens(g, "x"), 2, 0);
+    return finished(g, op_mul(g, linear(g, "k", x), linear(g, "v", x)));
+}
+
 /* Nothing to join: a product that is read twice, a broadcast, a norm whose gain comes later, a
  * border between regions. */
 static struct graph *separate(void)
@@ -156,6 +164,18 @@ static void test_sum_and_norm(void **state)
     plan_free(p);
 }
 
+static void test_gradient_sums(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(branches(), "null", 1);
+    int with_sum = 0;
+    for (int i = 0; i < p->n_steps; i++)
+        with_sum += p->steps[i].node->op == &op_matmul_row && p->steps[i].node->n_in == 3;
+    assert_int_equal(with_sum, 1);
+    assert_int_equal(count(p, &op_add_row, 1), 0);
+    plan_free(p);
+}
+
 static void test_separate(void **state)
 {
     (void)state;
@@ -212,7 +232,8 @@ static void compare(struct graph *(*build)(void), const char *backend, double to
 static void test_values(void **state)
 {
     (void)state;
-    struct graph *(*const graphs[])(void) = {residuals, dropped, itself, shared, separate};
+    struct graph *(*const graphs[])(void) = {residuals, dropped,  itself,
+                                             shared,    separate, branches};
     for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
         compare(graphs[i], "judge", 1e-11);
         compare(graphs[i], "cpu", 1e-4);
@@ -222,9 +243,8 @@ static void test_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_residuals),
-        cmocka_unit_test(test_sum_and_norm),
-        cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_residuals),     cmocka_unit_test(test_sum_and_norm),
+        cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_separate),
         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("fuse", tests, NULL, NULL);

@@ -63,7 +63,8 @@ void KERNEL(matmul)(const struct kernel_call *c)
     struct stack y = stack_of(c->out[0], n->out[0]->shape, t->heads, 0);
     real scale = (real)t->scale;
     if (n->out[0]->shape.rank == 2) {
-        KERNEL(large_product)(c, c->out[0], a.first, b.first, s.m, s.n, s.k, FROM_ZERO);
+        struct start start = {.rest = n->n_in == 3 ? c->in[2] : NULL, .ld = s.n};
+        KERNEL(large_product)(c, c->out[0], a.first, b.first, s.m, s.n, s.k, start);
         scale_all(c, c->out[0], s.m * s.n, scale);
         return;
     }

@@ -1,4 +1,4 @@
-/* patchify, unpatchify: images as tokens. */
+/* patchify, unpatchify: images as tokens; of values, or of bytes through a table. */
 #include "backend/cpu/kernels/kernel.h"
 
 /* One row of patches: `cols` patches that share `patch` lines of each channel of one image. The
@@ -31,6 +31,21 @@ static void strip_to_image(const struct strip *s, real *image, const real *token
             for (int64_t x = 0; x < s->cols; x++, piece += width, line += s->patch)
                 for (int64_t i = 0; i < s->patch; i++)
                     line[i] = piece[i];
+        }
+}
+
+/* The same of bytes: table (channels, 256). */
+static void strip_levels(const struct strip *s, real *tokens, const uint8_t *image,
+                         const real *table)
+{
+    int64_t width = s->channels * s->patch * s->patch;
+    for (int64_t ch = 0; ch < s->channels; ch++, table += 256)
+        for (int64_t r = 0; r < s->patch; r++) {
+            const uint8_t *line = image + ch * s->plane + r * s->line;
+            real *piece = tokens + (ch * s->patch + r) * s->patch;
+            for (int64_t x = 0; x < s->cols; x++, piece += width, line += s->patch)
+                for (int64_t i = 0; i < s->patch; i++)
+                    piece[i] = table[line[i]];
         }
 }
 
@@ -67,5 +82,34 @@ void KERNEL(unpatchify)(const struct kernel_call *c)
         int64_t b = i / strips, r = i % strips;
         strip_to_image(&s, y + b * image + r * s.patch * s.line,
                        x + b * image + r * s.channels * s.patch * s.line);
+    }
+}
+
+void KERNEL(patch_levels)(const struct kernel_call *c)
+{
+    const struct patch_attr *a = c->node->attr;
+    struct strip s = strip_of(a);
+    int64_t strips = a->height / a->patch, image = a->channels * s.plane;
+    const uint8_t *x = c->in[0];
+    real *y = c->out[0];
+    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * strips)
+    {
+        int64_t b = i / strips, r = i % strips;
+        strip_levels(&s, y + b * image + r * s.channels * s.patch * s.line,
+                     x + b * image + r * s.patch * s.line, c->in[1]);
+    }
+}
+
+void KERNEL(levels)(const struct kernel_call *c)
+{
+    const int64_t *dim = c->node->in[0]->shape.dim, plane = dim[2] * dim[3];
+    const uint8_t *x = c->in[0];
+    const real *table = c->in[1];
+    real *y = c->out[0];
+    KERNEL_FOR_BLOCKS(c, i, dim[0] * dim[1])
+    {
+        const real *level = table + i % dim[1] * 256;
+        for (int64_t k = i * plane; k < (i + 1) * plane; k++)
+            y[k] = level[x[k]];
     }
 }

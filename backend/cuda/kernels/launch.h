@@ -36,6 +36,12 @@ struct vt_patches {
 };
 int vt_patchify(float *tokens, const float *image, struct vt_patches p, cudaStream_t stream);
 int vt_unpatchify(float *image, const float *tokens, struct vt_patches p, cudaStream_t stream);
+/* the same of bytes, whose values are in table (channels, 256): as tokens, with half in bf16, or
+ * where they are */
+int vt_patch_levels(void *tokens, int half, const uint8_t *image, const float *table,
+                    struct vt_patches p, cudaStream_t stream);
+int vt_levels(float *values, const uint8_t *image, const float *table, struct vt_patches p,
+              cudaStream_t stream);
 /* windows of a grid <-> rows, see op_unfold */
 struct vt_windows {
     int64_t batch, channels, height, width, out_height, out_width, kernel, stride, pad;

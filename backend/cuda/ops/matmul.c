@@ -45,6 +45,7 @@ static struct stacks stacks_of(const struct node *n, enum precision precision, u
                                 .stride_a = a.batch,
                                 .stride_b = b.batch,
                                 .stride_c = c.batch,
+                                .has_residual = n->n_in == 3,
                                 .scale = (float)t->scale},
                        .calls = t->heads};
     product_types(&k.plan, precision, half_out);
@@ -81,7 +82,8 @@ int cuda_matmul(const struct cuda_call *c)
     int code = 0, half = k.plan.type_ab == VT_BF16;
     for (int64_t i = 0; i < k.calls && !code; i++)
         code = vt_lt_matmul(c->lt, &k.plan, cuda_element(c->in[0], half, i * k.step_a),
-                            cuda_element(c->in[1], half, i * k.step_b), NULL, NULL,
+                            cuda_element(c->in[1], half, i * k.step_b), NULL,
+                            k.plan.has_residual ? c->in[2] : NULL,
                             cuda_element(c->out[0], c->half_out & 1, i * k.step_c), c->stream);
     return code;
 }

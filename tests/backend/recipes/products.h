@@ -32,6 +32,16 @@ static void build_matmul_flat(struct graph *g, struct rng *r)
     op_matmul(g, a, b, (struct matmul_attr){1, ta, tb, 2, 0.7});
 }
 
+static void build_matmul_more(struct graph *g, struct rng *r)
+{
+    int ta = chance(r), tb = chance(r);
+    int64_t m = any_tokens(r, 1, 70), n = any(r, 1, 70), k = any(r, 1, 1500);
+    struct tensor *in[] = {leaf(g, "a", ta ? SHAPE(k, m) : SHAPE(m, k)),
+                           leaf(g, "b", tb ? SHAPE(n, k) : SHAPE(k, n)),
+                           leaf(g, "more", SHAPE(m, n))};
+    graph_apply(g, &op_matmul_row, 3, in, &(struct matmul_attr){1, ta, tb, 2, 1});
+}
+
 static struct tensor *stack(struct graph *g, struct rng *r, const char *name, int64_t batch,
                             int64_t heads, int64_t rows, int64_t cols)
 {

@@ -55,6 +55,28 @@ static void build_patchify(struct graph *g, struct rng *r)
     op_patchify(g, leaf(g, "x", SHAPE(batch, channels, p * rows, p * cols)), p);
 }
 
+static struct tensor *byte_leaf(struct graph *g, struct rng *r, int64_t patch)
+{
+    int64_t batch = any(r, 1, 3), channels = any(r, 1, 4), rows, cols;
+    any_grid(r, 5, &rows, &cols);
+    return graph_input(g, "image", SHAPE(batch, channels, patch * rows, patch * cols), TENSOR_BYTE);
+}
+
+static void build_levels(struct graph *g, struct rng *r)
+{
+    struct tensor *image = byte_leaf(g, r, any(r, 1, 5));
+    op_levels(g, image, leaf(g, "table", SHAPE(image->shape.dim[1], 256)));
+}
+
+static void build_patch_levels(struct graph *g, struct rng *r)
+{
+    int64_t p = any(r, 1, 5);
+    struct tensor *image = byte_leaf(g, r, p);
+    const int64_t *dim = image->shape.dim;
+    struct tensor *in[] = {image, leaf(g, "table", SHAPE(dim[1], 256))};
+    graph_apply(g, &op_patch_levels_row, 2, in, &(struct patch_attr){p, dim[1], dim[2], dim[3]});
+}
+
 static void build_unpatchify(struct graph *g, struct rng *r)
 {
     build_patchify(g, r);

@@ -52,7 +52,8 @@ static void REF(matmul)(const struct node *n, REF_REAL *const *in, REF_REAL *con
                                                   t->trans_a ? i : k)) *
                                REF_ROUND(*REF(at)(in[1], sb, t->heads, b, h, t->trans_b ? j : k,
                                                   t->trans_b ? k : j));
-                    *REF(at)(out[0], sc, t->heads, b, h, i, j) = (REF_REAL)t->scale * sum;
+                    *REF(at)(out[0], sc, t->heads, b, h, i, j) =
+                        (REF_REAL)t->scale * sum + (n->n_in == 3 ? in[2][i * s.n + j] : 0);
                 }
 }
 

@@ -91,6 +91,22 @@ static void REF(patchify)(const struct node *n, REF_REAL *const *in, REF_REAL *c
     REF(patches)(n, in[0], out[0], 1);
 }
 
+static void REF(levels)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    const int64_t *dim = n->in[0]->shape.dim;
+    const uint8_t *image = (const uint8_t *)in[0];
+    for (int64_t i = 0; i < shape_count(n->in[0]->shape); i++)
+        out[0][i] = in[1][i / (dim[2] * dim[3]) % dim[1] * 256 + image[i]];
+}
+
+static void REF(patch_levels)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    REF_REAL *values = mem_alloc(sizeof *values * (size_t)shape_count(n->in[0]->shape));
+    REF(levels)(n, in, &values);
+    REF(patches)(n, values, out[0], 1);
+    free(values);
+}
+
 static void REF(unpatchify)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     REF(patches)(n, out[0], in[0], 0);
