@@ -43,4 +43,13 @@ check "its run is done" test -n "$(weights first)"
 expect_code 0 "and again, with lazy streams and threads in reverse" \
     train second VT_SIM_STREAMS=lazy VT_SIM_ORDER=reverse
 check "to the same bits" test "$(weights first)" = "$(weights second)"
+
+# Several small runs at once on one device.
+at_once() {
+    mkdir -p "$scratch/both"
+    "$vittm" run "$scratch/tiny.yaml" device=sim train.steps=3 seeds=2 --jobs 2 --out "$scratch/both" --db "$scratch/both/v.db"
+}
+expect_text "2 at a time" "two runs at once" at_once
+check "both done, one with the bits it has alone" test "$(weights both | grep -cxF -e "$(weights first)")" = 1
+check "the second is another" test "$(weights both | sort -u | wc -l)" = 2
 finish

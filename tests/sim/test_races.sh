@@ -16,6 +16,6 @@ run() { # run ORDER STREAMS TOKENS
         VITTM_TEST_TOKENS="$tokens" "$folder/test_devices"
 }
 run forward eager "64 197"
-run reverse lazy "49 65"
-run random random "196"
+run reverse lazy "49"
+run random random "65 196"
 finish
