@@ -55,14 +55,14 @@ void cuda_sums_halves(const struct node *n, struct half_rule *r)
 void cuda_norms_halves(const struct node *n, struct half_rule *r)
 {
     (void)n;
-    r->reads = r->quiet = 1;
+    r->reads = r->quiet = r->doubles = 1;
 }
 
 /* Of a stream that is kept in full and what is added to it; the sum is result 0. */
 void cuda_add_norms_halves(const struct node *n, struct half_rule *r)
 {
     (void)n;
-    r->reads = r->quiet = 2;
+    r->reads = r->quiet = r->doubles = 2;
 }
 
 /* (dy, x, ...) */
@@ -70,6 +70,7 @@ void cuda_norm_grads_halves(const struct node *n, struct half_rule *r)
 {
     (void)n;
     r->reads = 3;
+    r->doubles = 1;
 }
 
 static void needs(struct half_rule *r, unsigned inputs)

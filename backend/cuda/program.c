@@ -86,14 +86,19 @@ static void *address_of(const void *ctx, const struct tensor *t)
     return (place.block == PLAN_STATIC ? p->static_block : p->arena_block) + place.offset;
 }
 
+/* Where t's copy in bf16 is. */
+static void *copy_of(const struct program *p, const struct tensor *t)
+{
+    struct placement place = p->plan->places[t->id];
+    return (place.copy_block == PLAN_STATIC ? p->static_block : p->arena_block) + place.copy_offset;
+}
+
 /* Where a step reads input i: the values, or their copy in bf16. */
 static void *operand_of(const struct program *p, const struct step *s, int i)
 {
     const struct tensor *t = s->node->in[i];
-    struct placement place = p->plan->places[t->id];
-    if (i >= 32 || !(s->half_in >> i & 1) || place.half)
-        return address_of(p, t);
-    return (place.copy_block == PLAN_STATIC ? p->static_block : p->arena_block) + place.copy_offset;
+    int copied = i < 32 && s->half_in >> i & 1 && !p->plan->places[t->id].half;
+    return copied ? copy_of(p, t) : address_of(p, t);
 }
 
 static void **operands(struct program *p, const struct step *s)
@@ -101,6 +106,14 @@ static void **operands(struct program *p, const struct step *s)
     void **list = ARENA_ARRAY(&p->arena, void *, s->node->n_in + 1);
     for (int i = 0; i < s->node->n_in; i++)
         list[i] = operand_of(p, s, i);
+    return list;
+}
+
+static void **doubles(struct program *p, const struct step *s)
+{
+    void **list = ARENA_ARRAY(&p->arena, void *, s->node->n_out + 1);
+    for (int i = 0; i < s->node->n_out; i++)
+        list[i] = s->doubles >> i & 1 ? copy_of(p, s->node->out[i]) : NULL;
     return list;
 }
 
@@ -275,6 +288,7 @@ static int resolve(struct program *p, struct error *err)
             .node = n,
             .in = operands(p, s),
             .out = addresses(p, n->out, n->n_out),
+            .out_copy = doubles(p, s),
             .half_in = s->half_in,
             .half_out = s->half_out,
             .copy = updated_copy(p, n),

@@ -319,6 +319,18 @@ static struct tensor *c_deep(struct graph *g, int64_t n)
                      leaf(g, "b", SHAPE(37)));
 }
 
+/* A norm that products and a sum read, and a gradient of a stream that products read: both are
+ * stored in full beside a copy in bf16. */
+static struct tensor *c_streams(struct graph *g, int64_t n)
+{
+    struct tensor *y = op_layer_norm(g, leaf(g, "x", SHAPE(2, n, 16)), leaf(g, "gamma", SHAPE(16)),
+                                     leaf(g, "beta", SHAPE(16)), 1e-6);
+    y = op_add(g, y, op_linear(g, y, leaf(g, "w", SHAPE(16, 16)), NULL));
+    struct tensor *z =
+        op_layer_norm(g, y, leaf(g, "gamma2", SHAPE(16)), leaf(g, "beta2", SHAPE(16)), 1e-6);
+    return op_add(g, y, op_linear(g, z, leaf(g, "w2", SHAPE(16, 16)), NULL));
+}
+
 static const struct rounded_case {
     struct size_case c;
     int products; /* one after the other: each adds its roundings */
@@ -330,6 +342,7 @@ static const struct rounded_case {
     {{"attention, packed", c_attention_packed}, 1},
     {{"attention, many queries", c_attention_wide}, 1},
     {{"a block", c_block}, 3},
+    {{"streams and norms", c_streams}, 2},
 };
 
 /* Of the largest value: several times the step of a rounded operand. */

@@ -156,8 +156,8 @@ static void random_halves(const struct node *n, struct half_rule *r)
 {
     struct rng draw;
     rng_init(&draw, (uint64_t)n->id, n->op->name, (uint64_t)n->n_in, 0);
-    unsigned bits[6];
-    for (int i = 0; i < 6; i++)
+    unsigned bits[7];
+    for (int i = 0; i < 7; i++)
         bits[i] = (unsigned)rng_below(&draw, 256);
     if (n->op->flags & OP_EFFECT)
         return;
@@ -166,7 +166,8 @@ static void random_halves(const struct node *n, struct half_rule *r)
                             .reads = bits[2] | bits[3] | bits[4],
                             .accepts = bits[3] | bits[4],
                             .needs = bits[4] & bits[5],
-                            .follows = bits[2] & bits[1]};
+                            .follows = bits[2] & bits[1],
+                            .doubles = bits[6]};
 }
 
 static int verify_only(uint64_t seed, int halves, struct error *err)

@@ -206,6 +206,19 @@ static size_t param_copy(const struct placer *pl, const struct tensor *param)
     return pl->p->copy_offset + offset / pl->p->value_size * 2;
 }
 
+static void new_copy(struct placer *pl, const struct tensor *t, int step)
+{
+    struct storage *s = &pl->s[pl->n];
+    *s = (struct storage){
+        .first = step, .last = step, .bytes = plan_copy_bytes(t), .block = PLAN_ARENA, .into = -1};
+    if (t->kind == TENSOR_PARAM) {
+        s->block = PLAN_STATIC;
+        s->offset = param_copy(pl, t);
+        s->fixed = 1;
+    }
+    pl->copy[t->id] = pl->n++;
+}
+
 /* A copy lives from the step that makes it to the last one that reads it. */
 static void make_copies(struct placer *pl)
 {
@@ -216,19 +229,13 @@ static void make_copies(struct placer *pl)
             const struct tensor *t = plan_memory_of(n->in[k]);
             if (!(p->steps[i].half_in >> k & 1) || p->places[t->id].half)
                 continue;
-            if (pl->copy[t->id] < 0) {
-                pl->copy[t->id] = pl->n;
-                pl->s[pl->n] = (struct storage){
-                    .first = n->id, .bytes = plan_copy_bytes(t), .block = PLAN_ARENA, .into = -1};
-                if (t->kind == TENSOR_PARAM) {
-                    pl->s[pl->n].block = PLAN_STATIC;
-                    pl->s[pl->n].offset = param_copy(pl, t);
-                    pl->s[pl->n].fixed = 1;
-                }
-                pl->n++;
-            }
+            if (pl->copy[t->id] < 0)
+                new_copy(pl, t, n->id);
             pl->s[pl->copy[t->id]].last = n->id;
         }
+        for (int k = 0; k < n->n_out; k++)
+            if (p->steps[i].doubles >> k & 1)
+                new_copy(pl, n->out[k], n->id);
     }
 }
 

@@ -27,6 +27,7 @@ struct half_rule {
                        * and gradients that are summed */
     unsigned needs;   /* of these, that it cannot read otherwise: a copy is made where they are
                        * stored in full */
+    unsigned doubles; /* results stored in full of which it can write the copy too */
     unsigned as_result; /* inputs that it can read only as result 0 is stored */
 };
 
@@ -74,6 +75,7 @@ struct step {
     size_t scratch_bytes;
     unsigned half_in, half_out; /* bit i: in[i], or its copy, and out[i] are bf16 */
     unsigned rounds;            /* bit i: in[i] is copied before the step, for it and later ones */
+    unsigned doubles;           /* bit i: the step writes out[i] and its copy */
 };
 
 /* Owned by the caller of plan_compile; freed by plan_free with its graph. */

@@ -4,7 +4,8 @@
  * A tensor is stored in bf16 where its producer and everybody who reads it, under whatever shape,
  * can do that. A tensor stored in full whose readers need bf16, a weight or the gradient of a
  * residual stream, gets a copy: parameters in a segment of their own, which whoever writes them
- * keeps up to date, others where they are needed first, for as long as they are needed. */
+ * keeps up to date, others from where they are made, if that kernel can, or are needed first, to
+ * where they are needed last. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
 
@@ -156,12 +157,26 @@ static void mark_steps(struct storer *s)
     }
 }
 
-/* The step that meets the copy of a tensor first makes it, but for parameters. */
+static void mark_doubles(const struct storer *s, struct step *st, char *made)
+{
+    struct half_rule r = rule_of(s, st->node);
+    for (int k = 0; k < st->node->n_out; k++) {
+        const struct tensor *t = st->node->out[k];
+        if (!has(r.doubles, k) || !s->wishes[t->id].rounded)
+            continue;
+        made[t->id] = 1;
+        st->doubles |= bit(k);
+    }
+}
+
+/* The step that makes a tensor makes its copy, or the step that meets it first, but for
+ * parameters. */
 static void mark_copies(struct storer *s)
 {
     char *made = mem_zalloc((size_t)s->p->graph->n_tensors, 1);
     for (int i = 0; i < s->p->n_steps; i++) {
         struct step *st = &s->p->steps[i];
+        mark_doubles(s, st, made);
         for (int k = 0; k < st->node->n_in; k++) {
             const struct tensor *t = plan_memory_of(st->node->in[k]);
             if (!has(st->half_in, k) || s->p->places[t->id].half || made[t->id] ||

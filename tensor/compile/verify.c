@@ -161,6 +161,26 @@ static int meets_input(const struct plan *p, const struct step *st, int k, enum 
            begin < in.offset + stored_bytes(p, t);
 }
 
+/* The copy of result k, where the step writes it too. */
+static int check_double(const struct plan *p, struct ownership *blocks, int step, int k,
+                        struct error *err)
+{
+    const struct step *st = &p->steps[step];
+    const struct tensor *t = st->node->out[k];
+    struct placement at = p->places[t->id];
+    size_t end = at.copy_offset + plan_copy_bytes(t);
+    if (!(st->doubles >> k & 1))
+        return 0;
+    if (at.copy_block != PLAN_ARENA || end > p->arena_bytes)
+        return error_set(err, "step %d writes a copy of %s outside its block", step, t->name);
+    for (int j = 0; j < st->node->n_in; j++)
+        if (meets_input(p, st, j, at.copy_block, at.copy_offset, end))
+            return error_set(err, "step %d (%s) writes a copy of %s over its own input %s", step,
+                             st->node->op->name, t->name, st->node->in[j]->name);
+    take(&blocks[at.copy_block], at.copy_offset, end, copy_of(t));
+    return 0;
+}
+
 static int check_step(const struct plan *p, struct ownership *blocks, int i, struct error *err)
 {
     const struct step *st = &p->steps[i];
@@ -184,6 +204,9 @@ static int check_step(const struct plan *p, struct ownership *blocks, int i, str
                                  n->op->name, n->scope, n->in[j]->name);
         take(&blocks[at.block], at.offset, end, n->out[k]->id);
     }
+    for (int k = 0; k < n->n_out; k++)
+        if (check_double(p, blocks, i, k, err))
+            return -1;
     for (int k = 0; k < n->n_out; k++)
         if (!owns(&blocks[p->places[n->out[k]->id].block], p->places[n->out[k]->id].offset,
                   p->places[n->out[k]->id].offset + stored_bytes(p, n->out[k]), n->out[k]->id))

@@ -97,7 +97,7 @@ static __device__ __forceinline__ void scores(float (&s)[TILES][4], const E *own
 {
     enum { PITCH = tile<E, W>::PITCH, DEPTH = vt_mma<E>::DEPTH };
     clear(s);
-#pragma unroll 4
+#pragma unroll 2
     for (int k = 0; k < depth; k += DEPTH) {
         uint32_t a[4], b[2][2];
         vt_mma<E>::rows_of(a, own + k, PITCH);

@@ -114,18 +114,20 @@ int vt_softmax_grad(float *dx, const float *y, const float *dy, int64_t outer, i
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
-int vt_layer_norm(void *y, float *mean, float *rstd, const void *x, const float *gamma,
+/* copy: y, or dx, in bf16 beside single precision, or NULL; half: of y and x, of y and more, of dy
+ * and x */
+int vt_layer_norm(void *y, void *copy, float *mean, float *rstd, const void *x, const float *gamma,
                   const float *beta, int64_t rows, int64_t width, float eps, unsigned half,
                   cudaStream_t stream);
 /* y the norm of sum = x + more; sum may lie on x or more */
-int vt_add_layer_norm(float *sum, void *y, float *mean, float *rstd, const float *x,
+int vt_add_layer_norm(float *sum, void *y, void *copy, float *mean, float *rstd, const float *x,
                       const void *more, const float *gamma, const float *beta, int64_t rows,
                       int64_t width, float eps, unsigned half, cudaStream_t stream);
 /* parts holds vt_layer_norm_parts values; more, added to dx, may be NULL */
 int64_t vt_layer_norm_parts(int64_t rows, int64_t width);
-int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const void *dy, const void *x,
-                       const float *gamma, const float *mean, const float *rstd, const float *more,
-                       float *parts, int64_t rows, int64_t width, unsigned half,
+int vt_layer_norm_grad(float *dx, void *copy, float *dgamma, float *dbeta, const void *dy,
+                       const void *x, const float *gamma, const float *mean, const float *rstd,
+                       const float *more, float *parts, int64_t rows, int64_t width, unsigned half,
                        cudaStream_t stream);
 
 /* x (batch, tokens, channels), w (channels, taps), bias (channels) */

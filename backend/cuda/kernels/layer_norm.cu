@@ -65,9 +65,9 @@ template <> struct columns<1> {
 };
 
 template <int FOURS, class T, class X>
-static __device__ __forceinline__ void norm_row(T *to, float *mean, float *rstd, const X *from,
-                                                const float *gamma, const float *beta, float sum,
-                                                int width, float eps)
+static __device__ __forceinline__ void norm_row(T *to, vt_bf16 *copy, float *mean, float *rstd,
+                                                const X *from, const float *gamma,
+                                                const float *beta, float sum, int width, float eps)
 {
     typedef columns<FOURS> io;
     int lane = (int)threadIdx.x & 31;
@@ -76,8 +76,12 @@ static __device__ __forceinline__ void norm_row(T *to, float *mean, float *rstd,
     for (int i = lane * FOURS; i < width; i += 32 * FOURS)
         square += io::square(io::ld(from + i), m);
     float s = 1 / sqrtf(vt_warp_sum(square) * share + eps);
-    for (int i = lane * FOURS; i < width; i += 32 * FOURS)
-        io::st(to + i, io::norm(io::ld(from + i), m, s, io::ld(gamma + i), io::ld(beta + i)));
+    for (int i = lane * FOURS; i < width; i += 32 * FOURS) {
+        auto v = io::norm(io::ld(from + i), m, s, io::ld(gamma + i), io::ld(beta + i));
+        io::st(to + i, v);
+        if (copy)
+            io::st(copy + i, v);
+    }
     if (lane == 0) {
         *mean = m;
         *rstd = s;
@@ -86,7 +90,7 @@ static __device__ __forceinline__ void norm_row(T *to, float *mean, float *rstd,
 
 /* The row stays in the first-level cache between the three passes over it. */
 template <int FOURS, class T, class X>
-static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const X *x,
+static __global__ void layer_norm_kernel(T *y, vt_bf16 *copy, float *mean, float *rstd, const X *x,
                                          const float *gamma, const float *beta, int64_t rows,
                                          int width, float eps)
 {
@@ -97,15 +101,17 @@ static __global__ void layer_norm_kernel(T *y, float *mean, float *rstd, const X
         float sum = 0;
         for (int i = ((int)threadIdx.x & 31) * FOURS; i < width; i += 32 * FOURS)
             sum += io::sum(io::ld(from + i));
-        norm_row<FOURS>(y + r * width, mean + r, rstd + r, from, gamma, beta, sum, width, eps);
+        norm_row<FOURS>(y + r * width, copy ? copy + r * width : nullptr, mean + r, rstd + r, from,
+                        gamma, beta, sum, width, eps);
     }
 }
 
 /* The norm of x + more, which is written to sum_out first: a lane reads what it wrote itself. */
 template <int FOURS, class T, class M>
-static __global__ void add_layer_norm_kernel(float *sum_out, T *y, float *mean, float *rstd,
-                                             const float *x, const M *more, const float *gamma,
-                                             const float *beta, int64_t rows, int width, float eps)
+static __global__ void add_layer_norm_kernel(float *sum_out, T *y, vt_bf16 *copy, float *mean,
+                                             float *rstd, const float *x, const M *more,
+                                             const float *gamma, const float *beta, int64_t rows,
+                                             int width, float eps)
 {
     typedef columns<FOURS> io;
     int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
@@ -116,13 +122,14 @@ static __global__ void add_layer_norm_kernel(float *sum_out, T *y, float *mean, 
             io::st(sum_out + r * width + i, v);
             sum += io::sum(v);
         }
-        norm_row<FOURS>(y + r * width, mean + r, rstd + r, sum_out + r * width, gamma, beta, sum,
-                        width, eps);
+        norm_row<FOURS>(y + r * width, copy ? copy + r * width : nullptr, mean + r, rstd + r,
+                        sum_out + r * width, gamma, beta, sum, width, eps);
     }
 }
 
 struct norm {
     float *sum, *mean, *rstd; /* sum: with more */
+    vt_bf16 *copy;
     const float *gamma, *beta;
     int64_t rows, width;
     float eps;
@@ -132,22 +139,23 @@ template <int FOURS, class T, class X>
 static int layer_norm(const norm &n, T *y, const X *x, cudaStream_t stream)
 {
     return VT_LAUNCH((layer_norm_kernel<FOURS, T, X>), vt_grid(32 * n.rows), dim3(VT_THREADS), 0,
-                     stream, y, n.mean, n.rstd, x, n.gamma, n.beta, n.rows, (int)n.width, n.eps);
+                     stream, y, n.copy, n.mean, n.rstd, x, n.gamma, n.beta, n.rows, (int)n.width,
+                     n.eps);
 }
 
 template <int FOURS, class T, class M>
 static int add_layer_norm(const norm &n, T *y, const float *x, const M *more, cudaStream_t stream)
 {
     return VT_LAUNCH((add_layer_norm_kernel<FOURS, T, M>), vt_grid(32 * n.rows), dim3(VT_THREADS),
-                     0, stream, n.sum, y, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,
+                     0, stream, n.sum, y, n.copy, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,
                      (int)n.width, n.eps);
 }
 
-extern "C" int vt_layer_norm(void *y, float *mean, float *rstd, const void *x, const float *gamma,
-                             const float *beta, int64_t rows, int64_t width, float eps,
-                             unsigned half, cudaStream_t stream)
+extern "C" int vt_layer_norm(void *y, void *copy, float *mean, float *rstd, const void *x,
+                             const float *gamma, const float *beta, int64_t rows, int64_t width,
+                             float eps, unsigned half, cudaStream_t stream)
 {
-    norm n = {nullptr, mean, rstd, gamma, beta, rows, width, eps};
+    norm n = {nullptr, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
     if (rows == 0)
         return 0;
     return vt_typed2(half, [&](auto of_y, auto of_x) {
@@ -157,12 +165,12 @@ extern "C" int vt_layer_norm(void *y, float *mean, float *rstd, const void *x, c
     });
 }
 
-extern "C" int vt_add_layer_norm(float *sum, void *y, float *mean, float *rstd, const float *x,
-                                 const void *more, const float *gamma, const float *beta,
-                                 int64_t rows, int64_t width, float eps, unsigned half,
-                                 cudaStream_t stream)
+extern "C" int vt_add_layer_norm(float *sum, void *y, void *copy, float *mean, float *rstd,
+                                 const float *x, const void *more, const float *gamma,
+                                 const float *beta, int64_t rows, int64_t width, float eps,
+                                 unsigned half, cudaStream_t stream)
 {
-    norm n = {sum, mean, rstd, gamma, beta, rows, width, eps};
+    norm n = {sum, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
     if (rows == 0)
         return 0;
     return vt_typed2(half, [&](auto of_y, auto of_more) {
@@ -193,8 +201,8 @@ static int64_t blocks_of(int64_t rows, int64_t width)
  * parts (blocks, 2, width) get its dgamma and dbeta. A column of a warp's sums belongs to one lane.
  */
 template <class DY, class X>
-static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const DY *dy, const X *x,
-                                              const float *gamma, const float *mean,
+static __global__ void layer_norm_grad_kernel(float *dx, vt_bf16 *copy, float *parts, const DY *dy,
+                                              const X *x, const float *gamma, const float *mean,
                                               const float *rstd, const float *more, int64_t rows,
                                               int width)
 {
@@ -224,7 +232,10 @@ static __global__ void layer_norm_grad_kernel(float *dx, float *parts, const DY 
         for (int i = lane; i < width; i += 32) {
             float xhat = (vt_io<X>::ld(xr + i) - m) * s;
             float d = s * (vt_io<DY>::ld(dyr + i) * gamma[i] - shift - xhat * slope);
-            dx[r * width + i] = more ? d + more[r * width + i] : d;
+            d = more ? d + more[r * width + i] : d;
+            dx[r * width + i] = d;
+            if (copy)
+                vt_io<vt_bf16>::st(copy + r * width + i, d);
         }
     }
     __syncthreads();
@@ -264,24 +275,26 @@ extern "C" int64_t vt_layer_norm_parts(int64_t rows, int64_t width)
 }
 
 template <class DY, class X>
-static int layer_norm_grad(float *dx, const DY *dy, const X *x, const float *gamma,
+static int layer_norm_grad(float *dx, void *copy, const DY *dy, const X *x, const float *gamma,
                            const float *mean, const float *rstd, const float *more, float *parts,
                            int64_t rows, int64_t width, cudaStream_t stream)
 {
     int warps = warps_of(width), blocks = (int)blocks_of(rows, width);
     return VT_LAUNCH((layer_norm_grad_kernel<DY, X>), dim3((unsigned)blocks),
                      dim3((unsigned)warps * 32), (size_t)warps * 2 * (size_t)width * sizeof(float),
-                     stream, dx, parts, dy, x, gamma, mean, rstd, more, rows, (int)width);
+                     stream, dx, (vt_bf16 *)copy, parts, dy, x, gamma, mean, rstd, more, rows,
+                     (int)width);
 }
 
-extern "C" int vt_layer_norm_grad(float *dx, float *dgamma, float *dbeta, const void *dy,
-                                  const void *x, const float *gamma, const float *mean,
-                                  const float *rstd, const float *more, float *parts, int64_t rows,
-                                  int64_t width, unsigned half, cudaStream_t stream)
+extern "C" int vt_layer_norm_grad(float *dx, void *copy, float *dgamma, float *dbeta,
+                                  const void *dy, const void *x, const float *gamma,
+                                  const float *mean, const float *rstd, const float *more,
+                                  float *parts, int64_t rows, int64_t width, unsigned half,
+                                  cudaStream_t stream)
 {
     int code = vt_typed2(half, [&](auto of_dy, auto of_x) {
-        return layer_norm_grad(dx, (const decltype(of_dy) *)dy, (const decltype(of_x) *)x, gamma,
-                               mean, rstd, more, parts, rows, width, stream);
+        return layer_norm_grad(dx, copy, (const decltype(of_dy) *)dy, (const decltype(of_x) *)x,
+                               gamma, mean, rstd, more, parts, rows, width, stream);
     });
     if (code)
         return code;
