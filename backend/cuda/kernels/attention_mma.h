@@ -252,7 +252,7 @@ static __device__ __forceinline__ void scale_rows(float (&x)[COLS][4], const flo
 }
 
 template <class E, int W, int ROWS, int OTHER, int SPLIT>
-static __global__ void __launch_bounds__(2 * ROWS * SPLIT)
+static __global__ void __launch_bounds__(2 * ROWS * SPLIT, 192 / (ROWS * SPLIT))
     attention_mma_kernel(result out, float *lse, const E *q, const E *k, const E *v,
                          const float *bias, vt_attention_size a, int64_t tiles, bool wide)
 {
@@ -334,7 +334,8 @@ score_gradients(float (&s)[TILES][4], float (&ds)[TILES][4], int rows, int colum
 }
 
 template <class E, int W, int ROWS, int OTHER, int SPLIT, bool KEYS>
-static __global__ void __launch_bounds__(2 * ROWS * SPLIT) attention_grad_mma_kernel(backward<E> g)
+static __global__ void __launch_bounds__(2 * ROWS * SPLIT, (KEYS ? 128 : 192) / (ROWS * SPLIT))
+    attention_grad_mma_kernel(backward<E> g)
 {
     enum { PITCH = tile<E, W>::PITCH, TILES = OTHER / 8, COLS = W / 8 / SPLIT };
     VT_SHARED_DYN(E, shared);
