@@ -39,9 +39,18 @@ static int fetch(const char *url, const char *path, struct error *err)
     return rc;
 }
 
+/* What an attempt cannot go on from: there is more than the whole. */
+static void drop_overlong(const struct import_file *f, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && (uint64_t)st.st_size > f->bytes)
+        unlink(path);
+}
+
 int download_file(const struct import_file *f, const char *path, struct error *err)
 {
     char hex[65];
+    drop_overlong(f, path);
     if (!download_is_whole(f, path) && fetch(f->url, path, err))
         return -1;
     if (file_sha256(path, hex, err))

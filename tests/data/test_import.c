@@ -179,6 +179,10 @@ static void test_download(void **state)
     assert_int_equal(size, sizeof bytes);
     assert_memory_equal(text, bytes, size);
     free(text);
+    unsigned char more[6000] = {0}; /* nothing to go on from */
+    data_write(folder, "copy", more, sizeof more);
+    if (download_file(&f, to, &err))
+        fail_msg("%s", err.msg);
     f.sha256 = "0000";
     assert_int_equal(download_file(&f, to, &err), -1);
     assert_says(err, "expected 0000 (removed: try again)");
