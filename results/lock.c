@@ -37,13 +37,15 @@ static void write_holder(struct store *s)
     gethostname(host, sizeof host - 1);
     /* The time tells one turn of a process from its next. */
     int n = snprintf(text, sizeof text, "pid %ld on %s\n%.9f\n", (long)getpid(), host, clock_now());
+    /* As long whoever writes it: a file whose size changes is work for the disk at each commit. */
+    memset(text + n, '\n', sizeof text - (size_t)n);
     /* Only for the message below: a full disk here is no reason to fail. */
-    if (ftruncate(s->lock_fd, 0) == 0 && pwrite(s->lock_fd, text, (size_t)n, 0) < 0)
+    if (pwrite(s->lock_fd, text, sizeof text, 0) < 0)
         return;
 }
 
 struct holder {
-    char text[160];
+    char text[161];
     double since; /* when it was first seen */
 };
 
