@@ -48,6 +48,19 @@ static const char *config_of(const struct experiment *e, const struct cell *c,
     return copy;
 }
 
+/* Weights and two moments in each of two checkpoints, and the weights at the end; with a running
+ * mean of the weights (train.average) that as well, in each of the three. */
+static long long disk_of(const struct experiment *e, const struct cell *c)
+{
+    const char *average = config_is_active(c->config, "train.average")
+                              ? config_text(c->config, "train.average")
+                              : NULL;
+    int copies = average && strcmp(average, "none") ? 10 : 7;
+    if (!(e->measure & EXPERIMENT_ACCURACY) || c->cost.params <= 0)
+        return 0;
+    return copies * 4 * c->cost.params;
+}
+
 static struct schedule_task make_task(const struct experiment *e, const struct cell *c,
                                       int64_t seed, const struct enroll_options *o, struct arena *a)
 {
@@ -55,7 +68,7 @@ static struct schedule_task make_task(const struct experiment *e, const struct c
     int plain = !strcmp(class, "cpu");
     char *run = arena_alloc(a, STORE_RUN_ID);
     const char *label = c->label && *c->label ? c->label : c->id;
-    int trains = (e->measure & EXPERIMENT_ACCURACY) != 0, computes = e->measure != EXPERIMENT_COST;
+    int computes = e->measure != EXPERIMENT_COST;
     return (struct schedule_task){
         .run = store_run_id(run, c->id, seed, class),
         .folder = arena_printf(a, "%s/runs/%s-s%lld%s%s", o->out, c->id, (long long)seed,
@@ -64,8 +77,7 @@ static struct schedule_task make_task(const struct experiment *e, const struct c
         .config = config_of(e, c, o, seed, a),
         .work = work_of(o, c),
         .memory_bytes = computes && c->cost.peak_train_bytes > 0 ? c->cost.peak_train_bytes : 0,
-        /* Weights and two moments in each of two checkpoints, and the weights at the end. */
-        .disk_bytes = trains && c->cost.params > 0 ? 7 * 4 * c->cost.params : 0};
+        .disk_bytes = disk_of(e, c)};
 }
 
 void enroll_preview(const struct experiment *e, const struct enroll_options *o, struct arena *arena,

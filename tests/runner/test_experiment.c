@@ -14,10 +14,12 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "runner/enroll.h"
 
 /* ---- schema and costs ---- */
 
@@ -80,6 +82,16 @@ static const struct config_key later_keys[] = {
     {"train.later", CONFIG_INT, "7", 0, 100, NULL, 0, "a key that a later version adds"}, {0}};
 static const struct config_key *const tables[] = {model_keys, train_keys, NULL};
 static const struct config_key *const later_tables[] = {model_keys, train_keys, later_keys, NULL};
+
+static const struct config_choice averages[] = {{"none", "none", NULL}, {"ema", "ema", NULL}};
+static const struct config_choice *average(int i)
+{
+    return i < 2 ? &averages[i] : NULL;
+}
+static const struct config_key average_keys[] = {
+    {"train.average", CONFIG_CHOICE, "none", 0, 0, average, 0, "running mean of the weights"}, {0}};
+static const struct config_key *const average_tables[] = {model_keys, train_keys, average_keys,
+                                                          NULL};
 
 static int cost(void *ctx, const struct config *c, struct cell_cost *out, struct error *err)
 {
@@ -485,6 +497,30 @@ static void test_shared_costs(void **state)
     experiment_release(&e);
 }
 
+/* Two checkpoints of weights and two moments, and the weights at the end; a running mean stands in
+ * each of the three. */
+static void test_disk(void **state)
+{
+    (void)state;
+    struct experiment e;
+    struct arena arena = {0};
+    struct schedule_task *tasks;
+    size_t n;
+    const struct enroll_options options = {.out = "out", .device = "cpu", .threads = 1};
+    source.tables = average_tables;
+    load(&e, "grid: {train.average: [none, ema]}\nmodel: {dim: 96, depth: 1}\nseeds: 2\n", NULL, 0);
+    source.tables = tables;
+    enroll_preview(&e, &options, &arena, &tasks, &n);
+    assert_int_equal(n, 4);
+    assert_int_equal(tasks[0].disk_bytes, 7 * 4 * 96 * 96);
+    assert_int_equal(tasks[2].disk_bytes, 10 * 4 * 96 * 96);
+    e.measure = EXPERIMENT_COST;
+    enroll_preview(&e, &options, &arena, &tasks, &n);
+    assert_int_equal(tasks[2].disk_bytes, 0);
+    experiment_release(&e);
+    arena_release(&arena);
+}
+
 /* ---- identity ---- */
 
 static void ids(const char *text, const char *const *overrides, int n, struct strbuf *out)
@@ -828,6 +864,7 @@ int main(void)
         cmocka_unit_test(test_exclude_and_where),
         cmocka_unit_test(test_when_and_folding),
         cmocka_unit_test(test_shared_costs),
+        cmocka_unit_test(test_disk),
         cmocka_unit_test(test_identity_invariants),
         cmocka_unit_test(test_identity_is_pinned),
         cmocka_unit_test(test_file_refusals),
