@@ -73,6 +73,43 @@ static const struct table_cell *find_cell(const struct beside *b, size_t row)
     return found;
 }
 
+/* Whether a map gives the same published number to another cell too. */
+static int is_shared(const struct beside *b, size_t row)
+{
+    static const char *const columns[] = {"row", "metric", "table", "source"};
+    for (size_t i = 0; i < b->published->count; i++) {
+        int same = i != row && *text(b->published, i, "cell") &&
+                   strcmp(text(b->published, i, "cell"), text(b->published, row, "cell")) != 0;
+        for (size_t k = 0; same && k < sizeof columns / sizeof *columns; k++)
+            same =
+                strcmp(text(b->published, i, columns[k]), text(b->published, row, columns[k])) == 0;
+        if (same)
+            return 1;
+    }
+    return 0;
+}
+
+static int any_shared(const struct beside *b)
+{
+    for (size_t i = 0; i < b->published->count; i++)
+        if (is_shared(b, i))
+            return 1;
+    return 0;
+}
+
+/* "ViT-S and ViT-S, long": the cells that could all be the row; NULL where one is, or none. */
+static const char *rivals(const struct beside *b, size_t row, struct arena *a)
+{
+    const char *names = NULL;
+    int n = 0;
+    for (size_t i = 0; i < b->d->count; i++) {
+        const char *label = b->d->cells[i].label;
+        if (is_row(b, &b->d->cells[i], row))
+            names = n++ ? arena_printf(a, "%s and %s", names, label) : label;
+    }
+    return n > 1 ? names : NULL;
+}
+
 struct measurement {
     double mean, std;
     int64_t n; /* seeds; 0: a cost, which has none */
@@ -121,9 +158,8 @@ static const char *remark(const char *note)
 }
 
 /* Number of the remark in the list, from 1, added where it is new; 0 for none. */
-static size_t note_number(struct beside *b, const char *note)
+static size_t note_number(struct beside *b, const char *says)
 {
-    const char *says = remark(note);
     for (size_t i = 0; i < b->note_count; i++)
         if (strcmp(b->notes[i], says) == 0)
             return i + 1;
@@ -200,7 +236,7 @@ static int has_several_tables(const struct rows *p)
 
 /* "3: ViTTM-B (16,64)" where there are several numbered tables. */
 static void put_row_name(struct rows *r, struct rows_cell *cell, const struct rows *p, size_t row,
-                         int several)
+                         size_t several)
 {
     const char *table = text(p, row, "table");
     several &= *table >= '0' && *table <= '9';
@@ -208,25 +244,45 @@ static void put_row_name(struct rows *r, struct rows_cell *cell, const struct ro
                     text(p, row, "row"));
 }
 
+/* "[2] [3]": what the paper's number needs said, and where it is unclear which cell it is. */
+static void put_notes(struct rows *r, struct rows_cell *cell, struct beside *b, size_t row)
+{
+    const char *several = rivals(b, row, &r->arena);
+    size_t own = note_number(b, remark(text(b->published, row, "note"))), more = 0;
+    if (several)
+        more = note_number(b, arena_printf(&r->arena,
+                                           "%s could each be this row: a map of cells says which",
+                                           several));
+    if (own && more)
+        rows_set_format(r, cell, "[%zu] [%zu]", own, more);
+    else if (own || more)
+        rows_set_format(r, cell, "[%zu]", own + more);
+}
+
+/* Which cell a row is shows where several are the same one. */
 static struct rows *for_people(struct beside *b)
 {
-    static const char *const names[] = {"row", "metric", "published", "measured", "note"};
-    struct rows *r = rows_new(sizeof names / sizeof *names, names);
-    int several = has_several_tables(b->published);
+    static const char *const all[] = {"row", "cell", "metric", "published", "measured", "note"};
+    const char *names[6];
+    size_t n = 0, cells = any_shared(b), several = (size_t)has_several_tables(b->published);
+    for (size_t i = 0; i < 6; i++)
+        if (i != 1 || cells)
+            names[n++] = all[i];
+    struct rows *r = rows_new(n, names);
     for (size_t i = 0; i < b->published->count; i++) {
         struct measurement m;
         const char *metric = text(b->published, i, "metric");
         struct rows_cell *cell = rows_append(r);
-        put_row_name(r, &cell[0], b->published, i, several);
-        rows_set_text(r, &cell[1], metric);
-        put_published(r, &cell[2], b->published, i);
+        put_row_name(r, cell++, b->published, i, several);
+        if (cells)
+            rows_set_text(r, cell++, is_shared(b, i) ? text(b->published, i, "cell") : "");
+        rows_set_text(r, cell++, metric);
+        put_published(r, cell++, b->published, i);
         if (find_measurement(b, i, &m))
-            put_measured(r, &cell[3], &m, metric);
+            put_measured(r, cell++, &m, metric);
         else
-            rows_set_text(r, &cell[3], "—");
-        size_t note = note_number(b, text(b->published, i, "note"));
-        if (note)
-            rows_set_format(r, &cell[4], "[%zu]", note);
+            rows_set_text(r, cell++, "—");
+        put_notes(r, cell, b, i);
     }
     put_caption(r, b);
     return r;
@@ -306,7 +362,7 @@ struct rows *table_published(struct store *s, const struct table_options *o, str
         return NULL;
     struct beside b = {.d = &d};
     if (load(&b, s, o->device, o->metric, &a, err) == 0) {
-        b.notes = ARENA_ARRAY(&a, const char *, b.published->count + 1);
+        b.notes = ARENA_ARRAY(&a, const char *, 2 * b.published->count + 1);
         r = o->machine ? for_machines(&b) : for_people(&b);
     }
     rows_free(b.published);

@@ -497,12 +497,24 @@ static void test_published_beside_measured(void **state)
 
     e.published = "x/map.csv";
     OK(store_put_experiment(s, &e, &ok_err));
+    r = beside(s, 0);
+    assert_int_equal(rows_column(r, "cell"), -1); /* no row is two cells' */
+    rows_free(r);
     r = beside(s, 1);
     assert_int_equal(r->count, 3);
     assert_string_equal(at(r, 0, "label"), "linear erase");
     assert_true(rows_number(rows_cell(r, 0, (size_t)rows_column(r, "published"))) == 50);
     assert_true(rows_number(rows_cell(r, 0, (size_t)rows_column(r, "mean"))) == 72);
     assert_string_equal(at(r, 2, "note"), "printed as 1.0 M; rounded");
+    rows_free(r);
+
+    write_text("map.csv", "cell,file,row,note\nlinear erase,paper.csv,Other,\n"
+                          "linear add,paper.csv,Other,\nlinear add,paper.csv,Linear / Any,\n");
+    OK(store_published(s, in_folder("map.csv"), &ok_err));
+    r = beside(s, 0);
+    assert_string_equal(at(r, 0, "cell"), "linear erase");
+    assert_string_equal(at(r, 1, "cell"), "linear add");
+    assert_string_equal(at(r, 2, "cell"), "");
     rows_free(r);
     store_close(s);
 }
