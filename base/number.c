@@ -135,3 +135,51 @@ char *number_format(double value, char text[32])
     lay_out(out, 31, digits, n, *s ? (int)strtol(s + 1, NULL, 10) : 0);
     return text;
 }
+
+/* Six digits of a value from 1e-4 to below 1e6, and the exponent of the first; 0 where the product
+ * is too near the middle between two to tell. */
+static int64_t six_digits(double value, int *exponent)
+{
+    static const double powers[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+    static const double scales[] = {1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1};
+    int i = 0;
+    while (value >= powers[i + 1])
+        i++;
+    double scaled = value * scales[i], whole = floor(scaled), rest = scaled - whole;
+    int64_t digits = (int64_t)whole + (rest > 0.5);
+    *exponent = i - 4;
+    return fabs(rest - 0.5) < 1e-6 || digits > 999999 ? 0 : digits;
+}
+
+static char *put(char *out, const char *text, int n)
+{
+    memcpy(out, text, (size_t)n);
+    return out + n;
+}
+
+/* Listings print hundreds of thousands, and printf takes most of their time. */
+char *number_short(double value, char text[32])
+{
+    double size = fabs(value);
+    int exponent = 0, n = 6;
+    int64_t left = size >= 1e-4 && size < 1e6 ? six_digits(size, &exponent) : 0;
+    if (!left) {
+        snprintf(text, 32, "%.6g", value);
+        return text;
+    }
+    char digits[6], *out = text;
+    for (int i = 5; i >= 0; i--, left /= 10)
+        digits[i] = (char)('0' + left % 10);
+    while (n > 1 && n > exponent + 1 && digits[n - 1] == '0')
+        n--;
+    if (value < 0)
+        *out++ = '-';
+    int before = exponent < 0 ? 0 : exponent + 1;
+    out = put(out, exponent < 0 ? "0" : digits, exponent < 0 ? 1 : before);
+    if (n > before)
+        *out++ = '.';
+    out = put(out, "000", exponent < 0 ? -exponent - 1 : 0);
+    out = put(out, digits + before, n - before);
+    *out = 0;
+    return text;
+}

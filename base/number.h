@@ -18,4 +18,7 @@ char *number_whole(int64_t value, char text[32]);
  * Writes at most 31 characters and a zero byte into text and returns it. value must be finite. */
 char *number_format(double value, char text[32]);
 
+/* As printf's "%.6g" writes it, for people; value must be finite. */
+char *number_short(double value, char text[32]);
+
 #endif

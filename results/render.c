@@ -35,11 +35,8 @@ static const char *short_number(const struct rows_cell *cell, char text[CELL_TEX
 {
     if (cell->type == ROWS_REAL && isinf(cell->real))
         return cell->real > 0 ? "inf" : "-inf";
-    if (cell->type == ROWS_REAL &&
-        !(fabs(cell->real) < 0x1p53 && cell->real == floor(cell->real))) {
-        snprintf(text, CELL_TEXT, "%.6g", cell->real);
-        return text;
-    }
+    if (cell->type == ROWS_REAL && !(fabs(cell->real) < 0x1p53 && cell->real == floor(cell->real)))
+        return number_short(cell->real, text);
     return exact_number(cell, text);
 }
 
@@ -53,6 +50,15 @@ static const char *shown(const struct rows_cell *cell, char text[CELL_TEXT])
     if (cell->type == ROWS_NULL)
         return "";
     return cell->type == ROWS_TEXT ? cell->text : short_number(cell, text);
+}
+
+static int is_plain_ascii(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || (unsigned char)*text > 126 || *text == '"' ||
+            *text == '\\')
+            return 0;
+    return 1;
 }
 
 /* ---- table
@@ -69,8 +75,11 @@ static size_t display_width(const char *text)
 
 static void put_blanks(FILE *out, size_t n)
 {
-    while (n--)
-        putc_unlocked(' ', out);
+    static const char blanks[] = "                                ";
+    for (size_t step; n; n -= step) {
+        step = n < sizeof blanks - 1 ? n : sizeof blanks - 1;
+        fwrite_unlocked(blanks, 1, step, out);
+    }
 }
 
 /* At most room code points; control characters become blanks. */
@@ -83,16 +92,20 @@ static void put_plain(FILE *out, const char *text, size_t room)
     }
 }
 
-/* Text cut to width columns and padded to it. */
+/* Text cut to width columns and padded to it. Almost all of it is plain, and goes out whole. */
 static void put_padded(FILE *out, const char *text, size_t width, int right, int last)
 {
-    size_t n = display_width(text), blanks = n > width ? 0 : width - n;
-    if (right)
+    int plain = is_plain_ascii(text);
+    size_t n = plain ? strlen(text) : display_width(text), blanks = n > width ? 0 : width - n;
+    if (right && blanks)
         put_blanks(out, blanks);
-    put_plain(out, text, n > width ? width - 1 : n);
+    if (plain)
+        fwrite_unlocked(text, 1, n > width ? width - 1 : n, out);
+    else
+        put_plain(out, text, n > width ? width - 1 : n);
     if (n > width)
         fputs_unlocked("…", out);
-    if (!right && !last)
+    if (!right && !last && blanks)
         put_blanks(out, blanks);
 }
 
@@ -251,15 +264,6 @@ static void print_csv(const struct rows *r, int width, FILE *out)
 
 /* ---- json
  * -------------------------------------------------------------------------------------------- */
-
-static int is_plain_ascii(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 32 || (unsigned char)*text > 126 || *text == '"' ||
-            *text == '\\')
-            return 0;
-    return 1;
-}
 
 static void put_json_text(FILE *out, const char *text)
 {
