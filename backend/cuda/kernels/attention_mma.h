@@ -252,7 +252,7 @@ static __device__ __forceinline__ void scale_rows(float (&x)[COLS][4], const flo
 }
 
 template <class E, int W, int ROWS, int OTHER, int SPLIT>
-static __global__ void __launch_bounds__(2 * ROWS * SPLIT, 192 / (ROWS * SPLIT))
+static __global__ void __launch_bounds__(2 * ROWS * SPLIT, 128 / (ROWS * SPLIT))
     attention_mma_kernel(result out, float *lse, const E *q, const E *k, const E *v,
                          const float *bias, vt_attention_size a, int64_t tiles, bool wide)
 {
