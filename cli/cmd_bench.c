@@ -16,13 +16,7 @@
 #include "train/measure.h"
 
 static const struct option_spec options[] = {
-    {.name = "batch",
-     .letter = 'b',
-     .type = OPTION_INT,
-     .value = "N",
-     .min = 1,
-     .max = 65536,
-     .doc = "images a call (default: latency.batch, or train.batch with --train)"},
+    OPTION_BATCH("images a call (default: latency.batch, or train.batch with --train)"),
     {.name = "min-time",
      .type = OPTION_FLOAT,
      .value = "S",

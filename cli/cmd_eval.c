@@ -23,13 +23,7 @@
 #include "train/weights_start.h"
 
 static const struct option_spec options[] = {
-    {.name = "batch",
-     .letter = 'b',
-     .type = OPTION_INT,
-     .value = "N",
-     .min = 1,
-     .max = 65536,
-     .doc = "images at a time (default: train.eval_batch)"},
+    OPTION_BATCH("images at a time (default: train.eval_batch)"),
     OPTION_THREADS("threads (0: as many as cores)"),
     OPTION_DEVICE("NAME", "where to run: auto, cpu, …"),
     {.name = "image",

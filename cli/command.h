@@ -92,7 +92,13 @@ struct command {
         .name = "output", .letter = 'o', .type = OPTION_TEXT, .value = "FILE",                     \
         .doc = "file to write"                                                                     \
     }
-/* --threads and --device mean the same everywhere; what 0 and which devices, each command says. */
+/* --batch, --threads and --device mean the same everywhere; what is taken without them, what 0 and
+ * which devices, each command says. */
+#define OPTION_BATCH(DOC)                                                                          \
+    {                                                                                              \
+        .name = "batch", .letter = 'b', .type = OPTION_INT, .value = "N", .min = 1, .max = 65536,  \
+        .doc = DOC                                                                                 \
+    }
 #define OPTION_THREADS(DOC)                                                                        \
     {                                                                                              \
         .name = "threads", .letter = 't', .type = OPTION_INT, .value = "N", .fallback = "0",       \

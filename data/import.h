@@ -17,8 +17,8 @@ struct import_file {
 
 /* How `get` brings a kind; struct dataset_kind has one. */
 struct import_recipe {
-    const struct import_file
-        *files; /* one archive (.tar.*), or the files themselves; NULL: only from a local copy */
+    /* one archive (.tar.*), or the files themselves; NULL: only from a local copy */
+    const struct import_file *files;
     const char *terms; /* one line for people: home page and what the data may be used for */
     /* Writes the set straight from an archive, where that saves making many small files. 1: this
      * archive is not of a kind that it knows, so unpack it. May be NULL. */

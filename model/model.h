@@ -23,19 +23,20 @@ struct model_io {
     struct tensor *second;   /* input "second", what the memory sees, of another size and other
                               * channels (model/memory_input.h); NULL: the image */
     const struct view *view; /* what second shows; NULL without one */
-    struct tensor
-        *target; /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
+    /* input "target": int32 (B), or soft targets (B, K); NULL without a loss */
+    struct tensor *target;
     /* Classifier outputs "output/logits", or "output/memory_logits" and "output/process_logits";
      * the first is the one that papers report. */
     struct tensor *logits[MODEL_HEADS_MAX];
     const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory_logits", "process_logits" */
     int n_logits;
     struct tensor *loss; /* output "loss", the sum over heads; NULL without a loss */
-    const struct consistency *consistency; /* a second pass adds to the loss; NULL: none */
-    const struct mae
-        *mae; /* masks and errors of train.objective mae, which has no logits; or NULL */
-    const struct segment *segment; /* of train.objective segment, whose target is of pixels; or NULL
-                                    */
+    /* a second pass adds to the loss; NULL: none */
+    const struct consistency *consistency;
+    /* masks and errors of train.objective mae, which has no logits; or NULL */
+    const struct mae *mae;
+    /* of train.objective segment, whose target is of pixels; or NULL */
+    const struct segment *segment;
 };
 
 /* One family. build makes the forward pass from b's graph and configuration and fills io's image

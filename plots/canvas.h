@@ -11,8 +11,8 @@ struct canvas {
     int width, height;
     double left, top, right, bottom; /* of the plotting area, see canvas_area */
     struct strbuf script, data;
-    struct strbuf
-        summary; /* one or two sentences for people who cannot see it: alt text, caption */
+    /* one or two sentences for people who cannot see it: alt text, caption */
+    struct strbuf summary;
 };
 
 /* Text centred vertically on y. size in pixels, bold 0 or 1. */

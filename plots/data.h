@@ -23,8 +23,8 @@ struct plot_source {
     struct rows *latency;   /* v_latency */
     struct rows *compute;   /* v_compute */
     struct rows *env;       /* of v_env: key, text, runs (how many have it) */
-    struct rows
-        *experiments; /* v_experiments: experiment, title, file, text, axes, objectives, baseline */
+    /* v_experiments: experiment, title, file, text, axes, objectives, baseline */
+    struct rows *experiments;
 };
 
 struct plot_objective {
@@ -35,8 +35,8 @@ struct plot_objective {
 /* One configuration on one device class, in one experiment. */
 struct plot_cell {
     const char *id, *label, *experiment, *device;
-    const int
-        *levels; /* of each factor: an index into its levels, -1 where the key is not active */
+    /* of each factor: an index into its levels, -1 where the key is not active */
+    const int *levels;
     const size_t *rows;
     size_t n_rows; /* its runs, as rows of source.runs, by seed; all states */
 };

@@ -13,8 +13,8 @@ struct store;
 struct listing {
     const char *experiment; /* only its runs; or NULL */
     const char *where;      /* SQL condition over v_runs, or NULL */
-    const char
-        *sort; /* column, "-column" for descending; several with commas; or NULL: newest last */
+    /* column, "-column" for descending; several with commas; or NULL: newest last */
+    const char *sort;
     const char *columns; /* names with commas; NULL: run, experiment, label, seed, state and the
                             objectives */
     size_t limit;        /* 0: all */

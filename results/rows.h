@@ -28,8 +28,8 @@ struct rows {
     const char **names;
     size_t columns, count, capacity;
     struct rows_cell *cells; /* count x columns, row after row */
-    const char
-        *caption; /* or NULL: below a table and in Markdown, \caption in LaTeX, absent elsewhere */
+    /* or NULL: below a table and in Markdown, \caption in LaTeX, absent elsewhere */
+    const char *caption;
     const char *label; /* or NULL: \label in LaTeX */
 };
 

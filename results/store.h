@@ -104,8 +104,8 @@ struct store_cell {
     const char *config;   /* complete resolved configuration (YAML) */
     const struct store_value *values; /* the same, key by key: columns of v_runs and v_cells */
     size_t value_count;
-    const struct store_metric
-        *costs; /* known before anything runs: cost/params, memory/peak_bytes */
+    /* known before anything runs: cost/params, memory/peak_bytes */
+    const struct store_metric *costs;
     size_t cost_count;
     const struct store_cost *cost_rows; /* by op and by layer, or NULL */
     size_t cost_row_count;

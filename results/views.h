@@ -9,8 +9,8 @@ struct store;
 struct view_doc {
     const char *name;
     const char *doc; /* what a row is */
-    const char
-        *columns; /* the fixed columns; those of v_runs and v_cells grow with keys and metrics */
+    /* the fixed columns; those of v_runs and v_cells grow with keys and metrics */
+    const char *columns;
 };
 
 /* View i, or NULL past the last. */

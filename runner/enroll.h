@@ -12,8 +12,8 @@ struct store;
 
 struct enroll_options {
     const char *out; /* run folders are OUT/runs/CELL-sSEED, with -DEVICE behind for all but cpu */
-    const char
-        *device; /* as run.yaml says it: "cpu", "cuda:1"; its class is what is before the colon */
+    /* as run.yaml says it: "cpu", "cuda:1"; its class is what is before the colon */
+    const char *device;
     int threads;
     const char *title; /* in place of the experiment's, or NULL */
     int keep_members;  /* cells that are not planned now stay in the experiment (run --only) */

@@ -14,8 +14,8 @@ struct error;
 struct ingest_attempt {
     const char *run;    /* id */
     const char *folder; /* path that can be opened from here */
-    enum store_state
-        state; /* of an attempt without a result.json; one with a result is STORE_DONE */
+    /* of an attempt without a result.json; one with a result is STORE_DONE */
+    enum store_state state;
     int exit_code;
     double wall_s, cpu_s; /* 0 where unknown */
     double finished;      /* unix time; 0: now */

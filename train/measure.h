@@ -21,8 +21,8 @@ struct measure_options {
 /* One network ready to be timed. Owned by the caller. */
 struct measure {
     struct network net;
-    struct latency_subject
-        subject; /* its ctx is this struct: do not move it between open and close */
+    /* its ctx is this struct: do not move it between open and close */
+    struct latency_subject subject;
     uint64_t step;
 };
 

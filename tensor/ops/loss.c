@@ -29,10 +29,16 @@ static int loss_shape(const struct node *n, struct shape *shape, enum tensor_typ
     return 0;
 }
 
-static void loss_grad(struct grad *gr)
+/* Gradient of the logits by the op of this row: (logits, target, dloss) -> dlogits. */
+static void logits_gradient(struct grad *gr, const struct op *row)
 {
     struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
-    gr->din[0] = graph_apply(gr->g, &op_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
+    gr->din[0] = graph_apply(gr->g, row, 3, in, gr->node->attr)->out[0];
+}
+
+static void cross_entropy_gradient(struct grad *gr)
+{
+    logits_gradient(gr, &op_cross_entropy_grad_row);
 }
 
 static void loss_cost(const struct node *n, struct op_cost *c)
@@ -48,7 +54,7 @@ const struct op op_cross_entropy_row = {
     .max_in = 2,
     .n_out = 1,
     .shape = loss_shape,
-    .grad = loss_grad,
+    .grad = cross_entropy_gradient,
     .cost = loss_cost,
 };
 
@@ -73,8 +79,7 @@ struct tensor *op_bce(struct graph *g, struct tensor *logits, struct tensor *tar
 
 static void bce_gradient(struct grad *gr)
 {
-    struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
-    gr->din[0] = graph_apply(gr->g, &op_bce_grad_row, 3, in, gr->node->attr)->out[0];
+    logits_gradient(gr, &op_bce_grad_row);
 }
 
 const struct op op_bce_row = {
@@ -124,9 +129,7 @@ static int label_shape(const struct node *n, struct shape *shape, enum tensor_ty
 
 static void label_gradient(struct grad *gr)
 {
-    struct tensor *in[] = {gr->node->in[0], gr->node->in[1], gr->dout[0]};
-    gr->din[0] =
-        graph_apply(gr->g, &op_label_cross_entropy_grad_row, 3, in, gr->node->attr)->out[0];
+    logits_gradient(gr, &op_label_cross_entropy_grad_row);
 }
 
 const struct op op_label_cross_entropy_row = {

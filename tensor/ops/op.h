@@ -74,9 +74,8 @@ const struct op *op_find(const char *name);
 int op_count(void);
 int op_index(const struct op *op);
 
-#define OP(name)                                                                                   \
-    extern const struct op op_##name##_row; /* op_linear_row: the row; op_linear(): the function   \
-                                             */
+/* op_linear_row: the row; op_linear(): the function. */
+#define OP(name) extern const struct op op_##name##_row;
 #include "tensor/ops/ops.def"
 #undef OP
 
