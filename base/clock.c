@@ -41,3 +41,12 @@ char *clock_format(double seconds, char *text, size_t size)
         snprintf(text, size, "%ld h %02ld min", s / 3600, s % 3600 / 60);
     return text;
 }
+
+char *clock_format_expected(double seconds, char *text, size_t size)
+{
+    long minutes = (long)(seconds / 60 + 0.5);
+    if (minutes < 10 || minutes >= 60)
+        return clock_format(seconds, text, size);
+    snprintf(text, size, "%ld min", minutes);
+    return text;
+}

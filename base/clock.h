@@ -9,5 +9,7 @@ double clock_cpu(void);  /* seconds of CPU time used by this process and its thr
 double clock_unix(void); /* seconds since 1970 */
 /* "3.2 s", "4 min 05 s", "2 h 07 min": what progress lines print. Returns text. */
 char *clock_format(double seconds, char *text, size_t size);
+/* The same of a time that is expected, in whole minutes from ten on: "15 min". */
+char *clock_format_expected(double seconds, char *text, size_t size);
 
 #endif

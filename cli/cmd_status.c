@@ -38,6 +38,10 @@ static const char runs_sql[] =
     " WHERE experiment = ?1 AND metric = 'cost/macs' GROUP BY cell) c ON c.cell = r.cell"
     " WHERE r.experiment = ?1 ORDER BY r.position, r.seed";
 
+static const char score_sql[] = "SELECT metric, value FROM v_curves WHERE run = ?1"
+                                " AND metric IN ('val/top1', 'val/miou')"
+                                " ORDER BY epoch DESC LIMIT 1";
+
 static const char *text_at(const struct rows *r, size_t row, enum column column)
 {
     const struct rows_cell *cell = rows_cell(r, row, column);
@@ -50,7 +54,7 @@ static double number_at(const struct rows *r, size_t row, enum column column)
 }
 
 static void add_line(struct outlook *o, const struct rows *r, size_t row,
-                     const struct folder_progress *p)
+                     const struct folder_progress *p, const struct progress_score *score)
 {
     if (o->running > MAX_LINES)
         return;
@@ -60,7 +64,7 @@ static void add_line(struct outlook *o, const struct rows *r, size_t row,
                                  .epoch = p->epoch,
                                  .epochs = p->epochs,
                                  .loss = p->loss,
-                                 .top1 = NAN,
+                                 .score = *score,
                                  .images_per_s = p->img_s,
                                  .left_s = p->eta_s};
     progress_run_text(&o->lines, &shown, 79);
@@ -68,14 +72,26 @@ static void add_line(struct outlook *o, const struct rows *r, size_t row,
     strbuf_release(&label);
 }
 
-static void add_running(struct outlook *o, const struct store *s, const struct rows *r, size_t row)
+/* Of its last complete epoch. */
+static void last_score(struct store *s, const char *run, struct progress_score *score)
+{
+    struct error ignored; /* the line is then without it */
+    struct rows *r = store_query(s, &ignored, score_sql, "s", run);
+    if (r != NULL && r->count > 0)
+        progress_score_note(score, text_at(r, 0, 0), number_at(r, 0, 1));
+    rows_free(r);
+}
+
+static void add_running(struct outlook *o, struct store *s, const struct rows *r, size_t row)
 {
     struct folder_progress p = {.loss = NAN, .eta_s = NAN, .img_s = NAN};
     char *folder = cli_run_folder(s, text_at(r, row, FOLDER));
     folder_progress(folder, &p);
     free(folder);
     o->running++;
-    add_line(o, r, row, &p);
+    struct progress_score score = {0};
+    last_score(s, text_at(r, row, RUN), &score);
+    add_line(o, r, row, &p, &score);
     double work = number_at(r, row, WORK);
     double left = p.eta_s;
     if (isfinite(left))
@@ -86,7 +102,7 @@ static void add_running(struct outlook *o, const struct store *s, const struct r
     o->longest_s = fmax(o->longest_s, left);
 }
 
-static void add_run(struct outlook *o, const struct store *s, const struct rows *r, size_t row)
+static void add_run(struct outlook *o, struct store *s, const struct rows *r, size_t row)
 {
     const char *state = text_at(r, row, STATE);
     if (strcmp(state, "done") == 0)

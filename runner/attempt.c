@@ -185,7 +185,8 @@ static int launch(struct schedule *q, struct run_state *r)
     r->stopping = 0;
     r->epoch = r->epochs = r->complete = r->said = 0;
     r->events_at = 0;
-    r->loss = r->top1 = r->miou = r->images_per_s = r->eta_s = NAN;
+    r->loss = r->images_per_s = r->eta_s = NAN;
+    r->score = (struct progress_score){0};
     if (!progress_is_live(q->progress))
         progress_say(q->progress, PROGRESS_PLAIN, "%-7s %s", r->attempts > 1 ? "resume" : "start",
                      r->task->label);
@@ -309,8 +310,7 @@ static void watch_events(struct schedule *q, struct run_state *r)
                                      .epoch = r->complete,
                                      .epochs = r->epochs,
                                      .loss = r->loss,
-                                     .top1 = r->top1,
-                                     .miou = r->miou,
+                                     .score = r->score,
                                      .images_per_s = r->images_per_s,
                                      .left_s = r->eta_s};
     progress_run_text(&line, &run, 200);

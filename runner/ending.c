@@ -106,10 +106,7 @@ static void say_done(struct schedule *q, const struct run_state *r, double wall_
     char text[32];
     struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "%-7s %s", r->recovered ? "found" : "done", r->task->label);
-    if (isfinite(r->top1))
-        strbuf_addf(&line, "  top-1 %.1f %%", r->top1);
-    if (isfinite(r->miou))
-        strbuf_addf(&line, "  mIoU %.1f %%", r->miou);
+    progress_score_text(&line, &r->score);
     if (wall_s > 0)
         strbuf_addf(&line, "  %s", clock_format(wall_s, text, sizeof text));
     progress_say(q->progress, PROGRESS_GOOD, "%s", line.text);
@@ -149,10 +146,7 @@ void ending_note(void *context, int epoch, const char *metric, double value)
         r->complete = epoch;
     if (!strcmp(metric, "train/loss"))
         r->loss = value;
-    else if (!strcmp(metric, "val/top1"))
-        r->top1 = value;
-    else if (!strcmp(metric, "val/miou"))
-        r->miou = value;
+    progress_score_note(&r->score, metric, value);
 }
 
 static int note_event(void *context, const struct folder_metric *m)
@@ -203,7 +197,7 @@ void ending_recover(struct schedule *q, struct run_state *r)
     if (!stat(path, &st))
         attempt.finished = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec;
     free(path);
-    r->top1 = r->miou = NAN;
+    r->score = (struct progress_score){0};
     r->events_at = 0;
     folder_events(r->task->folder, &r->events_at, note_event, r, NULL, NULL);
     attempt_board(q, r, 1);

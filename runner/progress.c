@@ -133,6 +133,22 @@ static int width_of(const char *text)
     return n;
 }
 
+void progress_score_note(struct progress_score *s, const char *metric, double value)
+{
+    static const struct {
+        const char *metric, *word;
+    } told[] = {{"val/top1", "top-1"}, {"val/miou", "mIoU"}};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (!strcmp(metric, told[i].metric))
+            *s = (struct progress_score){told[i].word, value};
+}
+
+void progress_score_text(struct strbuf *out, const struct progress_score *s)
+{
+    if (s->word)
+        strbuf_addf(out, "  %s %.1f %%", s->word, s->percent);
+}
+
 static void run_numbers(struct strbuf *out, const struct progress_run *run)
 {
     char left[32];
@@ -142,32 +158,41 @@ static void run_numbers(struct strbuf *out, const struct progress_run *run)
         strbuf_adds(out, "  starting");
     if (isfinite(run->loss))
         strbuf_addf(out, "  loss %.3f", run->loss);
-    if (isfinite(run->top1))
-        strbuf_addf(out, "  top-1 %.1f %%", run->top1);
-    if (isfinite(run->miou))
-        strbuf_addf(out, "  mIoU %.1f %%", run->miou);
+    progress_score_text(out, &run->score);
     if (isfinite(run->images_per_s) && run->images_per_s > 0)
         strbuf_addf(out, "  %.0f img/s", run->images_per_s);
     if (isfinite(run->left_s))
-        strbuf_addf(out, "  %s left", clock_format(run->left_s, left, sizeof left));
+        strbuf_addf(out, "  %s left", clock_format_expected(run->left_s, left, sizeof left));
 }
 
-/* Where the line is too long the label gives way, down to ten characters: its numbers are the news.
- */
+/* Adds label in at most room columns: what it loses stands before its seed, by which lines of the
+ * same cell are told apart. */
+static void add_label(struct strbuf *out, const char *label, int room)
+{
+    const char *seed = strstr(label, "seed ");
+    int tail = seed ? width_of(seed) : 0;
+    if (width_of(label) <= room || tail + 3 > room)
+        tail = 0;
+    size_t from = out->len;
+    strbuf_adds(out, label);
+    if (width_of(label) <= room)
+        return;
+    cut(out, from, room - 2 - tail);
+    strbuf_adds(out, "..");
+    if (tail)
+        strbuf_adds(out, seed);
+}
+
+/* Where the line is too long the label gives way, down to ten columns: its numbers are the
+ * news. */
 void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns)
 {
     size_t from = out->len;
     struct strbuf numbers = STRBUF_INIT;
     run_numbers(&numbers, run);
     int room = columns - 2 - width_of(numbers.text);
-    room = room < 10 ? 10 : room;
     strbuf_adds(out, "  ");
-    size_t label = out->len;
-    strbuf_adds(out, run->label);
-    if (width_of(run->label) > room) {
-        cut(out, label, room - 2);
-        strbuf_adds(out, "..");
-    }
+    add_label(out, run->label, room < 10 ? 10 : room);
     strbuf_adds(out, numbers.text);
     strbuf_release(&numbers);
     cut(out, from, columns);

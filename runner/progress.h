@@ -8,11 +8,23 @@
 
 struct strbuf;
 
+/* The evaluation metric of a run that is told on its line: "top-1 41.2 %". word NULL: not known
+ * yet. */
+struct progress_score {
+    const char *word;
+    double percent;
+};
+/* Takes the value of val/top1 or val/miou; of any other metric nothing. */
+void progress_score_note(struct progress_score *s, const char *metric, double value);
+/* "  top-1 41.2 %", or nothing. */
+void progress_score_text(struct strbuf *out, const struct progress_score *s);
+
 /* One running run. Numbers that are not known yet are NaN, counts 0. */
 struct progress_run {
     const char *label;
     int epoch, epochs;
-    double loss, top1, miou, images_per_s;
+    double loss, images_per_s;
+    struct progress_score score;
     double left_s; /* expected, NaN where there is nothing to expect it from */
 };
 

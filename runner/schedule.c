@@ -49,7 +49,7 @@ static int take_stock_of(struct schedule *q, struct run_state *r, struct arena *
     r->retry = fate == SCHEDULE_RETRY;
     r->recovered = fate == SCHEDULE_RECOVER; /* until recover_all has looked: a mark for it */
     r->attempts = row.attempts;
-    r->top1 = r->miou = NAN;
+    r->score = (struct progress_score){0};
     if (fate == SCHEDULE_KEEP && row.attempts == 1)
         estimate_add(&q->estimate, r->task->work, row.wall_s);
     if (fate == SCHEDULE_START)
@@ -278,8 +278,7 @@ static void draw(struct schedule *q, double *last)
                                                .epoch = r->epoch,
                                                .epochs = r->epochs,
                                                .loss = r->loss,
-                                               .top1 = r->top1,
-                                               .miou = r->miou,
+                                               .score = r->score,
                                                .images_per_s = r->images_per_s,
                                                .left_s = left_of(q, r)};
     }

@@ -48,7 +48,8 @@ struct run_state {
     off_t log_from, events_at;
     int epoch, epochs;  /* under way, of how many */
     int complete, said; /* epochs with an event, and the last one that was told */
-    double loss, top1, miou, images_per_s, eta_s;
+    double loss, images_per_s, eta_s;
+    struct progress_score score;
     struct tensorboard *board; /* while it runs, with options.tensorboard */
     int boardless;             /* it could not be written, and that was said */
 };

@@ -199,8 +199,7 @@ static void test_lines(void **state)
                                      .epoch = 3,
                                      .epochs = 10,
                                      .loss = 1.8321,
-                                     .top1 = 41.2,
-                                     .miou = NAN,
+                                     .score = {"top-1", 41.2},
                                      .images_per_s = 812,
                                      .left_s = 94};
     progress_run_text(&s, &run, 99);
@@ -208,11 +207,10 @@ static void test_lines(void **state)
                                 "812 img/s  1 min 34 s left");
     strbuf_clear(&s);
     progress_run_text(&s, &run, 79);
-    assert_string_equal(s.text, "  linear/ad..  epoch 3/10  loss 1.832  top-1 41.2 %  "
+    assert_string_equal(s.text, "  lin..seed 0  epoch 3/10  loss 1.832  top-1 41.2 %  "
                                 "812 img/s  1 min 34 s left");
     strbuf_clear(&s);
-    const struct progress_run new = {
-        .label = "a", .loss = NAN, .top1 = NAN, .miou = NAN, .images_per_s = NAN, .left_s = NAN};
+    const struct progress_run new = {.label = "a", .loss = NAN, .images_per_s = NAN, .left_s = NAN};
     progress_run_text(&s, &new, 79);
     assert_string_equal(s.text, "  a  starting");
     strbuf_clear(&s);
