@@ -178,8 +178,7 @@ static int evaluate_all(struct eval *e, const struct args *a, struct error *err)
     return rc;
 }
 
-/* ---- one picture
- * ---------------------------------------------------------------------------------- */
+/* ---- one picture ----------------------------------------------------------------------------- */
 
 /* The classes in the picture, the largest first, with their colours. */
 static struct rows *picture_rows(const struct eval *e, const unsigned char *classes, size_t pixels)

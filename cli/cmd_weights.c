@@ -34,8 +34,7 @@ static const struct option_spec options[] = {
     OPTION_DB,
     {0}};
 
-/* ---- show
- * ---------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------ */
 
 static const char *dims_text(struct arena *a, const struct safetensors_tensor *t)
 {
@@ -88,8 +87,7 @@ static int show(const struct args *a, struct error *err)
     return rc;
 }
 
-/* ---- a file and its model
- * ------------------------------------------------------------------------ */
+/* ---- a file and its model -------------------------------------------------------------------- */
 
 struct source {
     const char *run; /* id, or NULL */
@@ -150,8 +148,7 @@ static int source_write(struct source *s, const struct args *a, struct safetenso
     return 0;
 }
 
-/* ---- import
- * -------------------------------------------------------------------------------------- */
+/* ---- import ---------------------------------------------------------------------------------- */
 
 static struct rows *report_rows(const struct weights_report *report)
 {
@@ -192,8 +189,7 @@ static int import(const struct args *a, struct error *err)
     return rc;
 }
 
-/* ---- export
- * -------------------------------------------------------------------------------------- */
+/* ---- export ---------------------------------------------------------------------------------- */
 
 /* A file, or a run's. */
 static int find_weights(struct source *s, const struct args *a, struct error *err)
@@ -269,8 +265,7 @@ static int export(const struct args *a, struct error *err)
     return rc;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static const struct action actions[] = {{"import", 2, 3, "a file", import},
                                         {"export", 2, 3, "a file", export},

@@ -73,8 +73,7 @@ static const struct config_key keys[] = {
     {0},
 };
 
-/* ---- masks
- * --------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 /* Marks of one stream -> places in ascending order. */
 static void split(const unsigned char *hides, int64_t n, int32_t *kept, int32_t *hidden)
@@ -130,8 +129,7 @@ void mae_draw(const struct mae *m, uint64_t seed, uint64_t epoch, uint64_t sampl
         free(hides[i]);
 }
 
-/* ---- what there is to keep
- * ----------------------------------------------------------------------- */
+/* ---- what there is to keep ------------------------------------------------------------------- */
 
 static void set_counts(struct mae_stream *s, int64_t n_kept)
 {
@@ -202,8 +200,7 @@ static int suits(struct builder *b, const struct model *m)
                           (int)config_int(c, "train.mae.heads"));
 }
 
-/* ---- decoders
- * ------------------------------------------------------------------------------------ */
+/* ---- decoders -------------------------------------------------------------------------------- */
 
 /* Rows of the hidden patches, their values in the order (row, column, channel): (B,n,p*p*c). */
 static struct tensor *targets(struct builder *b, struct tensor *image, int64_t side,

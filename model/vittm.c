@@ -394,8 +394,7 @@ static void build(struct builder *b, struct model_io *io)
     io->n_logits = 2;
 }
 
-/* ---- features
- * ------------------------------------------------------------------------------------ */
+/* ---- features -------------------------------------------------------------------------------- */
 
 static int64_t common_multiple(int64_t a, int64_t b)
 {

@@ -26,8 +26,7 @@ int find_cell(struct store *s, const char *hash, int64_t *id, struct error *err)
     return rc < 0 ? -1 : 0;
 }
 
-/* ---- experiments
- * ------------------------------------------------------------------------------------- */
+/* ---- experiments ----------------------------------------------------------------------------- */
 
 /* Numbers are stored as numbers, so that SQL compares them as such. */
 static int bind_value(sqlite3_stmt *st, int i, const struct store_value *v)
@@ -113,8 +112,7 @@ int store_put_experiment(struct store *s, const struct store_experiment *e, stru
     return tx_leave(s, &tx, put_experiment(s, e, err), err);
 }
 
-/* ---- cells
- * ------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 /* INSERT INTO cell(hash, created, k1, k7, m3) … for the columns that these names have. Cells of one
  * experiment mostly share this text, and so one prepared statement. */
@@ -250,8 +248,7 @@ int store_put_cell(struct store *s, const struct store_cell *c, struct error *er
     return tx_leave(s, &tx, put_cell(s, c, err), err);
 }
 
-/* ---- membership
- * -------------------------------------------------------------------------------------- */
+/* ---- membership ------------------------------------------------------------------------------ */
 
 static int put_member(struct store *s, const char *experiment, const char *cell, int position,
                       const char *label, struct error *err)

@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- final metrics
- * ----------------------------------------------------------------------------------- */
+/* ---- final metrics --------------------------------------------------------------------------- */
 
 /* Sets the columns m<id> of the run: all that it had to NULL, then those it has now. */
 static int clear_columns(struct store *s, int64_t run, struct error *err)
@@ -88,8 +87,7 @@ int metrics_replace(struct store *s, int64_t run, const struct store_metric *met
     return 0;
 }
 
-/* ---- curves
- * ------------------------------------------------------------------------------------------ */
+/* ---- curves ---------------------------------------------------------------------------------- */
 
 static int put_points(struct store *s, int64_t run, const struct store_point *points, size_t count,
                       struct error *err)
@@ -125,8 +123,7 @@ int store_put_points(struct store *s, const char *id, const struct store_point *
     return tx_leave(s, &tx, rc, err);
 }
 
-/* ---- the rest
- * ---------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static int put_latency(struct store *s, int64_t run, const struct store_latency *rows, size_t count,
                        struct error *err)
@@ -202,8 +199,7 @@ int result_put(struct store *s, int64_t run, const struct store_result *r, struc
     return 0;
 }
 
-/* ---- the run itself
- * ---------------------------------------------------------------------------------- */
+/* ---- the run itself -------------------------------------------------------------------------- */
 
 /* An attempt that nobody claimed (an import, a lost claim) gets its row here. */
 static int close_attempt(struct store *s, int64_t run, const struct store_result *r, double started,

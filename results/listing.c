@@ -12,8 +12,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* ---- columns
- * ----------------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static const char *column_at(const void *context, int i)
 {
@@ -103,8 +102,7 @@ static int default_columns(struct store *s, const struct listing *l, const struc
     return 0;
 }
 
-/* ---- ls
- * ---------------------------------------------------------------------------------------------- */
+/* ---- ls -------------------------------------------------------------------------------------- */
 
 static int build(struct store *s, const struct listing *l, const struct rows *columns,
                  struct strbuf *sql, struct error *err)
@@ -167,8 +165,7 @@ struct rows *listing_status(struct store *s, const char *experiment, struct erro
                        "s", experiment);
 }
 
-/* ---- ids
- * --------------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 /* "3fa2-s1" names the runs of cells 3fa2… with seed 1; "3fa2" all runs of such cells. */
 static struct rows *matching_runs(struct store *s, const char *text, struct error *err)

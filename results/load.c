@@ -45,8 +45,7 @@ static struct store_value value_at(struct arena *arena, const char *key,
     return v;
 }
 
-/* ---- experiments
- * ------------------------------------------------------------------------------------- */
+/* ---- experiments ----------------------------------------------------------------------------- */
 
 static int load_lists(struct store *s, int64_t id, struct arena *arena, struct store_experiment *e,
                       struct error *err)
@@ -103,8 +102,7 @@ int load_experiment(struct store *s, int64_t id, struct arena *arena, struct sto
     return load_lists(s, id, arena, e, err);
 }
 
-/* ---- cells
- * ------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static int load_values(struct store *s, int64_t id, struct arena *arena, struct store_cell *c,
                        struct error *err)
@@ -194,8 +192,7 @@ int load_cell(struct store *s, int64_t id, struct arena *arena, struct store_cel
     return rc ? rc : load_cost_rows(s, id, arena, &c->cost_rows, &c->cost_row_count, err);
 }
 
-/* ---- results
- * ----------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static int load_curves(struct store *s, int64_t run, struct arena *arena, struct store_result *r,
                        struct error *err)

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* ---- gc
- * ---------------------------------------------------------------------------------------------- */
+/* ---- gc -------------------------------------------------------------------------------------- */
 
 static int remove_unused(struct store *s, int delete_done, struct error *err)
 {
@@ -61,8 +60,7 @@ struct rows *store_gc(struct store *s, int delete_done, int dry_run, struct erro
     return r;
 }
 
-/* ---- doctor
- * ------------------------------------------------------------------------------------------ */
+/* ---- doctor ---------------------------------------------------------------------------------- */
 
 struct doctor {
     struct store *s;

@@ -18,8 +18,7 @@ struct merge {
     struct merge_report *report;
 };
 
-/* ---- experiments and cells
- * --------------------------------------------------------------------------- */
+/* ---- experiments and cells ------------------------------------------------------------------- */
 
 /* An experiment that is here keeps its description; its members are united. */
 static int merge_experiments(struct merge *m, struct error *err)
@@ -101,8 +100,7 @@ static int merge_members(struct merge *m, struct error *err)
     return rc;
 }
 
-/* ---- runs
- * -------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 /* Their ledger after ours: attempts of both were hours of work. */
 static int merge_attempts(struct merge *m, int64_t from, int64_t to, struct error *err)
@@ -276,8 +274,7 @@ static int merge_runs(struct merge *m, struct error *err)
     return rc;
 }
 
-/* ---- all
- * --------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int check(struct store *from, struct error *err)
 {

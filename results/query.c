@@ -9,8 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* ---- the nearest column
- * ------------------------------------------------------------------------------ */
+/* ---- the nearest column ---------------------------------------------------------------------- */
 
 struct columns {
     struct rows *rows;
@@ -49,8 +48,7 @@ static void suggest(struct store *s, const char *message, char *hint, size_t siz
     rows_free(c.rows);
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static int usage_error(struct store *s, int rc, struct error *err)
 {

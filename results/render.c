@@ -15,8 +15,7 @@
 
 enum { PLAIN_WIDTH = 80, LEAST_TEXT = 8, CELL_TEXT = 64 };
 
-/* ---- numbers
- * ----------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Exact: whole numbers in full, others the shortest text that reads back. */
 static const char *exact_number(const struct rows_cell *cell, char text[CELL_TEXT])
@@ -61,8 +60,7 @@ static int is_plain_ascii(const char *text)
     return 1;
 }
 
-/* ---- table
- * ------------------------------------------------------------------------------------------- */
+/* ---- table ----------------------------------------------------------------------------------- */
 
 /* Columns on a terminal, taking every code point as one. */
 static size_t display_width(const char *text)
@@ -218,8 +216,7 @@ static void print_table(const struct rows *r, int width, FILE *out)
     free(right);
 }
 
-/* ---- csv
- * --------------------------------------------------------------------------------------------- */
+/* ---- csv ------------------------------------------------------------------------------------- */
 
 static void put_csv(FILE *out, const char *text)
 {
@@ -262,8 +259,7 @@ static void print_csv(const struct rows *r, int width, FILE *out)
     }
 }
 
-/* ---- json
- * -------------------------------------------------------------------------------------------- */
+/* ---- json ------------------------------------------------------------------------------------ */
 
 static void put_json_text(FILE *out, const char *text)
 {
@@ -319,8 +315,7 @@ static void print_jsonl(const struct rows *r, int width, FILE *out)
     }
 }
 
-/* ---- Markdown
- * ---------------------------------------------------------------------------------------- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 static void put_md(FILE *out, const char *text)
 {
@@ -366,8 +361,7 @@ static void print_md(const struct rows *r, int width, FILE *out)
     free(right);
 }
 
-/* ---- LaTeX
- * ------------------------------------------------------------------------------------------- */
+/* ---- LaTeX ----------------------------------------------------------------------------------- */
 
 static void put_latex(FILE *out, const char *text)
 {
@@ -456,8 +450,7 @@ static void print_latex(const struct rows *r, int width, FILE *out)
     fputs_unlocked("\\end{table}\n", out);
 }
 
-/* ---- formats
- * ----------------------------------------------------------------------------------------- */
+/* ---- formats --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

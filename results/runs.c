@@ -42,8 +42,7 @@ int find_run(struct store *s, const char *key, int64_t *id, struct error *err)
     return rc < 0 ? -1 : 0;
 }
 
-/* ---- adding
- * ------------------------------------------------------------------------------------------ */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 static int check_device(const struct store *s, const char *device, struct error *err)
 {
@@ -86,8 +85,7 @@ int store_put_run(struct store *s, const char *experiment, const char *cell, int
     return tx_leave(s, &tx, put_run(s, experiment, cell, seed, device, folder, err), err);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 #define RUN_COLUMNS                                                                                \
     "r.key, c.hash, r.device, r.folder, r.host, r.boot, r.message, r.seed, r.state, r.attempts,"   \
@@ -164,8 +162,7 @@ int store_run(struct store *s, const char *id, struct arena *arena, struct store
     return rc;
 }
 
-/* ---- state
- * ------------------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 /* The attempt's row: opened by a claim, closed by whoever ends it. */
 int attempt_close(struct store *s, int64_t run, const char *state, double finished, double wall_s,
@@ -250,8 +247,7 @@ int store_set_state(struct store *s, const char *id, enum store_state state, con
     return tx_leave(s, &tx, set_state(s, id, state, message, err), err);
 }
 
-/* ---- tags
- * -------------------------------------------------------------------------------------------- */
+/* ---- tags ------------------------------------------------------------------------------------ */
 
 static int tag(struct store *s, const char *key, const char *text, struct error *err)
 {

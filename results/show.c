@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* ---- one row stood on its side
- * ----------------------------------------------------------------------- */
+/* ---- one row stood on its side --------------------------------------------------------------- */
 
 /* The columns of the first row that are not NULL, as key and value. */
 static struct rows *transpose(const struct rows *wide)
@@ -44,8 +43,7 @@ struct rows *listing_show(struct store *s, const char *run, struct error *err)
     return result;
 }
 
-/* ---- texts
- * ------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static int read_text(struct store *s, const char *run, const char *sql, struct arena *arena,
                      const char **text, struct error *err)
@@ -105,8 +103,7 @@ struct rows *listing_curves(struct store *s, const char *run, struct error *err)
         err);
 }
 
-/* ---- diff
- * -------------------------------------------------------------------------------------------- */
+/* ---- diff ------------------------------------------------------------------------------------ */
 
 struct side {
     const char *run, *cell; /* run is NULL where a cell was named */

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- summaries
- * --------------------------------------------------------------------------------------- */
+/* ---- summaries ------------------------------------------------------------------------------- */
 
 double stats_mean(const double *x, size_t n)
 {
@@ -43,8 +42,7 @@ struct stats_interval stats_t_interval(const double *x, size_t n, double level)
     return (struct stats_interval){mean - half, mean + half};
 }
 
-/* ---- bootstrap
- * --------------------------------------------------------------------------------------- */
+/* ---- bootstrap ------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -143,8 +141,7 @@ struct stats_interval stats_bootstrap_bca(const double *x, size_t n, stats_stati
     return interval;
 }
 
-/* ---- sign flips
- * -------------------------------------------------------------------------------------- */
+/* ---- sign flips ------------------------------------------------------------------------------ */
 
 enum { EXACT_PAIRS = 24, RANDOM_PATTERNS = 1 << 20 };
 
@@ -212,8 +209,7 @@ size_t stats_signflip_needed(double level, size_t comparisons)
     return n;
 }
 
-/* ---- McNemar
- * ----------------------------------------------------------------------------------------- */
+/* ---- McNemar --------------------------------------------------------------------------------- */
 
 double stats_mcnemar(int64_t only_a, int64_t only_b)
 {
@@ -237,8 +233,7 @@ void stats_discordant(const unsigned char *a, const unsigned char *b, size_t ima
     }
 }
 
-/* ---- Holm
- * -------------------------------------------------------------------------------------------- */
+/* ---- Holm ------------------------------------------------------------------------------------ */
 
 struct ranked {
     double p;

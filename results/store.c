@@ -17,8 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* ---- paths
- * ------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* The real path, so that all names of a file lead to one lock; the file itself may not be there
  * yet. */
@@ -75,8 +74,7 @@ static int on_local_disk(const char *path)
     return 1;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int authorize(void *context, int action, const char *a, const char *b, const char *c,
                      const char *d)
@@ -287,8 +285,7 @@ const char *store_path(const struct store *s)
     return s->path;
 }
 
-/* ---- transactions
- * ------------------------------------------------------------------------------------ */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static void make_token(char token[40])
 {

@@ -39,15 +39,13 @@ void store_close(struct store *s);
 /* The resolved path that was opened. */
 const char *store_path(const struct store *s);
 
-/* ---- transactions
- * ------------------------------------------------------------------------------------ */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 int store_begin(struct store *s, struct error *err);
 int store_commit(struct store *s, struct error *err); /* on failure everything is rolled back */
 void store_rollback(struct store *s);                 /* no open transaction: does nothing */
 
-/* ---- experiments and cells
- * --------------------------------------------------------------------------- */
+/* ---- experiments and cells ------------------------------------------------------------------- */
 
 enum store_type { STORE_INTEGER, STORE_REAL, STORE_TEXT };
 
@@ -123,8 +121,7 @@ int store_put_member(struct store *s, const char *experiment, const char *cell, 
  * again from an edited file, in the same transaction. */
 int store_clear_members(struct store *s, const char *experiment, struct error *err);
 
-/* ---- runs
- * -------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 enum store_state {
     STORE_PLANNED, /* known, not asked for yet */
@@ -196,8 +193,7 @@ int store_set_pid(struct store *s, const char *id, int64_t pid, int64_t pid_star
 int store_set_state(struct store *s, const char *id, enum store_state state, const char *message,
                     struct error *err);
 
-/* ---- results
- * ----------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* A point of a curve; the key is (run, metric, epoch, step): the last one written stays. */
 struct store_point {

@@ -50,8 +50,7 @@ struct store {
     sqlite3_stmt *statements[STORE_STATEMENTS]; /* cache, by hash of the text */
 };
 
-/* ---- SQL
- * --------------------------------------------------------------------------------------------- */
+/* ---- SQL ------------------------------------------------------------------------------------- */
 
 /* A cached statement with its parameters bound: types as in store_query, and 'n' (int64_t, NULL if
  * -1) and 'f' (double, NULL if not finite). NULL on an error. Give it back with sql_close. */
@@ -75,8 +74,7 @@ int sql_error(struct store *s, int rc, struct error *err);
 void sql_quote(struct strbuf *out, const char *name);
 const char *sql_text(sqlite3_stmt *st, int column); /* "" for NULL */
 
-/* ---- transactions
- * ------------------------------------------------------------------------------------ */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 /* Around the body of every writer: opens a transaction unless one is open. tx_leave commits (rc 0)
  * or rolls back what tx_enter opened and returns rc, or -1 where the commit failed. */
@@ -90,8 +88,7 @@ int lock_open(struct store *s, struct error *err);
 int lock_take(struct store *s, struct error *err);
 void lock_drop(struct store *s);
 
-/* ---- schema
- * ------------------------------------------------------------------------------------------ */
+/* ---- schema ---------------------------------------------------------------------------------- */
 
 /* Step i leads from version i to i + 1. */
 struct migration {
@@ -102,8 +99,7 @@ const struct migration *schema_migrations(void);
  * files. */
 int schema_migrate(struct store *s, const struct migration *steps, int version, struct error *err);
 
-/* ---- names
- * ------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Finds or adds a name; with the column flag it also gets a column in cell or run, as long as there
  * is room (name.in_cell says so). name is a copy; its text is good until the next call. Names are
@@ -120,8 +116,7 @@ int views_current(struct store *s);
 /* Columns "model.rw_head" of v_runs may not be called like a fixed one: then "config.NAME". */
 int view_fixed_column(const char *view, const char *name);
 
-/* ---- lookups
- * ----------------------------------------------------------------------------------------- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 /* Row ids by name; an unknown name is an error. */
 int find_experiment(struct store *s, const char *name, int64_t *id, struct error *err);

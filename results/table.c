@@ -27,8 +27,7 @@ int table_error_find(const char *name, struct error *err)
     return error_set(err, "unknown error %s: take std, sem or ci95", name);
 }
 
-/* ---- figures
- * ----------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 struct figure {
     double mean, error;
@@ -169,8 +168,7 @@ static void compute(struct layout *l)
     l->decimals = choose_decimals(l);
 }
 
-/* ---- texts
- * ------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* "76.26 ± 0.31 (n=3)", "—", "failed (1 of 3)". */
 static void put_cell(struct rows *r, struct rows_cell *out, const struct layout *l, size_t i)
@@ -280,8 +278,7 @@ static void put_warnings(const struct layout *l, struct strbuf *out)
             stats_signflip_needed(0.05, l->comparisons));
 }
 
-/* ---- a row a cell
- * ------------------------------------------------------------------------------------ */
+/* ---- a row a cell ---------------------------------------------------------------------------- */
 
 /* How a cost is shown to people: name, divisor, decimals. */
 struct cost_column {
@@ -345,8 +342,7 @@ static struct rows *by_cell(const struct layout *l)
     return r;
 }
 
-/* ---- pivot
- * ------------------------------------------------------------------------------------------- */
+/* ---- pivot ----------------------------------------------------------------------------------- */
 
 /* Distinct values of key k in the order of the cells; of the keys from k on together where all is
  * set. */
@@ -455,8 +451,7 @@ static struct rows *by_keys(const struct layout *l, struct error *err)
     return r;
 }
 
-/* ---- machines
- * ---------------------------------------------------------------------------------------- */
+/* ---- machines -------------------------------------------------------------------------------- */
 
 /* Flat: cell, label, keys, metric, mean, std|sem|ci95, n, failed, runs, best, delta, p, p_holm,
  * p_front, costs. */

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- metric
- * ------------------------------------------------------------------------------------------ */
+/* ---- metric ---------------------------------------------------------------------------------- */
 
 /* Where nobody said so: losses, costs, times and memory are better when small. */
 static int larger_is_better(const char *metric)
@@ -115,8 +114,7 @@ static int load_metrics(struct table_data *d, struct store *s, const char *wante
     return rc;
 }
 
-/* ---- keys
- * -------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 struct key_context {
     const struct store *s;
@@ -179,8 +177,7 @@ static int load_keys(struct table_data *d, struct store *s, const struct table_o
     return 0;
 }
 
-/* ---- cells
- * ------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static const char *value_text(struct arena *arena, const struct rows_cell *cell)
 {
@@ -225,8 +222,7 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
     return 0;
 }
 
-/* ---- runs
- * -------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static int by_id(const void *a, const void *b)
 {
@@ -344,8 +340,7 @@ static int load_mixtures(struct table_data *d, struct store *s, const char *devi
     return 0;
 }
 
-/* ---- baseline
- * ---------------------------------------------------------------------------------------- */
+/* ---- baseline -------------------------------------------------------------------------------- */
 
 /* A condition of the baseline: the column and the text its value must have. */
 struct condition {
@@ -455,8 +450,7 @@ static int load_baseline(struct table_data *d, struct store *s, const struct tab
                      marked > 1 ? "name more keys in --baseline" : "see `vittm plan`");
 }
 
-/* ---- all
- * --------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int load_experiment(struct table_data *d, struct store *s, const char *name,
                            struct error *err)

@@ -26,8 +26,7 @@ struct rows *store_export(struct store *s, const char *experiment, struct error 
                        "s", experiment);
 }
 
-/* ---- import
- * ------------------------------------------------------------------------------------------ */
+/* ---- import ---------------------------------------------------------------------------------- */
 
 /* What the columns of a file are. */
 struct import {

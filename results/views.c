@@ -75,8 +75,7 @@ int view_fixed_column(const char *view, const char *name)
     return 0;
 }
 
-/* ---- the SQL
- * ----------------------------------------------------------------------------------------- */
+/* ---- the SQL --------------------------------------------------------------------------------- */
 
 #define ISO(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " column ", 'unixepoch')"
 #define RUNS_OF_EXPERIMENTS                                                                        \
@@ -336,8 +335,7 @@ int views_create(struct store *s, struct error *err)
     return rc;
 }
 
-/* ---- listings
- * ---------------------------------------------------------------------------------------- */
+/* ---- listings -------------------------------------------------------------------------------- */
 
 struct rows *views_list(struct error *err)
 {

@@ -36,8 +36,7 @@ static void layout_digest(const struct network *n, char hex[65])
     strbuf_release(&s);
 }
 
-/* ---- the position as metadata
- * -------------------------------------------------------------------- */
+/* ---- the position as metadata ---------------------------------------------------------------- */
 
 /* One row a number. Doubles are written in hexadecimal, so that they read back to the bit. */
 static const struct field {
@@ -114,8 +113,7 @@ static void add_pairs(struct arena *a, const struct checkpoint_owner *o,
     json_decref(last);
 }
 
-/* ---- saving
- * -------------------------------------------------------------------------------------- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 static struct safetensors_entry flat_entry(const struct network *n, const struct tensor *t,
                                            const void *values)
@@ -174,8 +172,7 @@ int checkpoint_save(const struct checkpoint_owner *o, const struct run_position 
     return rc;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static int expect(const struct safetensors *s, const char *key, const char *want, struct error *err)
 {

@@ -25,8 +25,7 @@ double latency_quantile(const double *sorted, size_t n, double q)
     return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
-/* ---- measuring
- * ----------------------------------------------------------------------------------- */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static double time_calls(const struct latency_subject *s, int64_t calls, double (*now)(void))
 {
@@ -103,8 +102,7 @@ int latency_measure(struct latency_subject *subjects, size_t n, const struct lat
     return rc;
 }
 
-/* ---- figures
- * ------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 struct latency_figures latency_figures(const struct latency_subject *s)
 {

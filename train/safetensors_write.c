@@ -32,8 +32,7 @@ static void digest_end(EVP_MD_CTX *ctx, char hex[65])
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }
 
-/* ---- the digest of a file that was read
- * ---------------------------------------------------------- */
+/* ---- the digest of a file that was read ------------------------------------------------------ */
 
 int safetensors_verify(const struct safetensors *s, struct error *err)
 {
@@ -56,8 +55,7 @@ int safetensors_verify(const struct safetensors *s, struct error *err)
     return 0;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static size_t entry_bytes(const struct safetensors_entry *e)
 {

@@ -57,8 +57,7 @@ void segmenter_close(struct segmenter *s)
     slider_close(&s->slider);
 }
 
-/* ---- one image
- * ----------------------------------------------------------------------------------- */
+/* ---- one image ------------------------------------------------------------------------------- */
 
 /* Interleaved u8 to normalised planes; gray fills all of them. */
 static void normalize(const struct segmenter *s, const unsigned char *pixels, int channels,
@@ -153,8 +152,7 @@ void segmenter_run(struct segmenter *s, struct segment_image *im, unsigned char 
     segmenter_decide(s, im, classes);
 }
 
-/* ---- a data set
- * ---------------------------------------------------------------------------------- */
+/* ---- a data set ------------------------------------------------------------------------------ */
 
 /* One image of the group whose windows run together. */
 struct member {

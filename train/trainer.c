@@ -21,8 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- opening
- * ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err)
 {
@@ -137,8 +136,7 @@ void trainer_close(struct trainer *t)
     *t = (struct trainer){.journal.events = -1};
 }
 
-/* ---- progress
- * ------------------------------------------------------------------------------------ */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static int told_to_stop(const struct trainer *t)
 {
@@ -202,8 +200,7 @@ static int save_is_due(const struct trainer *t)
            (steps && t->at.step - t->saved_step >= steps);
 }
 
-/* ---- one batch
- * ------------------------------------------------------------------------------------ */
+/* ---- one batch ------------------------------------------------------------------------------- */
 
 static void count_hits(struct trainer *t, const struct batch *b, float *logits)
 {
@@ -283,8 +280,7 @@ static int is_between_updates(const struct trainer *t)
     return t->at.batch % t->accumulate == 0 || t->at.batch == t->batches;
 }
 
-/* ---- one epoch
- * ----------------------------------------------------------------------------------- */
+/* ---- one epoch ------------------------------------------------------------------------------- */
 
 /* A point of the curves by step. */
 static int note_step(struct trainer *t, struct error *err)
@@ -509,8 +505,7 @@ int trainer_run(struct trainer *t, struct error *err)
     return rc;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void select_weights(struct trainer *t)
 {

@@ -115,8 +115,7 @@ void weights_entries(const struct weights *w, const char *prefix, struct arena *
     }
 }
 
-/* ---- from a file
- * --------------------------------------------------------------------------------- */
+/* ---- from a file ----------------------------------------------------------------------------- */
 
 static const struct safetensors_tensor *find(const struct safetensors *file, const char *prefix,
                                              const char *name)

@@ -24,8 +24,7 @@ static const int64_t *dims(const struct fitting *f)
     return f->to->shape.dim;
 }
 
-/* ---- the same values
- * ----------------------------------------------------------------------------- */
+/* ---- the same values ------------------------------------------------------------------------- */
 
 static struct weights_fit fit_same(const struct fitting *f)
 {
@@ -56,8 +55,7 @@ static struct weights_fit fit_squeezed(const struct fitting *f)
     return (struct weights_fit){WEIGHTS_RESHAPED, "the same values, without dimensions of 1"};
 }
 
-/* ---- position tables
- * ----------------------------------------------------------------------------- */
+/* ---- position tables ------------------------------------------------------------------------- */
 
 /* A table of n entries is a square grid after at most two prefix entries (class token, DeiT's
  * distillation token); no n is so in two ways. Returns the grid's side, or 0. */
@@ -102,8 +100,7 @@ static struct weights_fit fit_table(const struct fitting *f)
                                              (long long)out_side, prefix_note(have, want))};
 }
 
-/* ---- patch kernels
- * ------------------------------------------------------------------------------- */
+/* ---- patch kernels --------------------------------------------------------------------------- */
 
 static int is_patch_kernel(const char *name)
 {
@@ -127,8 +124,7 @@ static struct weights_fit fit_kernel(const struct fitting *f)
                      f->kernels == RESAMPLE_PINV ? "pseudo-inverse" : "interpolation")};
 }
 
-/* ---- classifiers
- * --------------------------------------------------------------------------------- */
+/* ---- classifiers ----------------------------------------------------------------------------- */
 
 int weights_is_head(const char *name)
 {

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the report
- * ---------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static const char *const state_names[WEIGHTS_STATES] = {"used", "reshaped", "replaced", "missing",
                                                         "ignored"};
@@ -90,8 +89,7 @@ void weights_report_text(const struct weights_report *r, struct strbuf *out)
     arena_release(&a);
 }
 
-/* ---- one import
- * ---------------------------------------------------------------------------------- */
+/* ---- one import ------------------------------------------------------------------------------ */
 
 struct import {
     struct weights *w;
@@ -157,8 +155,7 @@ static const char *init_text(struct arena *a, struct init init)
     BUG("unknown initialisation");
 }
 
-/* ---- why one side lacks a tensor
- * ----------------------------------------------------------------- */
+/* ---- why one side lacks a tensor ------------------------------------------------------------- */
 
 /* Without the name that segmentation code gives a backbone: "encoder.blocks.0" -> "blocks.0". */
 static const char *bare(const char *name)
@@ -254,8 +251,7 @@ static void one_sided(struct import *m, struct weights_row row, const char *why)
     add(m, row);
 }
 
-/* ---- one parameter
- * ------------------------------------------------------------------------------- */
+/* ---- one parameter --------------------------------------------------------------------------- */
 
 static void store_values(struct weights *w, int i, const double *values)
 {
@@ -369,8 +365,7 @@ static int import_parameter(struct import *m, int i, struct error *err)
     return 0;
 }
 
-/* ---- all
- * ----------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int refuse_unexplained(const struct import *m, struct error *err)
 {

@@ -99,8 +99,7 @@ int named_tensors_are_vit(const struct named_tensors *l)
     return patches && blocks;
 }
 
-/* ---- files of torch.save
- * ------------------------------------------------------------------------- */
+/* ---- files of torch.save --------------------------------------------------------------------- */
 
 static int has_pickle_ending(const char *path)
 {

@@ -70,8 +70,7 @@ static char *in_folder(struct strbuf *s, const char *folder, const char *name)
     return s->text;
 }
 
-/* ---- costs
- * --------------------------------------------------------------------------------------- */
+/* ---- costs ----------------------------------------------------------------------------------- */
 
 static json_t *cost_row_json(const struct cost_row *r)
 {
@@ -97,8 +96,7 @@ static int measure_cost(struct work *w, struct error *err)
     return 0;
 }
 
-/* ---- latency
- * ------------------------------------------------------------------------------------- */
+/* ---- latency --------------------------------------------------------------------------------- */
 
 static int asked_to_stop(void *ctx)
 {
@@ -184,8 +182,7 @@ static int measure_latency(struct work *w, struct error *err)
     return rc ? rc : measure_frames(w, &device, err);
 }
 
-/* ---- facts
- * --------------------------------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static void add_fact(struct work *w, const char *key, const char *text)
 {
@@ -222,8 +219,7 @@ static int add_training_facts(struct work *w, struct error *err)
     return 0;
 }
 
-/* ---- the run
- * ------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 /* Each step returns 0, 1 where told to stop, or -1. */
 static int train(struct work *w, struct error *err)

@@ -296,8 +296,7 @@ static void test_migration(void **state)
     store_close(old);
 }
 
-/* ---- processes
- * ----------------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* Runs body in a child and returns its exit code, or minus the signal. */
 static int in_child(void (*body)(void *), void *context)
@@ -544,8 +543,7 @@ static void test_killed_writers(void **state)
     assert_true(last > 100);
 }
 
-/* ---- full disk
- * ----------------------------------------------------------------------------------------- */
+/* ---- full disk ------------------------------------------------------------------------------- */
 
 static void fill(const char *path, int (*until)(struct store *s, const struct error *err))
 {

@@ -38,8 +38,7 @@ static struct device device_named(const char *name)
     return run_device(name, 1);
 }
 
-/* ---- masks
- * --------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 enum { MEMORY = 64, PROCESS = 16 };
 
@@ -116,8 +115,7 @@ static void test_matched_masks(void **state)
     }
 }
 
-/* ---- the error
- * ----------------------------------------------------------------------------------- */
+/* ---- the error ------------------------------------------------------------------------------- */
 
 /* A network in double for a batch of one, with random parameters and masks, and its image. */
 struct subject {
@@ -321,8 +319,7 @@ static void test_hidden_is_hidden(void **state)
     subject_close(&s);
 }
 
-/* ---- what the tokens know
- * ---------------------------------------------------------------------- */
+/* ---- what the tokens know -------------------------------------------------------------------- */
 
 /* Adds to a row of a table, and says whether a stream's error minds. */
 static int minds(struct subject *s, int stream, const char *table, int64_t row)
@@ -395,8 +392,7 @@ static void test_order_does_not_matter(void **state)
     subject_close(&s);
 }
 
-/* ---- training
- * ------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static char root[200];
 
@@ -484,8 +480,7 @@ static void test_training(void **state)
     config_free(c);
 }
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------ */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void expect_refusal(const char *key, const char *value, const char *more_key,
                            const char *more, const char *part)

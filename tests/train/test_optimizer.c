@@ -74,8 +74,7 @@ static double step(struct bench *b, const double *grads, const float hyper[HYPER
     return sqrt(norm);
 }
 
-/* ---- by hand
- * ------------------------------------------------------------------------------------- */
+/* ---- by hand --------------------------------------------------------------------------------- */
 
 static const struct config_key *const tables[] = {train_keys, update_keys, NULL};
 
@@ -133,8 +132,7 @@ static void test_sgd(void **state)
     }
 }
 
-/* ---- reference trajectories
- * ---------------------------------------------------------------------- */
+/* ---- reference trajectories ------------------------------------------------------------------ */
 
 enum { PARTS = 4, VALUES_MAX = 200 };
 

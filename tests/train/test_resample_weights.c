@@ -133,8 +133,7 @@ static void test_table(void **state)
     free(x);
 }
 
-/* ---- reference tensors
- * --------------------------------------------------------------------------- */
+/* ---- reference tensors ----------------------------------------------------------------------- */
 
 static double *tensor(const struct safetensors *s, const char *name, int64_t *n)
 {

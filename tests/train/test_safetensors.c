@@ -39,8 +39,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-/* ---- hand-made headers
- * --------------------------------------------------------------------------- */
+/* ---- hand-made headers ----------------------------------------------------------------------- */
 
 /* A file of this header and data_bytes bytes of data. Returns its size; the caller frees *file. */
 static size_t make_file(const char *header, size_t data_bytes, unsigned char **file)
@@ -226,8 +225,7 @@ static void test_mutations(void **state)
     free(file);
 }
 
-/* ---- values
- * -------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static double read_one(enum safetensors_type type, const void *bytes)
 {
@@ -282,8 +280,7 @@ static void test_values(void **state)
     assert_int_equal(safetensors_read_int32(&t, &out, &err), -1);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static const double doubles[2] = {0.1, -3e300};
 static const float floats[6] = {1, 2, 3, 4, 5, 6.5f};
@@ -389,8 +386,7 @@ static void test_unwritable(void **state)
     assert_int_equal(err.code, EXIT_ENVIRONMENT);
 }
 
-/* ---- files of the reference material
- * -------------------------------------------------------------- */
+/* ---- files of the reference material --------------------------------------------------------- */
 
 static const char *shared(const char *name)
 {

@@ -69,8 +69,7 @@ static void test_no_warmup(void **state)
     }
 }
 
-/* ---- from a configuration
- * ------------------------------------------------------------------------ */
+/* ---- from a configuration -------------------------------------------------------------------- */
 
 static const struct config_key *const tables[] = {train_keys, NULL};
 
@@ -134,8 +133,7 @@ static void test_from_config(void **state)
     config_free(c);
 }
 
-/* ---- reference rates
- * ----------------------------------------------------------------------------- */
+/* ---- reference rates ------------------------------------------------------------------------- */
 
 static double number(const json_t *object, const char *key, double fallback)
 {

@@ -38,8 +38,7 @@ static struct device cpu(int threads)
     return run_device("cpu", threads);
 }
 
-/* ---- areas
- * --------------------------------------------------------------------------------------- */
+/* ---- areas ----------------------------------------------------------------------------------- */
 
 static void absent_classes(void **state)
 {
@@ -64,8 +63,7 @@ static void absent_classes(void **state)
     confusion_release(&c);
 }
 
-/* ---- windows
- * ------------------------------------------------------------------------------------- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 static void windows_cover_everything(void **state)
 {
@@ -150,8 +148,7 @@ static void mirrored_probabilities_come_back(void **state)
     scores_release(&sum);
 }
 
-/* ---- evaluation and training
- * --------------------------------------------------------------------- */
+/* ---- evaluation and training ----------------------------------------------------------------- */
 
 static struct trainer trained(const struct config *c, const struct device *d, struct metrics *m)
 {

@@ -56,8 +56,7 @@ static const char *in_root(const char *name)
     return path[turn];
 }
 
-/* ---- models and files
- * ---------------------------------------------------------------------------- */
+/* ---- models and files ------------------------------------------------------------------------ */
 
 /* A configuration from YAML and one more assignment (or NULL). */
 static struct config *configure(const char *text, const char *key, const char *value)
@@ -230,8 +229,7 @@ static int same(const struct weights *a, const char *x, const struct weights *b,
 
 static const struct weights_rules strict = {.lenient = 0}, lenient = {.lenient = 1};
 
-/* ---- rules
- * --------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static void test_vit_into_vittm(void **state)
 {
@@ -473,8 +471,7 @@ static void test_pickles(void **state)
     unlink(path);
 }
 
-/* ---- training
- * ------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static void test_training_starts_from_weights(void **state)
 {
