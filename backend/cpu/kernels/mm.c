@@ -41,6 +41,9 @@ struct product {
                 __builtin_prefetch(p->c + (i + r) * p->ldc + j, 1);                                \
                 if (vectors * sizeof(V) > 64)                                                      \
                     __builtin_prefetch(p->c + (i + r) * p->ldc + j + WIDTH, 1);                    \
+                if (p->start.rest)                                                                 \
+                    kernel_prefetch(p->start.rest + (i + r) * p->start.ld + j,                     \
+                                    vectors * (int64_t)sizeof(V));                                 \
             }                                                                                      \
         const int64_t row = p->a.row, half = ROWS / 2;                                             \
         const real *low = p->a.x + i * row, *high = low + half * row, *b = p->b + j;               \
