@@ -127,7 +127,7 @@ static __global__ void add_layer_norm_kernel(float *sum_out, T *y, vt_bf16 *copy
     }
 }
 
-struct norm {
+struct norm_of {
     float *sum, *mean, *rstd; /* sum: with more */
     vt_bf16 *copy;
     const float *gamma, *beta;
@@ -136,7 +136,7 @@ struct norm {
 };
 
 template <int FOURS, class T, class X>
-static int layer_norm(const norm &n, T *y, const X *x, cudaStream_t stream)
+static int layer_norm(const norm_of &n, T *y, const X *x, cudaStream_t stream)
 {
     return VT_LAUNCH((layer_norm_kernel<FOURS, T, X>), vt_grid(32 * n.rows), dim3(VT_THREADS), 0,
                      stream, y, n.copy, n.mean, n.rstd, x, n.gamma, n.beta, n.rows, (int)n.width,
@@ -144,7 +144,7 @@ static int layer_norm(const norm &n, T *y, const X *x, cudaStream_t stream)
 }
 
 template <int FOURS, class T, class M>
-static int add_layer_norm(const norm &n, T *y, const float *x, const M *more, cudaStream_t stream)
+static int add_layer_norm(const norm_of &n, T *y, const float *x, const M *more, cudaStream_t stream)
 {
     return VT_LAUNCH((add_layer_norm_kernel<FOURS, T, M>), vt_grid(32 * n.rows), dim3(VT_THREADS),
                      0, stream, n.sum, y, n.copy, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,
@@ -155,7 +155,7 @@ extern "C" int vt_layer_norm(void *y, void *copy, float *mean, float *rstd, cons
                              const float *gamma, const float *beta, int64_t rows, int64_t width,
                              float eps, unsigned half, cudaStream_t stream)
 {
-    norm n = {nullptr, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
+    norm_of n = {nullptr, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
     if (rows == 0)
         return 0;
     return vt_typed2(half, [&](auto of_y, auto of_x) {
@@ -170,7 +170,7 @@ extern "C" int vt_add_layer_norm(float *sum, void *y, void *copy, float *mean, f
                                  const float *beta, int64_t rows, int64_t width, float eps,
                                  unsigned half, cudaStream_t stream)
 {
-    norm n = {sum, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
+    norm_of n = {sum, mean, rstd, (vt_bf16 *)copy, gamma, beta, rows, width, eps};
     if (rows == 0)
         return 0;
     return vt_typed2(half, [&](auto of_y, auto of_more) {
