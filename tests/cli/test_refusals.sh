@@ -99,7 +99,7 @@ damaged() {
     expect_text "$part" "not imported: $part" "$vittm" weights import "$file" "$scratch/vit.yaml"
     expect_code 3 "import stops: $part" "$vittm" weights import "$file" "$scratch/vit.yaml"
     expect_text "$part" "nothing to start from: $part" "$vittm" run "$scratch/vit.yaml" train.weights="$file" --jobs 1
-    expect_code 2 "run has no cell: $part" "$vittm" run "$scratch/vit.yaml" train.weights="$file" --jobs 1
+    expect_code 3 "run has no cell: $part" "$vittm" run "$scratch/vit.yaml" train.weights="$file" --jobs 1
 }
 weights_file 0,8 8,16 16
 check "a whole file is read" "$vittm" weights show "$scratch/weights.safetensors"
