@@ -89,6 +89,8 @@ MAIN_O   := $(MAIN:%.c=$(BUILD)/%.o)
 SUPPORT_O := $(SUPPORT:%.c=$(BUILD)/%.o)
 TEST_O   := $(TEST_C:%.c=$(BUILD)/%.o)
 TEST_X   := $(TEST_C:%.c=$(BUILD)/%)
+# Those whose name has TESTS in it; all where it is empty.
+WANTED_X := $(foreach x,$(TEST_X),$(if $(TESTS),$(if $(findstring $(TESTS),$(x)),$(x)),$(x)))
 BENCH_O  := $(BENCH_C:%.c=$(BUILD)/%.o)
 BENCH_X  := $(BENCH_C:%.c=$(BUILD)/%)
 BENCH_SUPPORT_O := $(BENCH_SUPPORT:%.c=$(BUILD)/%.o)
@@ -318,8 +320,8 @@ setup:
 test: setup
 	@+$(MAKE) test-run
 
-test-run: all $(TEST_X) $(ASK_CUDNN) $(BUILD)/backend-sim.so
-	@BUILD='$(BUILD)' tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)
+test-run: all $(WANTED_X) $(ASK_CUDNN) $(BUILD)/backend-sim.so
+	@BUILD='$(BUILD)' tools/run-tests '$(TESTS)' $(WANTED_X) $(TEST_SH)
 
 # Warnings are fatal in the release build; sanitizers add false ones about lengths.
 check: setup
@@ -327,10 +329,10 @@ check: setup
 	    -fno-omit-frame-pointer -DVITTM_SANITIZED=1 -Wno-error' check-run
 
 .PHONY: check-run
-check-run: $(BUILD)/vittm $(TEST_X) $(BUILD)/backend-sim.so
+check-run: $(BUILD)/vittm $(WANTED_X) $(BUILD)/backend-sim.so
 	@BUILD='$(BUILD)' ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 \
 	    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tools/lsan.supp:print_suppressions=0 \
-	    tools/run-tests '$(TESTS)' $(TEST_X) $(TEST_SH)
+	    tools/run-tests '$(TESTS)' $(WANTED_X) $(TEST_SH)
 
 bench: all $(BENCH_X)
 	@tools/bench '$(BENCH)' $(BENCH_X)
