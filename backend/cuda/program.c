@@ -97,7 +97,7 @@ static void *copy_of(const struct program *p, const struct tensor *t)
 static void *operand_of(const struct program *p, const struct step *s, int i)
 {
     const struct tensor *t = s->node->in[i];
-    int copied = i < 32 && s->half_in >> i & 1 && !p->plan->places[t->id].half;
+    int copied = plan_bit(s->half_in, i) && !p->plan->places[t->id].half;
     return copied ? copy_of(p, t) : address_of(p, t);
 }
 
@@ -113,7 +113,7 @@ static void **doubles(struct program *p, const struct step *s)
 {
     void **list = ARENA_ARRAY(&p->arena, void *, s->node->n_out + 1);
     for (int i = 0; i < s->node->n_out; i++)
-        list[i] = s->doubles >> i & 1 ? copy_of(p, s->node->out[i]) : NULL;
+        list[i] = plan_bit(s->doubles, i) ? copy_of(p, s->node->out[i]) : NULL;
     return list;
 }
 
@@ -408,8 +408,8 @@ static void run_step(struct program *p, int i)
 {
     const struct cuda_step *s = &p->steps[i];
     const struct node *n = s->call.node;
-    for (int k = 0; s->rounds >> k; k++)
-        if (s->rounds >> k & 1)
+    for (int k = 0; k < n->n_in; k++)
+        if (plan_bit(s->rounds, k))
             check(vt_to_bf16(s->call.in[k], s->full[k], shape_count(n->in[k]->shape), p->stream),
                   "a copy in bf16");
     check(s->kernel->run(&s->call), n->op->name);

@@ -136,7 +136,7 @@ static void pin_results(struct placer *pl)
 static int reads_copy(const struct placer *pl, const struct node *n, int k)
 {
     const struct step *st = pl->step[n->id];
-    return st && k < 32 && st->half_in >> k & 1 && !(st->rounds >> k & 1) &&
+    return st && plan_bit(st->half_in, k) && !plan_bit(st->rounds, k) &&
            !pl->p->places[plan_memory_of(n->in[k])->id].half;
 }
 
@@ -225,16 +225,16 @@ static void make_copies(struct placer *pl)
     const struct plan *p = pl->p;
     for (int i = 0; i < p->n_steps; i++) {
         const struct node *n = p->steps[i].node;
-        for (int k = 0; k < n->n_in && k < 32; k++) {
+        for (int k = 0; k < n->n_in; k++) {
             const struct tensor *t = plan_memory_of(n->in[k]);
-            if (!(p->steps[i].half_in >> k & 1) || p->places[t->id].half)
+            if (!plan_bit(p->steps[i].half_in, k) || p->places[t->id].half)
                 continue;
             if (pl->copy[t->id] < 0)
                 new_copy(pl, t, n->id);
             pl->s[pl->copy[t->id]].last = n->id;
         }
         for (int k = 0; k < n->n_out; k++)
-            if (p->steps[i].doubles >> k & 1)
+            if (plan_bit(p->steps[i].doubles, k))
                 new_copy(pl, n->out[k], n->id);
     }
 }

@@ -214,7 +214,7 @@ void plan_dump(const struct plan *p, struct strbuf *out)
         strbuf_addf(out, "%4d %-22s", i, n->op->name);
         for (int k = 0; k < n->n_out; k++)
             strbuf_addf(out, " %s%s@%zu", shape_text(n->out[k]->shape, text, sizeof text),
-                        p->steps[i].half_out >> k & 1 ? " bf16" : "",
+                        plan_bit(p->steps[i].half_out, k) ? " bf16" : "",
                         p->places[n->out[k]->id].offset);
         strbuf_addf(out, "   [%s%s]\n", n->scope, n->backward ? ", backward" : "");
     }

@@ -31,6 +31,13 @@ struct half_rule {
     unsigned as_result; /* inputs that it can read only as result 0 is stored */
 };
 
+/* Whether bit k of such a mask, or of one of struct step, is set. What stands behind the 32nd has
+ * none. */
+static inline int plan_bit(unsigned mask, int k)
+{
+    return k < 32 && (mask >> k & 1);
+}
+
 /* What compile needs to know of a backend. */
 struct capability {
     int (*has)(const void *ctx, const struct op *op);

@@ -29,11 +29,6 @@ static unsigned bit(int k)
     return k < 32 ? 1u << k : 0;
 }
 
-static int has(unsigned mask, int k)
-{
-    return (mask & bit(k)) != 0;
-}
-
 static struct half_rule rule_of(const struct storer *s, const struct node *n)
 {
     struct half_rule r = {0};
@@ -71,9 +66,9 @@ static void collect_wishes(struct storer *s)
         struct half_rule r = rule_of(s, n);
         for (int k = 0; k < n->n_in; k++) {
             struct wish *w = &s->wishes[n->in[k]->id];
-            int follows = has(r.follows, k);
-            w->full |= !has(r.reads, k);
-            w->exact |= follows ? of_result->exact | of_result->full : !has(r.accepts, k);
+            int follows = plan_bit(r.follows, k);
+            w->full |= !plan_bit(r.reads, k);
+            w->exact |= follows ? of_result->exact | of_result->full : !plan_bit(r.accepts, k);
         }
     }
 }
@@ -81,7 +76,7 @@ static void collect_wishes(struct storer *s)
 static int all_half(const struct storer *s, const struct node *n, unsigned inputs)
 {
     for (int k = 0; k < n->n_in; k++)
-        if (has(inputs, k) && !s->p->places[n->in[k]->id].half)
+        if (plan_bit(inputs, k) && !s->p->places[n->in[k]->id].half)
             return 0;
     return inputs != 0;
 }
@@ -99,7 +94,7 @@ static void decide(struct storer *s)
         for (int k = 0; k < n->n_out; k++) {
             const struct tensor *t = n->out[k];
             const struct wish *w = &s->wishes[t->id];
-            int can = has(r.writes, k) || (has(r.quiet, k) && !w->exact) ||
+            int can = plan_bit(r.writes, k) || (plan_bit(r.quiet, k) && !w->exact) ||
                       (k == 0 && all_half(s, n, r.follows));
             s->p->places[t->id].half = can && !w->full && t->type == TENSOR_VALUE;
         }
@@ -131,7 +126,7 @@ static void request_copies(struct storer *s)
         unsigned needs = needs_of(s, g->nodes[i], &r);
         for (int k = 0; k < g->nodes[i]->n_in; k++) {
             const struct tensor *t = plan_memory_of(g->nodes[i]->in[k]);
-            if (has(needs, k) && !s->p->places[t->id].half)
+            if (plan_bit(needs, k) && !s->p->places[t->id].half)
                 s->wishes[t->id].rounded = 1;
         }
     }
@@ -148,7 +143,7 @@ static void mark_steps(struct storer *s)
         for (int k = 0; k < n->n_in; k++) {
             const struct tensor *t = plan_memory_of(n->in[k]);
             int half = s->p->places[t->id].half;
-            if (half || (s->wishes[t->id].rounded && has(wants, k)))
+            if (half || (s->wishes[t->id].rounded && plan_bit(wants, k)))
                 st->half_in |= bit(k);
         }
         for (int k = 0; k < n->n_out; k++)
@@ -162,7 +157,7 @@ static void mark_doubles(const struct storer *s, struct step *st, char *made)
     struct half_rule r = rule_of(s, st->node);
     for (int k = 0; k < st->node->n_out; k++) {
         const struct tensor *t = st->node->out[k];
-        if (!has(r.doubles, k) || !s->wishes[t->id].rounded)
+        if (!plan_bit(r.doubles, k) || !s->wishes[t->id].rounded)
             continue;
         made[t->id] = 1;
         st->doubles |= bit(k);
@@ -179,7 +174,7 @@ static void mark_copies(struct storer *s)
         mark_doubles(s, st, made);
         for (int k = 0; k < st->node->n_in; k++) {
             const struct tensor *t = plan_memory_of(st->node->in[k]);
-            if (!has(st->half_in, k) || s->p->places[t->id].half || made[t->id] ||
+            if (!plan_bit(st->half_in, k) || s->p->places[t->id].half || made[t->id] ||
                 t->kind == TENSOR_PARAM)
                 continue;
             made[t->id] = 1;

@@ -131,7 +131,7 @@ static int check_copy(const struct plan *p, struct ownership *blocks, int step, 
         return error_set(err, "step %d reads a copy of %s, which has no place", step, t->name);
     if (v->kind == TENSOR_PARAM)
         return 0;
-    if (st->rounds >> k & 1) {
+    if (plan_bit(st->rounds, k)) {
         if (check_read(p, blocks, step, t, err))
             return -1;
         take(&blocks[at.copy_block], at.copy_offset, end, copy_of(v));
@@ -144,7 +144,7 @@ static int check_copy(const struct plan *p, struct ownership *blocks, int step, 
 
 static int reads_copy(const struct plan *p, const struct step *st, int k)
 {
-    return k < 32 && st->half_in >> k & 1 && !p->places[st->node->in[k]->id].half;
+    return plan_bit(st->half_in, k) && !p->places[st->node->in[k]->id].half;
 }
 
 /* Whether input k of a step shares a byte with [begin, end) of a block. */
@@ -156,7 +156,7 @@ static int meets_input(const struct plan *p, const struct step *st, int k, enum 
     if (reads_copy(p, st, k) && in.copy_block == block && in.copy_offset < end &&
         begin < in.copy_offset + plan_copy_bytes(t))
         return 1;
-    int reads_values = !reads_copy(p, st, k) || st->rounds >> k & 1;
+    int reads_values = !reads_copy(p, st, k) || plan_bit(st->rounds, k);
     return reads_values && in.block == block && in.offset < end &&
            begin < in.offset + stored_bytes(p, t);
 }
@@ -169,7 +169,7 @@ static int check_double(const struct plan *p, struct ownership *blocks, int step
     const struct tensor *t = st->node->out[k];
     struct placement at = p->places[t->id];
     size_t end = at.copy_offset + plan_copy_bytes(t);
-    if (!(st->doubles >> k & 1))
+    if (!plan_bit(st->doubles, k))
         return 0;
     if (at.copy_block != PLAN_ARENA || end > p->arena_bytes)
         return error_set(err, "step %d writes a copy of %s outside its block", step, t->name);
