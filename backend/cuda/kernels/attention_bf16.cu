@@ -22,18 +22,8 @@ extern "C" int vt_attention_bf16(void *out, float *lse, const void *q, const voi
                                  const float *bias, struct vt_attention_size a, unsigned half,
                                  cudaStream_t stream)
 {
-    call<E> c = {};
-    c.out = out;
-    c.lse = lse;
-    c.q = (const E *)q;
-    c.k = (const E *)k;
-    c.v = (const E *)v;
-    c.bias = bias;
-    c.a = a;
-    c.half = half;
-    c.stream = stream;
-    c.wide = rows_are_wide(c);
-    return launch(forwards, c);
+    return attention<E>(forwards, out, lse, (const E *)q, (const E *)k, (const E *)v, bias, a, half,
+                        stream);
 }
 
 extern "C" int vt_attention_grad_bf16(void *dq, void *dk, void *dv, const void *q, const void *k,
@@ -42,21 +32,6 @@ extern "C" int vt_attention_grad_bf16(void *dq, void *dk, void *dv, const void *
                                       struct vt_attention_size a, unsigned half,
                                       cudaStream_t stream)
 {
-    call<E> c = {};
-    c.dq = dq;
-    c.dk = dk;
-    c.dv = dv;
-    c.q = (const E *)q;
-    c.k = (const E *)k;
-    c.v = (const E *)v;
-    c.dout = (const E *)dout;
-    c.bias = bias;
-    c.given_lse = lse;
-    c.delta = delta;
-    c.a = a;
-    c.half = half;
-    c.stream = stream;
-    c.wide = rows_are_wide(c);
-    int code = delta_of(delta, (const E *)out, (const E *)dout, a, stream);
-    return code ? code : launch(backwards, c);
+    return attention_grad<E>(backwards, dq, dk, dv, (const E *)q, (const E *)k, (const E *)v, bias,
+                             (const E *)out, lse, (const E *)dout, delta, a, half, stream);
 }

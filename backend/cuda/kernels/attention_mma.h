@@ -471,4 +471,49 @@ template <class E> static bool rows_are_wide(const call<E> &c)
            (a.dim | a.value_dim | a.ldq | a.ldk | a.ldv | a.ldo) % vt_mma<E>::LOADED == 0;
 }
 
+/* What both precisions export, with their launchers. */
+template <class E, int N>
+static int attention(launcher<E> *const (&table)[N], void *out, float *lse, const E *q, const E *k,
+                     const E *v, const float *bias, const vt_attention_size &a, unsigned half,
+                     cudaStream_t stream)
+{
+    call<E> c = {};
+    c.out = out;
+    c.lse = lse;
+    c.q = q;
+    c.k = k;
+    c.v = v;
+    c.bias = bias;
+    c.a = a;
+    c.half = half;
+    c.stream = stream;
+    c.wide = rows_are_wide(c);
+    return launch(table, c);
+}
+
+template <class E, int N>
+static int attention_grad(launcher<E> *const (&table)[N], void *dq, void *dk, void *dv, const E *q,
+                          const E *k, const E *v, const float *bias, const E *out, const float *lse,
+                          const E *dout, float *delta, const vt_attention_size &a, unsigned half,
+                          cudaStream_t stream)
+{
+    call<E> c = {};
+    c.dq = dq;
+    c.dk = dk;
+    c.dv = dv;
+    c.q = q;
+    c.k = k;
+    c.v = v;
+    c.dout = dout;
+    c.bias = bias;
+    c.given_lse = lse;
+    c.delta = delta;
+    c.a = a;
+    c.half = half;
+    c.stream = stream;
+    c.wide = rows_are_wide(c);
+    int code = delta_of(delta, out, dout, a, stream);
+    return code ? code : launch(table, c);
+}
+
 #endif

@@ -21,17 +21,7 @@ extern "C" int vt_attention_tf32(float *out, float *lse, const float *q, const f
                                  const float *v, const float *bias, struct vt_attention_size a,
                                  cudaStream_t stream)
 {
-    call<E> c = {};
-    c.out = out;
-    c.lse = lse;
-    c.q = q;
-    c.k = k;
-    c.v = v;
-    c.bias = bias;
-    c.a = a;
-    c.stream = stream;
-    c.wide = rows_are_wide(c);
-    return launch(forwards, c);
+    return attention<E>(forwards, out, lse, q, k, v, bias, a, 0, stream);
 }
 
 extern "C" int vt_attention_grad_tf32(float *dq, float *dk, float *dv, const float *q,
@@ -39,20 +29,6 @@ extern "C" int vt_attention_grad_tf32(float *dq, float *dk, float *dv, const flo
                                       const float *out, const float *lse, const float *dout,
                                       float *delta, struct vt_attention_size a, cudaStream_t stream)
 {
-    call<E> c = {};
-    c.dq = dq;
-    c.dk = dk;
-    c.dv = dv;
-    c.q = q;
-    c.k = k;
-    c.v = v;
-    c.dout = dout;
-    c.bias = bias;
-    c.given_lse = lse;
-    c.delta = delta;
-    c.a = a;
-    c.stream = stream;
-    c.wide = rows_are_wide(c);
-    int code = delta_of(delta, out, dout, a, stream);
-    return code ? code : launch(backwards, c);
+    return attention_grad<E>(backwards, dq, dk, dv, q, k, v, bias, out, lse, dout, delta, a, 0,
+                             stream);
 }
