@@ -24,6 +24,10 @@ int golden_assign(struct config *c, const char *prefix, json_t *object, int want
 double *golden_stored(const struct safetensors *s, const char *prefix, const char *name,
                       int64_t count);
 
+/* All values of a tensor of the file, which the caller frees, and their number (n may be NULL);
+ * NULL and the reason where it lacks it. */
+double *golden_values(const struct safetensors *f, const char *name, int64_t *n, struct error *err);
+
 #define GOLDEN_TOLERANCE_FLOAT  1e-4
 #define GOLDEN_TOLERANCE_DOUBLE 1e-6
 

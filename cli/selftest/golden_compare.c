@@ -58,6 +58,20 @@ double *golden_stored(const struct safetensors *s, const char *prefix, const cha
     return x;
 }
 
+double *golden_values(const struct safetensors *f, const char *name, int64_t *n, struct error *err)
+{
+    const struct safetensors_tensor *t = safetensors_find(f, name);
+    if (!t) {
+        error_set(err, "has no %s", name);
+        return NULL;
+    }
+    double *x = mem_alloc(sizeof *x * (size_t)(t->count + 1));
+    safetensors_read_double(t, x);
+    if (n)
+        *n = t->count;
+    return x;
+}
+
 void golden_verdict(struct selftest *t, const char *name, const char *backend, int rc,
                     const struct comparison *c, const struct error *err)
 {

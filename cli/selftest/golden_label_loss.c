@@ -63,7 +63,7 @@ static int write_labels(const struct backend *b, struct program *p, const struct
                         const struct safetensors *f, struct error *err)
 {
     int64_t n = 0;
-    double *labels = segment_stored(f, "labels", &n, err);
+    double *labels = golden_values(f, "labels", &n, err);
     int32_t *target = labels ? mem_alloc(sizeof *target * (size_t)n) : NULL;
     for (int64_t i = 0; i < n; i++)
         target[i] = (int32_t)labels[i];

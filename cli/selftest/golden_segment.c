@@ -17,7 +17,7 @@ static int check_windows(struct comparison *c, const struct safetensors *f, cons
     enum { COLUMNS = 10 };
     int64_t n = 0;
     (void)json;
-    double *rows = segment_stored(f, "h_w_ch_cw_sh_sw_y1_x1_y2_x2", &n, err);
+    double *rows = golden_values(f, "h_w_ch_cw_sh_sw_y1_x1_y2_x2", &n, err);
     double *got = rows ? mem_alloc(sizeof *got * (size_t)n) : NULL;
     if (!rows)
         return -1;

@@ -5,10 +5,7 @@
 
 #include "cli/selftest/golden.h"
 
-/* All values of a tensor of the file, which the caller frees, and their number (n may be NULL);
- * NULL and the reason where it lacks it. */
-double *segment_stored(const struct safetensors *f, const char *name, int64_t *n,
-                       struct error *err);
+/* golden_values of a tensor of bytes. */
 unsigned char *segment_stored_bytes(const struct safetensors *f, const char *name, int64_t *n,
                                     struct error *err);
 /* Largest difference of a tensor of the file, of which allowed are fine (0: equal). */

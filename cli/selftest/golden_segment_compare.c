@@ -7,25 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-double *segment_stored(const struct safetensors *f, const char *name, int64_t *n, struct error *err)
-{
-    const struct safetensors_tensor *t = safetensors_find(f, name);
-    if (!t) {
-        error_set(err, "has no %s", name);
-        return NULL;
-    }
-    double *x = mem_alloc(sizeof *x * (size_t)(t->count + 1));
-    safetensors_read_double(t, x);
-    if (n)
-        *n = t->count;
-    return x;
-}
-
 unsigned char *segment_stored_bytes(const struct safetensors *f, const char *name, int64_t *n,
                                     struct error *err)
 {
     int64_t count = 0;
-    double *x = segment_stored(f, name, &count, err);
+    double *x = golden_values(f, name, &count, err);
     if (!x)
         return NULL;
     unsigned char *bytes = mem_alloc((size_t)count + 1);
@@ -41,7 +27,7 @@ int segment_compare(struct comparison *c, const struct safetensors *f, const cha
                     const double *got, int64_t n, double allowed, struct error *err)
 {
     int64_t count = 0;
-    double *want = segment_stored(f, name, &count, err);
+    double *want = golden_values(f, name, &count, err);
     if (!want)
         return -1;
     if (count != n) {

@@ -176,7 +176,7 @@ static int run_slide(struct comparison *c, const struct device *device, const st
     int64_t n = 0;
     if (network_open(&s.net, model, device, &o, err))
         return -1;
-    double *x = segment_stored(f, "input", &n, err);
+    double *x = golden_values(f, "input", &n, err);
     int rc = x ? load_params(&s, err) : -1;
     if (!rc && n != 3 * (int64_t)s.height * s.width)
         rc = error_set(err, "the input does not have the size of slide.image_shape");

@@ -39,20 +39,6 @@ static double number(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : 0;
 }
 
-/* The values of a tensor; NULL with the reason where the file lacks it. */
-static double *values(const struct safetensors *f, const char *name, int64_t *n, struct error *err)
-{
-    const struct safetensors_tensor *t = safetensors_find(f, name);
-    if (!t) {
-        error_set(err, "has no %s", name);
-        return NULL;
-    }
-    double *x = mem_alloc(sizeof *x * (size_t)(t->count + 1));
-    safetensors_read_double(t, x);
-    *n = t->count;
-    return x;
-}
-
 struct loaded {
     const struct backend *backend;
     struct plan *plan;
@@ -177,7 +163,7 @@ static void compare_stored(struct train_case *s, const struct loaded *l, const s
     char name[80];
     int64_t n;
     snprintf(name, sizeof name, "%s.%s", v->name, what);
-    double *want = values(s->file, name, &n, NULL);
+    double *want = golden_values(s->file, name, &n, NULL);
     if (want)
         compare_output(l, &s->result, output, name, want, absolute, relative);
     free(want);
@@ -195,7 +181,7 @@ static int run_rounded(struct train_case *s, const struct variant *v, const doub
     struct loaded l;
     int64_t n;
     struct variant soft = {.name = v->name, .bce = 1, .soft = 1};
-    double *labels = values(s->file, "labels", &n, err);
+    double *labels = golden_values(s->file, "labels", &n, err);
     if (!labels || n != batch)
         return error_set(err, "has no labels");
     double *target = mem_alloc(sizeof *target * (size_t)(batch * classes));
@@ -221,7 +207,7 @@ static int run_variant(struct train_case *s, const struct variant *v, const doub
 {
     struct loaded l;
     int64_t n;
-    double *soft = values(s->file, "targets_soft", &n, err);
+    double *soft = golden_values(s->file, "targets_soft", &n, err);
     int rc =
         soft ? load(&l, s->backend, s->threads, loss_graph(v, batch, classes), "loss", err) : -1;
     if (soft && !rc) {
@@ -252,7 +238,7 @@ static int loss_case(struct train_case *s, struct error *err)
     int rc = 0;
     if (!t || t->rank != 2)
         return error_set(err, "has no logits (B,K)");
-    double *logits = values(s->file, "logits", &n, err);
+    double *logits = golden_values(s->file, "logits", &n, err);
     for (size_t i = 0; !rc && i < sizeof variants / sizeof *variants; i++)
         if (!(rc = run_variant(s, &variants[i], logits, t->dim[0], t->dim[1], err)) &&
             has_rounded_targets(&variants[i]) && s->backend->value_size == sizeof(double))
@@ -276,7 +262,7 @@ static int two_heads_case(struct train_case *s, struct error *err)
     int64_t n;
     int rc = 0;
     for (int i = 0; i < 6; i++)
-        if (!(x[i] = values(s->file, names[i], &n, err)))
+        if (!(x[i] = golden_values(s->file, names[i], &n, err)))
             rc = -1;
     const struct safetensors_tensor *t = safetensors_find(s->file, "memory_logits");
     if (!rc) {
@@ -443,9 +429,9 @@ static int adamw_steps(struct train_case *s, const struct loaded *l, const struc
     int steps = (int)number(s->json, "steps");
     int64_t n_lr, n_norm, n_clip;
     double *x = mem_alloc(sizeof *x * (size_t)p->offset[p->n]);
-    double *lr = values(s->file, "lr", &n_lr, err),
-           *norm = values(s->file, "grad_norm", &n_norm, err),
-           *clip = values(s->file, "clip_coef", &n_clip, err);
+    double *lr = golden_values(s->file, "lr", &n_lr, err),
+           *norm = golden_values(s->file, "grad_norm", &n_norm, err),
+           *clip = golden_values(s->file, "clip_coef", &n_clip, err);
     float hyper[HYPER_COUNT];
     int rc = lr && norm && clip && n_lr >= steps && n_norm >= steps && n_clip >= steps
                  ? 0
@@ -529,7 +515,7 @@ static void run_schedule(struct selftest *t, const char *name, const struct safe
         .warmup = (int64_t)number(json, "warmup_steps"),
         .total = (int64_t)number(json, json_object_get(json, "end") ? "end" : "total_steps")};
     int64_t n = 0;
-    double *want = values(file, "lr", &n, &err);
+    double *want = golden_values(file, "lr", &n, &err);
     const char *said = json_string_value(json_object_get(json_object_get(json, "tol"), "lr"));
     double relative = said && !strncmp(said, "rel ", 4) ? strtod(said + 4, NULL) : 1e-9;
     int rc = want && p.kind ? 0 : error_set(&err, "a schedule that this build does not know");
@@ -549,7 +535,7 @@ static int topk_case(const struct safetensors *file, struct comparison *c, struc
     int64_t n[6];
     int rc = t && t->rank == 2 ? 0 : error_set(err, "has no logits (B,K)");
     for (int i = 0; !rc && i < 6; i++)
-        if (!(x[i] = values(file, names[i], &n[i], err)))
+        if (!(x[i] = golden_values(file, names[i], &n[i], err)))
             rc = -1;
     if (!rc) {
         int64_t batch = t->dim[0], classes = t->dim[1];
