@@ -72,6 +72,15 @@ static int remove_root(void **state)
     return rmdir(root);
 }
 
+void training_whole(struct trainer *t, const struct config *c, const struct device *d,
+                    uint64_t seed, struct metrics *m)
+{
+    struct error err = {0};
+    struct trainer_options o = {.config = c, .device = d, .seed = seed, .cell = ""};
+    if (trainer_open(t, &o, &err) || trainer_run(t, &err) || trainer_finish(t, m, &err))
+        fail_msg("%s", err.msg);
+}
+
 char *training_folder(const char *name)
 {
     struct error err = {0};

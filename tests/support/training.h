@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "train/device.h"
 #include "train/metrics.h"
+#include "train/trainer.h"
 
 enum {
     TRAINING_EPOCHS = 3,
@@ -21,6 +22,10 @@ struct config *training_configure(const char *const pairs[][2]);
 
 /* One thread of the processor. */
 struct device training_device(void);
+
+/* Trains a whole run without a folder; the caller closes t. */
+void training_whole(struct trainer *t, const struct config *c, const struct device *d,
+                    uint64_t seed, struct metrics *m);
 
 /* A new folder of a run; the caller removes it with what a run leaves in it, and frees the name. */
 char *training_folder(const char *name);

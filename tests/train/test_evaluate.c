@@ -73,12 +73,9 @@ static void test_evaluation_batches(void **state)
         struct config *c = training_configure((const char *const[][2]){
             {"train.eval_batch", sizes[i]}, {"train.epochs", "1"}, {NULL, NULL}});
         struct device d = training_device();
-        struct error err = {0};
         struct metrics m;
         struct trainer t;
-        struct trainer_options o = {.config = c, .device = &d, .seed = 3, .cell = ""};
-        if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, &m, &err))
-            fail_msg("%s", err.msg);
+        training_whole(&t, c, &d, 3, &m);
         assert_int_equal(t.evaluation.images, 50);
         assert_int_equal(t.evaluation.scores[0].images, 50);
         int bits = 0;

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "model/segment.h"
 #include "tests/support/run.h"
+#include "tests/support/training.h"
 #include "train/frames.h"
 #include "train/run_config.h"
 #include "train/segmentation.h"
@@ -153,10 +154,7 @@ static void mirrored_probabilities_come_back(void **state)
 static struct trainer trained(const struct config *c, const struct device *d, struct metrics *m)
 {
     struct trainer t;
-    struct error err = {0};
-    struct trainer_options o = {.config = c, .device = d, .seed = 1, .cell = ""};
-    if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, m, &err))
-        fail_msg("%s", err.msg);
+    training_whole(&t, c, d, 1, m);
     return t;
 }
 

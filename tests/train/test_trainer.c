@@ -24,12 +24,9 @@ static void test_learns(void **state)
                                                                    {"train.eval_every", "60"},
                                                                    {NULL, NULL}});
     struct device d = training_device();
-    struct error err = {0};
     struct metrics m;
     struct trainer t;
-    struct trainer_options o = {.config = c, .device = &d, .seed = 3, .cell = ""};
-    if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, &m, &err))
-        fail_msg("%s", err.msg);
+    training_whole(&t, c, &d, 3, &m);
     double loss = metrics_get(&m, "train/loss"), top1 = metrics_get(&m, "train/top1");
     print_message("after 60 epochs: loss %.3f (%.3f at the start), top-1 %.1f %%\n", loss,
                   2 * log(10), top1);

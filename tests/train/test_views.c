@@ -10,6 +10,7 @@
 #include "data/loader.h"
 #include "tensor/graph/graph.h"
 #include "tests/support/run.h"
+#include "tests/support/training.h"
 #include "train/run_config.h"
 
 #include <math.h>
@@ -212,11 +213,8 @@ static double train_with(const char *const pairs[][2], struct metrics *m)
 {
     struct config *c = configure(pairs);
     struct device d = one_thread();
-    struct error err = {0};
     struct trainer t;
-    struct trainer_options o = {.config = c, .device = &d, .seed = 3, .cell = ""};
-    if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, m, &err))
-        fail_msg("%s", err.msg);
+    training_whole(&t, c, &d, 3, m);
     double loss = metrics_get(m, "train/loss");
     trainer_close(&t);
     config_free(c);

@@ -4,6 +4,16 @@
 
 #include "tests/backend/recipes/draw.h"
 
+/* The gradient of the loss that build makes. */
+static void build_loss_grad(struct graph *g, struct rng *r, const struct op *row,
+                            void (*build)(struct graph *g, struct rng *r))
+{
+    build(g, r);
+    const struct node *n = g->nodes[0];
+    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
+    graph_apply(g, row, 3, in, n->attr);
+}
+
 static void build_cross_entropy(struct graph *g, struct rng *r)
 {
     int64_t batch = any_tokens(r, 1, 40), classes = any(r, 2, 50);
@@ -16,10 +26,7 @@ static void build_cross_entropy(struct graph *g, struct rng *r)
 
 static void build_cross_entropy_grad(struct graph *g, struct rng *r)
 {
-    build_cross_entropy(g, r);
-    const struct node *n = g->nodes[0];
-    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
-    graph_apply(g, &op_cross_entropy_grad_row, 3, in, n->attr);
+    build_loss_grad(g, r, &op_cross_entropy_grad_row, build_cross_entropy);
 }
 
 /* Labels are 0 .. PLACES-1, one of which is ignored. */
@@ -36,10 +43,7 @@ static void build_label_cross_entropy(struct graph *g, struct rng *r)
 
 static void build_label_cross_entropy_grad(struct graph *g, struct rng *r)
 {
-    build_label_cross_entropy(g, r);
-    const struct node *n = g->nodes[0];
-    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
-    graph_apply(g, &op_label_cross_entropy_grad_row, 3, in, n->attr);
+    build_loss_grad(g, r, &op_label_cross_entropy_grad_row, build_label_cross_entropy);
 }
 
 static void build_bce(struct graph *g, struct rng *r)
@@ -54,10 +58,7 @@ static void build_bce(struct graph *g, struct rng *r)
 
 static void build_bce_grad(struct graph *g, struct rng *r)
 {
-    build_bce(g, r);
-    const struct node *n = g->nodes[0];
-    struct tensor *in[3] = {n->in[0], n->in[1], leaf(g, "dloss", SHAPE_SCALAR)};
-    graph_apply(g, &op_bce_grad_row, 3, in, n->attr);
+    build_loss_grad(g, r, &op_bce_grad_row, build_bce);
 }
 
 #endif
