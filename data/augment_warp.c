@@ -84,8 +84,7 @@ void augment_move_bytes(struct augment_bytes *im, augment_places *places, const 
          places, map);
 }
 
-/* ---- tensors -----------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 /* x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5], all relative to the image's centre. */
 struct tensor_map {

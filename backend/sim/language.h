@@ -202,8 +202,7 @@ static inline int __all_sync(uint32_t mask, int yes, SIM_PLACE)
     return __ballot_sync(mask, !yes, file, line) == 0;
 }
 
-/* ---- atomics on whole numbers; none on floats, whose sums would depend on the order -----------
- */
+/* ---- atomics on whole numbers; none on floats, whose sums would depend on the order ---------- */
 
 template <class T> static inline T atomicAdd(T *p, T value)
 {
@@ -307,8 +306,7 @@ SIM_FUNCTION(int, __ffs, (int x), __builtin_ffs(x))
 SIM_FUNCTION(unsigned, __umulhi, (unsigned a, unsigned b),
              static_cast<unsigned>(static_cast<uint64_t>(a) * b >> 32))
 
-/* ---- bfloat16: the upper half of a float, rounded to even -------------------------------------
- */
+/* ---- bfloat16: the upper half of a float, rounded to even ------------------------------------ */
 
 struct alignas(2) __nv_bfloat16 {
     uint16_t bits;

@@ -46,8 +46,7 @@ static int are_together(const struct node *a, const struct node *b)
     return a->region == b->region && a->backward == b->backward;
 }
 
-/* ---- y = x + linear(h): the sum begins with x -------------------------------------------------
- */
+/* ---- y = x + linear(h): the sum begins with x ------------------------------------------------ */
 
 /* The branch is usually the second operand. */
 static struct node *find_linear_add(const struct fusing *f, struct node *n, struct node **partner)
@@ -71,8 +70,7 @@ static void join_linear_add(struct rewrite *r, struct graph *g, const struct nod
     rewrite_to(r, add->out[0], y);
 }
 
-/* ---- y = x + r, norm(y) -----------------------------------------------------------------------
- */
+/* ---- y = x + r, norm(y) ---------------------------------------------------------------------- */
 
 static int exists_before(const struct tensor *t, const struct node *n)
 {
@@ -100,8 +98,7 @@ static void join_add_norm(struct rewrite *r, struct graph *g, const struct node 
         rewrite_to(r, norm->out[i], both->out[1 + i]);
 }
 
-/* ---- patches of an image in bytes -------------------------------------------------------------
- */
+/* ---- patches of an image in bytes ------------------------------------------------------------ */
 
 static struct node *find_patch_levels(const struct fusing *f, struct node *n, struct node **partner)
 {
@@ -130,8 +127,7 @@ static const struct pattern patterns[] = {
 
 enum { N_PATTERNS = sizeof patterns / sizeof *patterns };
 
-/* ---- the pass ---------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static void count_readers(struct fusing *f)
 {

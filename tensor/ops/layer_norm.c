@@ -120,8 +120,7 @@ const struct op op_layer_norm_grad_row = {
     .adds = norm_grad_adds,
 };
 
-/* ---- of a sum ---------------------------------------------------------------------------------
- */
+/* ---- of a sum -------------------------------------------------------------------------------- */
 
 static int add_norm_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
                           struct error *err)

@@ -104,8 +104,7 @@ const struct op op_linear_row = {
     .cost = linear_cost,
 };
 
-/* ---- linear_add -------------------------------------------------------------------------------
- */
+/* ---- linear_add ------------------------------------------------------------------------------ */
 
 struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h, struct tensor *w,
                              struct tensor *b)

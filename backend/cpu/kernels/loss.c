@@ -128,8 +128,7 @@ void KERNEL(bce_grad)(const struct kernel_call *c)
     }
 }
 
-/* ---- many labels, some ignored -----------------------------------------------------------------
- */
+/* ---- many labels, some ignored --------------------------------------------------------------- */
 
 struct label_sum {
     double loss;

@@ -4,8 +4,9 @@
 /* One row of patches: `cols` patches that share `patch` lines of each channel of one image. The
  * line of a channel is cut into pieces of `patch` values, one a patch. */
 struct strip {
-    int64_t patch, channels, cols; /* cols: patches across */
-    int64_t line, plane;           /* elements in a line, in a channel */
+    int64_t patch, channels, cols;    /* cols: patches across */
+    int64_t line, plane, rows, image; /* elements in a line and a channel; strips and elements in
+                                       * an image */
 };
 
 static void strip_to_tokens(const struct strip *s, real *tokens, const real *image)
@@ -51,53 +52,47 @@ static void strip_levels(const struct strip *s, real *tokens, const uint8_t *ima
 
 static struct strip strip_of(const struct patch_attr *a)
 {
-    return (struct strip){a->patch, a->channels, a->width / a->patch, a->width,
-                          a->height * a->width};
+    int64_t plane = a->height * a->width;
+    return (struct strip){a->patch, a->channels,          a->width / a->patch, a->width,
+                          plane,    a->height / a->patch, a->channels * plane};
+}
+
+/* Where strip i of a batch begins among tokens, and its first line in the images. */
+static int64_t tokens_at(const struct strip *s, int64_t i)
+{
+    return i / s->rows * s->image + i % s->rows * s->channels * s->patch * s->line;
+}
+
+static int64_t lines_at(const struct strip *s, int64_t i)
+{
+    return i / s->rows * s->image + i % s->rows * s->patch * s->line;
 }
 
 void KERNEL(patchify)(const struct kernel_call *c)
 {
-    const struct patch_attr *a = c->node->attr;
-    struct strip s = strip_of(a);
-    int64_t strips = a->height / a->patch, image = a->channels * s.plane;
+    struct strip s = strip_of(c->node->attr);
     const real *x = c->in[0];
     real *y = c->out[0];
-    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * strips)
-    {
-        int64_t b = i / strips, r = i % strips;
-        strip_to_tokens(&s, y + b * image + r * s.channels * s.patch * s.line,
-                        x + b * image + r * s.patch * s.line);
-    }
+    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * s.rows)
+    strip_to_tokens(&s, y + tokens_at(&s, i), x + lines_at(&s, i));
 }
 
 void KERNEL(unpatchify)(const struct kernel_call *c)
 {
-    const struct patch_attr *a = c->node->attr;
-    struct strip s = strip_of(a);
-    int64_t strips = a->height / a->patch, image = a->channels * s.plane;
+    struct strip s = strip_of(c->node->attr);
     const real *x = c->in[0];
     real *y = c->out[0];
-    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * strips)
-    {
-        int64_t b = i / strips, r = i % strips;
-        strip_to_image(&s, y + b * image + r * s.patch * s.line,
-                       x + b * image + r * s.channels * s.patch * s.line);
-    }
+    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * s.rows)
+    strip_to_image(&s, y + lines_at(&s, i), x + tokens_at(&s, i));
 }
 
 void KERNEL(patch_levels)(const struct kernel_call *c)
 {
-    const struct patch_attr *a = c->node->attr;
-    struct strip s = strip_of(a);
-    int64_t strips = a->height / a->patch, image = a->channels * s.plane;
+    struct strip s = strip_of(c->node->attr);
     const uint8_t *x = c->in[0];
     real *y = c->out[0];
-    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * strips)
-    {
-        int64_t b = i / strips, r = i % strips;
-        strip_levels(&s, y + b * image + r * s.channels * s.patch * s.line,
-                     x + b * image + r * s.patch * s.line, c->in[1]);
-    }
+    KERNEL_FOR_BLOCKS(c, i, c->node->out[0]->shape.dim[0] * s.rows)
+    strip_levels(&s, y + tokens_at(&s, i), x + lines_at(&s, i), c->in[1]);
 }
 
 void KERNEL(levels)(const struct kernel_call *c)

@@ -45,8 +45,7 @@ int cuda_linear(const struct cuda_call *c)
     return multiply(c, c->node, NULL);
 }
 
-/* ---- linear_add: the residual is input 0, the product's inputs follow -------------------------
- */
+/* ---- linear_add: the residual is input 0, the product's inputs follow ------------------------ */
 
 static struct node product_of(const struct node *n)
 {
