@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "results/maintain.h"
+#include "results/query.h"
+#include "results/rows.h"
 #include "results/store.h"
 
 #include <dirent.h>
@@ -185,6 +188,28 @@ __attribute__((unused)) static void ingest_run(struct store *s, const char *cell
                              .correct_images = 12,
                              .log = "epoch 1\nepoch 2\n"};
     OK(store_ingest(s, id, &r, &ok_err));
+}
+
+/* The one integer that a query gives. */
+__attribute__((unused)) static long long number(struct store *s, const char *sql)
+{
+    struct error err = {0};
+    long long value = -999;
+    if (store_query_integer(s, &err, &value, sql, "") < 0)
+        fail_msg("%s: %s", sql, err.msg);
+    return value;
+}
+
+/* As `vittm doctor` sees it; how full the disk is does not matter. */
+__attribute__((unused)) static void is_whole(struct store *s)
+{
+    struct error err = {0};
+    int healthy = 0;
+    struct rows *r = store_doctor(s, &healthy, &err);
+    for (size_t i = 0; r && i < r->count && !healthy; i++)
+        if (!rows_cell(r, i, 2)->integer && strcmp(rows_cell(r, i, 0)->text, "free space") != 0)
+            fail_msg("%s: %s", rows_cell(r, i, 0)->text, rows_cell(r, i, 1)->text);
+    rows_free(r);
 }
 
 #endif
