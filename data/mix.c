@@ -67,6 +67,11 @@ int mix_has_targets(const struct mix *m)
     return m->mixup_alpha > 0 || m->cutmix_alpha > 0;
 }
 
+int mix_has_both(const struct mix *m)
+{
+    return m->mixup_alpha > 0 && m->cutmix_alpha > 0;
+}
+
 int mix_is_on(const struct mix *m)
 {
     return mix_has_targets(m) || m->erase_probability > 0;
@@ -173,7 +178,7 @@ static void draw_partners(const struct mix *m, struct rng *r, int batch, int32_t
 
 static enum mix_kind draw_kind(const struct mix *m, struct rng *r)
 {
-    if (m->mixup_alpha > 0 && m->cutmix_alpha > 0)
+    if (mix_has_both(m))
         return rng_u32(r) >> 31 ? MIX_CUTMIX : MIX_MIXUP;
     return m->mixup_alpha > 0 ? MIX_MIXUP : m->cutmix_alpha > 0 ? MIX_CUTMIX : MIX_NONE;
 }
@@ -205,6 +210,17 @@ void mix_plan_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t 
     mix_plan_all(p, batch, draw_share(m, &r, first, height, width));
     for (int i = 1; i < batch && m->scope == MIX_SAMPLE; i++)
         p->draw[i] = draw_share(m, &r, draw_kind(m, &r), height, width);
+}
+
+void mix_plan_mean(const struct mix_plan *p, int batch, struct mix_mean *mean)
+{
+    *mean = (struct mix_mean){0};
+    for (int i = 0; i < batch; i++) {
+        mean->lambda += p->draw[i].lambda;
+        mean->cutmix += p->draw[i].kind == MIX_CUTMIX;
+    }
+    mean->lambda /= batch;
+    mean->cutmix /= batch;
 }
 
 /* The part of b's columns in row y that lies in from .. to-1: empty where *begin is *end. */

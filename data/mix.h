@@ -39,6 +39,7 @@ struct mix {
 int mix_init(struct mix *m, const struct config *c, struct error *err);
 int mix_is_on(const struct mix *m);       /* whether a batch can change at all */
 int mix_has_targets(const struct mix *m); /* whether labels become soft targets */
+int mix_has_both(const struct mix *m);    /* whether each draw takes mixup or cutmix */
 
 struct mix_draw {
     enum mix_kind kind;
@@ -63,6 +64,13 @@ void mix_plan_draw(const struct mix *m, uint64_t seed, uint64_t epoch, uint64_t 
 
 /* The same draw for every sample of a batch. */
 void mix_plan_all(struct mix_plan *p, int batch, struct mix_draw draw);
+
+/* What happens to a batch in two numbers. */
+struct mix_mean {
+    double lambda; /* mean weight of the samples' own labels */
+    double cutmix; /* share of samples that cutmix mixes */
+};
+void mix_plan_mean(const struct mix_plan *p, int batch, struct mix_mean *mean);
 
 /* images (B,C,H,W) -> out (B,C,H,W), which must not overlap. */
 void mix_apply(const struct mix_plan *p, int batch, int channels, int height, int width,

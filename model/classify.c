@@ -24,10 +24,11 @@ static void add_loss(struct builder *b, const struct model_options *o, struct mo
     if (io->consistency && o->bce)
         graph_refuse(g, "model.reduce.consistency knows cross entropy only (set train.loss=ce)");
     else if (io->consistency)
-        io->loss = consistency_loss(b, o, io);
+        consistency_loss(b, o, io);
     for (int i = 0; i < io->n_logits && !io->consistency; i++) {
-        struct tensor *loss = head_loss(g, o, io->logits[i], io->target);
-        io->loss = i ? op_add(g, io->loss, loss) : loss;
+        const char *name =
+            io->n_logits > 1 ? model_head_name(&g->arena, io->logits_names[i]) : NULL;
+        model_add_loss(g, io, name, head_loss(g, o, io->logits[i], io->target));
     }
     if (io->loss)
         graph_output(g, "loss", io->loss);

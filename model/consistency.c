@@ -60,14 +60,13 @@ static int check_weights(struct builder *b, const double **w)
     return -1;
 }
 
-struct tensor *consistency_loss(struct builder *b, const struct model_options *o,
-                                const struct model_io *io)
+void consistency_loss(struct builder *b, const struct model_options *o, struct model_io *io)
 {
     struct graph *g = b->g;
     const struct consistency *t = io->consistency;
     const double *w;
     if (check_weights(b, &w))
-        return io->logits[0];
+        return;
     struct tensor *sure = confidence(g, io->logits[0], io->target);
     struct tensor *gate =
         op_above(g, sure, config_float(b->c, "model.reduce.confidence_threshold"));
@@ -78,8 +77,7 @@ struct tensor *consistency_loss(struct builder *b, const struct model_options *o
     struct tensor *consistency = consistency_term(g, t, gate, w[2]);
     graph_output(g, "output/logits_teacher", t->teacher_logits);
     graph_output(g, "output/confidence", sure);
-    graph_output(g, "loss_student", student);
-    graph_output(g, "loss_teacher", teacher);
-    graph_output(g, "loss_consistency", consistency);
-    return op_add(g, op_add(g, student, teacher), consistency);
+    model_add_loss(g, io, "student", student);
+    model_add_loss(g, io, "teacher", teacher);
+    model_add_loss(g, io, "consistency", consistency);
 }

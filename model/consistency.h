@@ -50,9 +50,8 @@ struct consistency {
     struct tensor *student, *teacher, *teacher_logits;
 };
 
-/* The loss above from io->target and io->logits[0]. Names "loss_student", "loss_teacher",
- * "loss_consistency", "output/logits_teacher" and "output/confidence" as results. */
-struct tensor *consistency_loss(struct builder *b, const struct model_options *o,
-                                const struct model_io *io);
+/* Adds the terms above, "student", "teacher" and "consistency", from io->target and io->logits[0]
+ * to io's loss. Names "output/logits_teacher" and "output/confidence" as results. */
+void consistency_loss(struct builder *b, const struct model_options *o, struct model_io *io);
 
 #endif

@@ -302,8 +302,7 @@ static void build(struct builder *b, const struct model *m, const struct model_o
         const struct mae_stream *s = &mae->streams[i];
         struct tensor *error = stream_error(b, s, image[i], of[i], kept[i], hidden[i]);
         graph_output(g, s->error, error);
-        error = op_sum(g, error, 0, 1, 0, 1 / (double)b->batch);
-        io->loss = i ? op_add(g, io->loss, error) : error;
+        model_add_loss(g, io, s->name, op_sum(g, error, 0, 1, 0, 1 / (double)b->batch));
     }
     graph_output(g, "loss", io->loss);
     io->mae = mae;

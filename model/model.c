@@ -1,7 +1,11 @@
 /* The registry of families, and the keys that all of them read. */
 #include "model/model.h"
+
+#include "base/error.h"
 #include "model/objective.h"
 #include "nn/nn.h"
+
+#include <string.h>
 
 #define MODEL(name) extern const struct model model_##name;
 #include "model/models.def"
@@ -60,6 +64,22 @@ const struct config_key model_keys[] = {
      .doc = "stochastic depth rate of the last block; earlier ones have less, linearly from 0"},
     {0},
 };
+
+void model_add_loss(struct graph *g, struct model_io *io, const char *name, struct tensor *term)
+{
+    io->loss = io->loss ? op_add(g, io->loss, term) : term;
+    if (!name)
+        return;
+    ASSERT(io->n_terms < MODEL_TERMS_MAX);
+    io->terms[io->n_terms++] = name;
+    graph_output(g, arena_printf(&g->arena, "loss_%s", name), term);
+}
+
+const char *model_head_name(struct arena *a, const char *logits)
+{
+    const char *suffix = strstr(logits, "_logits");
+    return arena_strndup(a, logits, suffix ? (size_t)(suffix - logits) : strlen(logits));
+}
 
 struct graph *model_build(const struct config *c, const struct model_options *o,
                           struct model_io *io, struct error *err)

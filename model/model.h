@@ -14,6 +14,7 @@ struct segment;
 struct view;
 
 #define MODEL_HEADS_MAX 2
+#define MODEL_TERMS_MAX 3
 
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
@@ -30,7 +31,11 @@ struct model_io {
     struct tensor *logits[MODEL_HEADS_MAX];
     const char *logits_names[MODEL_HEADS_MAX]; /* "logits"; "memory_logits", "process_logits" */
     int n_logits;
-    struct tensor *loss; /* output "loss", the sum over heads; NULL without a loss */
+    struct tensor *loss; /* output "loss", the sum of its terms; NULL without a loss */
+    /* The terms where there are several, outputs "loss_NAME": of two classifiers "memory" and
+     * "process". */
+    const char *terms[MODEL_TERMS_MAX];
+    int n_terms;
     /* a second pass adds to the loss; NULL: none */
     const struct consistency *consistency;
     /* masks and errors of train.objective mae, which has no logits; or NULL */
@@ -38,6 +43,13 @@ struct model_io {
     /* of train.objective segment, whose target is of pixels; or NULL */
     const struct segment *segment;
 };
+
+/* Adds a term to io->loss, and makes it an output. The name lives as long as g; NULL: there is no
+ * other term. */
+void model_add_loss(struct graph *g, struct model_io *io, const char *name, struct tensor *term);
+
+/* The stream of a classifier: "memory" of "memory_logits", "logits" where there is one. */
+const char *model_head_name(struct arena *a, const char *logits);
 
 /* One family. build makes the forward pass from b's graph and configuration and fills io's image
  * and logits. */

@@ -42,7 +42,8 @@ static void layout_digest(const struct network *n, char hex[65])
 static const struct field {
     const char *key;
     size_t offset;
-    int real, later; /* later: not in checkpoints of the first version, then 0 */
+    int real, later; /* later: not in checkpoints of the first version, then 0, or NAN, which
+                      * leaves the epoch's mean out */
 } fields[] = {
 #define WHOLE(member)                                                                              \
     {                                                                                              \
@@ -56,14 +57,33 @@ static const struct field {
     {                                                                                              \
 #member, offsetof(struct run_position, member), 1, 0                                       \
     }
-    WHOLE(epoch),        WHOLE(batch),      WHOLE(step),       REAL(sums.loss),
-    REAL(sums.norm),     WHOLE(sums.steps), WHOLE(sums.norms), WHOLE(sums.nonfinite),
-    WHOLE(sums.images),  WHOLE(sums.top1),  REAL(best_top1),   WHOLE(best_epoch),
+#define LATER_REAL(member)                                                                         \
+    {                                                                                              \
+#member, offsetof(struct run_position, member), 1, 1                                       \
+    }
+    WHOLE(epoch),
+    WHOLE(batch),
+    WHOLE(step),
+    REAL(sums.loss),
+    REAL(sums.norm),
+    WHOLE(sums.steps),
+    WHOLE(sums.norms),
+    WHOLE(sums.nonfinite),
+    WHOLE(sums.images),
+    WHOLE(sums.top1),
+    REAL(best_top1),
+    WHOLE(best_epoch),
     LATER(sums.skipped),
+    LATER_REAL(sums.clip),
+    LATER_REAL(sums.terms[0]),
+    LATER_REAL(sums.terms[1]),
+    LATER_REAL(sums.terms[2]),
 #undef WHOLE
 #undef LATER
 #undef REAL
+#undef LATER_REAL
 };
+_Static_assert(MODEL_TERMS_MAX == 3, "each term has a row above");
 enum { N_FIELDS = sizeof fields / sizeof *fields, N_PAIRS = N_FIELDS + 5 };
 
 static void *at_field(const struct run_position *at, const struct field *f)
@@ -82,8 +102,11 @@ static int parse_field(struct run_position *at, const struct field *f, const cha
 {
     char *end;
     errno = 0;
-    if (!text && f->later)
+    if (!text && f->later) {
+        if (f->real)
+            *(double *)at_field(at, f) = NAN;
         return 0;
+    }
     if (!text || !*text)
         return -1;
     if (f->real)

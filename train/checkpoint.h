@@ -13,22 +13,13 @@
 #define TRAIN_CHECKPOINT_H
 
 #include "train/metrics.h"
+#include "train/tally.h"
 #include "train/weights.h"
 
 #include <stdint.h>
 
 struct error;
 struct network;
-
-/* Sums over the steps of the current epoch. */
-struct epoch_sums {
-    double loss;              /* of steps whose loss is finite */
-    double norm;              /* of the gradient of each update, before clipping */
-    int64_t steps, nonfinite; /* batches; those left out of the sums */
-    int64_t norms;            /* updates in the sum */
-    int64_t images, top1;     /* of the first classifier, on augmented images */
-    int64_t skipped;          /* images in place of ones that could not be read */
-};
 
 /* Where a run stands. */
 struct run_position {

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "train/loss.h"
 #include "train/masker.h"
 #include "train/views.h"
 #include "train/metrics.h"
@@ -64,6 +65,14 @@ static void add_errors(struct evaluation *e, struct network *n, const struct bat
     free(errors);
 }
 
+static void add_own(struct score *s, const struct loss_score *own, const float *logits,
+                    const struct batch *b, int classes)
+{
+    double scale = own->mean ? 1.0 / classes : 1;
+    for (int i = 0; i < b->count; i++)
+        s->own += scale * own->of(logits + (int64_t)i * classes, classes, b->labels[i]);
+}
+
 static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
                       unsigned char *right)
 {
@@ -77,6 +86,8 @@ static void add_batch(struct evaluation *e, struct network *n, const struct batc
     for (int h = 0; h < n->n_logits; h++) {
         network_read(n, n->logits[h], logits);
         score_add(&e->scores[h], logits, b->labels, b->count, n->classes, h ? NULL : right);
+        if (e->own)
+            add_own(&e->scores[h], e->own, logits, b, n->classes);
     }
     for (int i = 0; i < b->count; i++)
         if (right[i])
@@ -85,7 +96,8 @@ static void add_batch(struct evaluation *e, struct network *n, const struct batc
 
 int evaluate_options_init(struct evaluate_options *o, const struct config *c, struct error *err)
 {
-    *o = (struct evaluate_options){.loader_threads = (int)config_int(c, "train.loader_threads")};
+    *o = (struct evaluate_options){.loader_threads = (int)config_int(c, "train.loader_threads"),
+                                   .own = loss_score(c)};
     return config_is_active(c, "train.segment.stride") ? segment_protocol_init(&o->segment, c, err)
                                                        : 0;
 }
@@ -130,7 +142,8 @@ int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
 {
     double start = clock_now();
     *e = (struct evaluation){.images = dataset_count(d),
-                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits};
+                             .n_scores = n->mae ? MAE_STREAMS : n->n_logits,
+                             .own = n->n_logits ? o->own : NULL};
     int rc = n->segment ? segmentation_evaluate(e, n, d, o, err) : evaluate_images(e, n, d, o, err);
     e->wall_s = clock_now() - start;
     if (rc)
@@ -153,10 +166,22 @@ static void set(struct metrics *m, const char *prefix, const char *head, const c
     metrics_set(m, name, value);
 }
 
+/* val/WHAT, the sum over the classifiers, and val/NAME_WHAT where there are two. */
+static void set_losses(struct metrics *m, const struct evaluation *e, const struct network *n,
+                       const char *prefix, const char *what, const double *loss)
+{
+    double sum = 0;
+    for (int h = 0; h < e->n_scores; h++)
+        sum += loss[h];
+    set(m, prefix, "", what, sum);
+    for (int h = 0; e->n_scores > 1 && h < e->n_scores; h++)
+        set(m, prefix, n->heads[h], what, loss[h]);
+}
+
 void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,
                         struct metrics *m)
 {
-    double loss = 0;
+    double loss[MODEL_HEADS_MAX], own[MODEL_HEADS_MAX];
     if (n->segment) {
         segmentation_metrics(e, prefix, m);
         return;
@@ -169,9 +194,10 @@ void evaluation_metrics(const struct evaluation *e, const struct network *n, con
             set(m, prefix, head, "top1", 100 * (double)s->top1 / images);
             set(m, prefix, head, "top5", 100 * (double)s->top5 / images);
         }
-        loss += s->loss / images;
+        loss[h] = s->loss / images;
+        own[h] = s->own / images;
     }
-    set(m, prefix, "", "loss", loss);
-    for (int h = 0; e->n_scores > 1 && h < e->n_scores; h++)
-        set(m, prefix, n->heads[h], "loss", e->scores[h].loss / (double)e->scores[h].images);
+    set_losses(m, e, n, prefix, "loss", loss);
+    if (e->own)
+        set_losses(m, e, n, prefix, e->own->name, own);
 }

@@ -1,6 +1,7 @@
 /* Evaluation: a forward network over a whole data set. Accuracies count every image once (the
- * authors' micro average), whatever the batch; losses are plain cross entropy, without label
- * smoothing, in double. */
+ * authors' micro average), whatever the batch. The loss is plain cross entropy, without label
+ * smoothing, in double, whatever training minimises: so runs can be compared. Where train.loss is
+ * another, that one is reported beside it, without smoothing too. */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
@@ -12,6 +13,7 @@
 struct config;
 struct dataset;
 struct error;
+struct loss_score;
 struct metrics;
 struct network;
 
@@ -19,6 +21,7 @@ struct network;
 struct score {
     int64_t images, top1, top5;
     double loss; /* sum over images */
+    double own;  /* the same of evaluation.own */
 };
 
 /* The rank of the label among K logits: how many are larger, or equal and earlier. A logit that is
@@ -36,6 +39,7 @@ struct evaluation {
     /* One bit an image, in data-set order, least significant first: whether the first classifier's
      * top-1 is right; NULL where there is none. */
     unsigned char *correct;
+    const struct loss_score *own; /* the training loss; NULL: the cross entropy */
     int64_t images;
     double wall_s;
     /* Of a segmenting network, whose scores[0] holds the loss over labelled pixels. */
@@ -46,6 +50,7 @@ struct evaluation {
 struct evaluate_options {
     int loader_threads;
     volatile const int *stop;        /* non-zero ends it early; may be NULL */
+    const struct loss_score *own;    /* reported beside the cross entropy; may be NULL */
     struct segment_protocol segment; /* of a segmenting network */
 };
 
@@ -60,8 +65,9 @@ int evaluate_options_init(struct evaluate_options *o, const struct config *c, st
 
 /* Of segmentation those of segmentation_metrics. Of masked autoencoding val/loss, val/memory_loss
  * and val/process_loss alone. Else val/top1, val/top5 of the first classifier; val/NAME_top1,
- * val/NAME_top5 of the second; val/loss, their sum, and each one's own where there are two. prefix
- * comes after "val/", "" or as in val/ema_top1. */
+ * val/NAME_top5 of the second; val/loss, their sum, and each one's own where there are two;
+ * val/bce, val/NAME_bce likewise where e->own is bce. prefix comes after "val/", "" or as in
+ * val/ema_top1. */
 void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,
                         struct metrics *m);
 

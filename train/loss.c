@@ -2,12 +2,26 @@
 
 #include "model/model.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 static const struct config_choice reductions[] = {
     {"sum", "terms are summed over classes, the authors' way: about K times the mean", NULL},
     {"mean", "terms are averaged over classes", NULL}};
+
+/* softplus(x) is -log(1 - sigmoid(x)); of the label -log(sigmoid(x)) = softplus(x) - x. */
+static double bce_of(const float *logits, int classes, int label)
+{
+    double sum = -(double)logits[label];
+    for (int k = 0; k < classes; k++) {
+        double x = (double)logits[k];
+        sum += fmax(x, 0) + log1p(exp(-fabs(x)));
+    }
+    return sum;
+}
+
+static const struct loss_score bce_scores[] = {{"bce", bce_of, 0}, {"bce", bce_of, 1}};
 
 static const struct config_choice *reduction_choice(int i)
 {
@@ -39,8 +53,23 @@ const struct config_key loss_keys[] = {
             "classifiers"},
     {0}};
 
+static int is_bce(const struct config *c)
+{
+    return !strcmp(config_string(c, "train.loss"), "bce");
+}
+
+static int is_mean(const struct config *c)
+{
+    return is_bce(c) && !strcmp(config_string(c, "train.bce_reduction"), "mean");
+}
+
+const struct loss_score *loss_score(const struct config *c)
+{
+    return is_bce(c) ? &bce_scores[is_mean(c)] : NULL;
+}
+
 void loss_options(const struct config *c, struct model_options *o)
 {
-    o->bce = !strcmp(config_string(c, "train.loss"), "bce");
-    o->bce_mean = o->bce && !strcmp(config_string(c, "train.bce_reduction"), "mean");
+    o->bce = is_bce(c);
+    o->bce_mean = is_mean(c);
 }

@@ -9,6 +9,16 @@ struct model_options;
 /* Root table of the schema: train.loss. */
 extern const struct config_key loss_keys[];
 
+/* A training loss of a labelled image as an evaluation reports it, beside the cross entropy. */
+struct loss_score {
+    const char *name;                                          /* "bce" in val/bce */
+    double (*of)(const float *logits, int classes, int label); /* without smoothing, in double */
+    int mean;                                                  /* over the classes */
+};
+
+/* That of train.loss; NULL where it is the cross entropy itself. */
+const struct loss_score *loss_score(const struct config *c);
+
 /* Fills the loss of a training network's options: bce, and its scale. */
 void loss_options(const struct config *c, struct model_options *o);
 

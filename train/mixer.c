@@ -40,6 +40,14 @@ void mixer_close(struct mixer *m)
     *m = (struct mixer){0};
 }
 
+int mixer_mean(const struct mixer *m, const struct network *n, struct mix_mean *mean)
+{
+    if (!m->images || !mixer_has_targets(m))
+        return 0;
+    mix_plan_mean(&m->plan, (int)n->batch, mean);
+    return 1;
+}
+
 void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed)
 {
     int channels = (int)n->image->shape.dim[1], side = views_side(n);

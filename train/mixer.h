@@ -24,6 +24,9 @@ int mixer_has_targets(const struct mixer *m); /* soft ones, (B,K) */
 void mixer_open(struct mixer *m, const struct network *n);
 void mixer_close(struct mixer *m);
 
+/* What the last batch was mixed with; false where the configuration mixes nothing. */
+int mixer_mean(const struct mixer *m, const struct network *n, struct mix_mean *mean);
+
 /* Writes images and targets of a batch. */
 void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed);
 

@@ -9,11 +9,15 @@
 
 #include <string.h>
 
-/* "memory_logits" -> "memory" */
-static const char *head_name(struct arena *a, const char *logits)
+static const struct tensor *find_result(struct network *n, const char *prefix, const char *name)
 {
-    const char *suffix = strstr(logits, "_logits");
-    return arena_strndup(a, logits, suffix ? (size_t)(suffix - logits) : strlen(logits));
+    struct strbuf whole = STRBUF_INIT;
+    strbuf_addf(&whole, "%s%s", prefix, name);
+    const struct tensor *t = graph_output_find(n->plan->graph, whole.text);
+    if (!t)
+        BUG("the compiled model lost its result %s", whole.text);
+    strbuf_release(&whole);
+    return t;
 }
 
 /* What an interrupted run must find again. The sum over micro-batches is not of them: a run is left
@@ -44,14 +48,14 @@ static void find_tensors(struct network *n, const struct model_io *io)
     n->loss = graph_output_find(g, "loss");
     n->norm_square = graph_output_find(g, "train/norm_square");
     n->n_logits = io->n_logits;
+    n->n_terms = io->n_terms;
+    for (int i = 0; i < io->n_terms; i++) {
+        n->terms[i] = find_result(n, "loss_", io->terms[i]);
+        n->term_names[i] = arena_strdup(&n->plan->graph->arena, io->terms[i]);
+    }
     for (int i = 0; i < io->n_logits; i++) {
-        struct strbuf name = STRBUF_INIT;
-        strbuf_addf(&name, "output/%s", io->logits_names[i]);
-        n->logits[i] = graph_output_find(g, name.text);
-        n->heads[i] = head_name(&n->plan->graph->arena, io->logits_names[i]);
-        if (!n->logits[i])
-            BUG("the compiled model lost its result %s", name.text);
-        strbuf_release(&name);
+        n->logits[i] = find_result(n, "output/", io->logits_names[i]);
+        n->heads[i] = model_head_name(&n->plan->graph->arena, io->logits_names[i]);
     }
     if (io->n_logits)
         n->classes = (int)shape_last(n->logits[0]->shape);

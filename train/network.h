@@ -31,12 +31,15 @@ struct network {
     struct plan *plan;
     struct program *program;
     int64_t batch;
-    const struct tensor *image;              /* (B,channels,S,S) values, or bytes with levels */
-    const struct tensor *levels;             /* (channels,256) their values; NULL: values */
-    const struct tensor *second;             /* (B,c,S',S'), what the memory sees, or NULL */
-    const struct view *view;                 /* what second shows; NULL without it */
-    const struct tensor *target, *hyper;     /* (B) labels or (B,K), (HYPER_COUNT) */
-    const struct tensor *loss, *norm_square; /* (), () */
+    const struct tensor *image;                  /* (B,channels,S,S) values, or bytes with levels */
+    const struct tensor *levels;                 /* (channels,256) their values; NULL: values */
+    const struct tensor *second;                 /* (B,c,S',S'), what the memory sees, or NULL */
+    const struct view *view;                     /* what second shows; NULL without it */
+    const struct tensor *target, *hyper;         /* (B) labels or (B,K), (HYPER_COUNT) */
+    const struct tensor *loss, *norm_square;     /* (), () */
+    const struct tensor *terms[MODEL_TERMS_MAX]; /* () each: they add up to the loss */
+    const char *term_names[MODEL_TERMS_MAX];     /* "memory", "process" */
+    int n_terms;                                 /* 0: the loss is one */
     const struct tensor *states[NETWORK_STATES_MAX]; /* flat: moments, running mean */
     int n_states;
     const struct tensor *mean; /* the running mean of these; NULL without train.average */

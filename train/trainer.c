@@ -215,26 +215,19 @@ static void count_hits(struct trainer *t, const struct batch *b, float *logits)
 
 static int take_loss(struct trainer *t, int last, struct error *err)
 {
-    float loss, square = 0;
-    struct epoch_sums *sums = &t->at.sums;
-    network_read(&t->net, t->net.loss, &loss);
-    network_read(&t->net, t->net.norm_square, &square);
-    sums->steps++;
-    t->last_loss = (double)loss;
-    if (isfinite(loss) && isfinite(square)) {
-        sums->loss += (double)loss;
-        sums->norm += last ? sqrt((double)square) : 0;
-        sums->norms += last;
-        return 0;
-    }
-    sums->nonfinite++;
-    if (!strcmp(config_string(t->options.config, "train.on_nonfinite"), "continue"))
+    struct batch_note note;
+    const struct config *c = t->options.config;
+    tally_read(&note, &t->net, &t->mixer);
+    tally_step(&t->update, &note);
+    t->last_loss = note.loss;
+    if (tally_epoch(&t->at.sums, &note, config_float(c, "train.clip"), last) ||
+        !strcmp(config_string(c, "train.on_nonfinite"), "continue"))
         return 0;
     return error_code(err, EXIT_FAILED,
                       "the %s is not finite in epoch %lld, step %lld: the run diverged (a lower "
                       "train.lr, a longer train.warmup_epochs or train.clip may help; "
                       "train.on_nonfinite=continue goes on)",
-                      isfinite(loss) ? "gradient" : "loss", (long long)t->at.epoch + 1,
+                      isfinite(note.loss) ? "gradient" : "loss", (long long)t->at.epoch + 1,
                       (long long)t->at.step + 1);
 }
 
@@ -251,6 +244,8 @@ static int train_batch(struct trainer *t, const struct batch *b, float *logits, 
                        .t = t->at.step,
                        .part = t->at.batch % t->accumulate};
     u.last = u.part + 1 == t->accumulate || t->at.batch + 1 == t->batches;
+    if (!u.part)
+        t->update = (struct step_sums){0};
     ASSERT(b->epoch == t->at.epoch && b->number == t->at.batch);
     update_hyper(t->options.config, &u, hyper);
     mixer_write(&t->mixer, &t->net, b, t->options.seed);
@@ -285,15 +280,14 @@ static int is_between_updates(const struct trainer *t)
 /* A point of the curves by step. */
 static int note_step(struct trainer *t, struct error *err)
 {
-    float square;
     struct metrics m = {0};
-    int64_t every = config_int(t->options.config, "train.log_every");
+    const struct config *c = t->options.config;
+    int64_t every = config_int(c, "train.log_every");
     if (!t->options.folder || !every || t->at.step % every)
         return 0;
-    network_read(&t->net, t->net.norm_square, &square);
-    metrics_set(&m, "step/loss", t->last_loss);
+    tally_step_metrics(&t->update, &t->net, &t->mixer, config_float(c, "train.clip"), &m);
     metrics_set(&m, "step/lr", lr_plan_rate(&t->lr, t->at.step - 1));
-    metrics_set(&m, "step/grad_norm", sqrt((double)square));
+    metrics_set(&m, "step/img_s", (double)t->net.batch / t->batch_s);
     return journal_step(&t->journal, t->at.epoch + 1, t->at.step, &m, err);
 }
 
@@ -338,17 +332,8 @@ static int train_epoch(struct trainer *t, struct loader *l, struct error *err)
 
 static void training_metrics(const struct trainer *t, struct metrics *m)
 {
-    const struct epoch_sums *s = &t->at.sums;
-    double finite = (double)(s->steps - s->nonfinite);
-    metrics_set(m, "train/loss", s->loss / finite);
-    if (t->net.n_logits)
-        metrics_set(m, "train/top1", 100 * (double)s->top1 / (double)s->images);
-    metrics_set(m, "train/grad_norm", s->norm / (double)s->norms);
+    tally_epoch_metrics(&t->at.sums, &t->net, config_float(t->options.config, "train.clip"), m);
     metrics_set(m, "train/lr", lr_plan_rate(&t->lr, t->at.step - 1));
-    if (s->nonfinite)
-        metrics_set(m, "train/nonfinite", (double)s->nonfinite);
-    if (s->skipped)
-        metrics_set(m, "train/skipped", (double)s->skipped);
     if (!t->epoch_batches)
         return;
     metrics_set(m, "train/img_s", (double)(t->epoch_batches * t->net.batch) / t->epoch_s);

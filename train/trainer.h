@@ -46,6 +46,7 @@ struct trainer {
     int64_t epochs, batches, steps; /* a run; an epoch's batches and optimiser steps */
     int64_t accumulate;             /* batches an optimiser step */
     struct run_position at;
+    struct step_sums update; /* the one under way, or the last */
     struct journal journal;
     struct checkpoint_owner owner;
     struct evaluation evaluation; /* the last one */

@@ -195,6 +195,21 @@ static void beta_has_its_mean_and_variance(void **state)
     assert_true(fabs(squares / 20000 - 0.25 - 0.125) < 0.01);
 }
 
+static void means_are_of_the_draws(void **state)
+{
+    (void)state;
+    struct mix_plan p;
+    struct mix_mean mean;
+    mix_plan_init(&p, 4);
+    mix_plan_mean(&p, 4, &mean); /* nothing drawn yet: nothing is mixed */
+    assert_true(mean.lambda == 1 && mean.cutmix == 0);
+    p.draw[1] = (struct mix_draw){.kind = MIX_CUTMIX, .lambda = 0.25};
+    p.draw[2] = (struct mix_draw){.kind = MIX_MIXUP, .lambda = 0.75};
+    mix_plan_mean(&p, 4, &mean);
+    assert_true(mean.lambda == 0.75 && mean.cutmix == 0.25);
+    mix_plan_release(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +219,7 @@ int main(void)
         cmocka_unit_test(erasing_has_its_scope),
         cmocka_unit_test(targets_weigh_both_labels),
         cmocka_unit_test(beta_has_its_mean_and_variance),
+        cmocka_unit_test(means_are_of_the_draws),
     };
     return cmocka_run_group_tests_name("data/mix", tests, NULL, NULL);
 }

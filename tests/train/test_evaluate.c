@@ -92,10 +92,35 @@ static void test_evaluation_batches(void **state)
     }
 }
 
+/* The cross entropy is always there; what is trained besides, of each classifier and their sum. */
+static void test_own_loss(void **state)
+{
+    (void)state;
+    struct config *c = training_configure((const char *const[][2]){{"train.loss", "bce"},
+                                                                   {"train.epochs", "1"},
+                                                                   {"train.warmup_epochs", "0"},
+                                                                   {"train.average", "ema"},
+                                                                   {NULL, NULL}});
+    struct device d = training_device();
+    struct error err = {0};
+    struct metrics m;
+    struct trainer t;
+    struct trainer_options o = {.config = c, .device = &d, .seed = 3, .cell = ""};
+    assert_true(isnan(metrics_get(&training_reference.metrics, "val/bce")));
+    if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) || trainer_finish(&t, &m, &err))
+        fail_msg("%s", err.msg);
+    double sum = metrics_get(&m, "val/memory_bce") + metrics_get(&m, "val/process_bce");
+    assert_true(fabs(metrics_get(&m, "val/bce") - sum) < 1e-9 * sum);
+    assert_true(isfinite(metrics_get(&m, "val/ema_bce")) && isfinite(metrics_get(&m, "val/loss")));
+    assert_true(metrics_get(&m, "val/bce") != metrics_get(&m, "val/loss"));
+    trainer_close(&t);
+    config_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scores),
-                                       cmocka_unit_test(test_scores_golden),
-                                       cmocka_unit_test(test_evaluation_batches)};
-    return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scores), cmocka_unit_test(test_scores_golden),
+        cmocka_unit_test(test_evaluation_batches), cmocka_unit_test(test_own_loss)};
+    return cmocka_run_group_tests_name("evaluate", tests, training_setup, training_teardown);
 }

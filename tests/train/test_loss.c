@@ -22,6 +22,44 @@ static const char tiny[] = "model: {family: vittm, image_size: 16, classes: 7, d
                            "  fusion: add}\n"
                            "data: {dataset: shapes}\n";
 
+/* What an evaluation would say of the same logits: the loss itself where it is no cross entropy. */
+static void expect_score(const struct network *net, const struct config *c, const int32_t *labels,
+                         double loss)
+{
+    const struct loss_score *own = loss_score(c);
+    float logits[BATCH * CLASSES];
+    double sum = 0;
+    if (!own)
+        return;
+    assert_string_equal(own->name, "bce");
+    for (int h = 0; h < net->n_logits; h++) {
+        network_read(net, net->logits[h], logits);
+        for (int i = 0; i < BATCH; i++)
+            sum += own->of(logits + i * CLASSES, CLASSES, labels[i]) / BATCH /
+                   (own->mean ? CLASSES : 1);
+    }
+    if (!(fabs(sum - loss) < 1e-5 * loss))
+        fail_msg("trained %g, scored %g", loss, sum);
+}
+
+static void test_score(void **state)
+{
+    static const float logits[] = {0, 1000, -1000};
+    struct error err = {0};
+    struct config *c;
+    (void)state;
+    if (run_config_parse(&c, "tiny", tiny, strlen(tiny), &err) || config_resolve(c, &err))
+        fail_msg("%s", err.msg);
+    assert_null(loss_score(c)); /* the cross entropy is reported anyway */
+    if (config_set(c, "train.loss", "bce", (struct config_origin){"test", 0, 0}, &err) ||
+        config_resolve(c, &err))
+        fail_msg("%s", err.msg);
+    const struct loss_score *own = loss_score(c);
+    assert_true(fabs(own->of(logits, 3, 1) - log(2)) < 1e-12);
+    assert_true(fabs(own->of(logits, 3, 2) - log(2) - 2000) < 1e-9);
+    config_free(c);
+}
+
 static double loss_of(const char *const pairs[][2], int n)
 {
     struct error err = {0};
@@ -49,6 +87,7 @@ static double loss_of(const char *const pairs[][2], int n)
     network_write(&net, net.hyper, hyper);
     network_run(&net, 1, 0);
     network_read(&net, net.loss, &loss);
+    expect_score(&net, c, labels, (double)loss);
     network_close(&net);
     config_free(c);
     return (double)loss;
@@ -70,6 +109,6 @@ static void test_losses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_losses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_losses), cmocka_unit_test(test_score)};
     return cmocka_run_group_tests_name("loss", tests, NULL, NULL);
 }
