@@ -22,6 +22,7 @@ struct kernel_call {
     size_t work_stride;
     uint64_t seed, step; /* of the run: stochastic depth */
     int threads;
+    int ordered; /* the weight that the kernel names is in the variant's order */
 };
 
 /* Temporary memory of one call in bytes. */
@@ -34,13 +35,22 @@ struct kernel {
     const char *name; /* of the op */
     void (*run)(const struct kernel_call *c);
     struct kernel_memory (*memory)(const struct node *n);
+    int weight; /* which input may be ordered, a matrix (out,in); -1: none */
+};
+
+/* How a variant's products best read a weight: another order of the same values, in as much memory.
+ * Matrices are packed; to and from are different memory. NULL, NULL: as it is. */
+struct kernel_order {
+    void (*order)(void *to, const void *w, int64_t rows, int64_t cols);
+    void (*restore)(void *w, const void *from, int64_t rows, int64_t cols);
 };
 
 /* All kernels of one variant; kernels are looked up by op_index. */
 struct kernel_table {
     const char *variant;
     size_t value_size;
-    enum precision precision; /* of products */
+    enum precision precision;         /* of products */
+    const struct kernel_order *order; /* of weights */
     const struct kernel *kernels;
     int n_kernels;
 };

@@ -30,6 +30,7 @@ struct program {
     struct block static_block, arena_block, work_block;
     struct arena arena; /* steps and their address lists */
     struct cpu_step *steps;
+    char *ordered; /* [plan->graph->n_tensors] parameters that lie in the order of the products */
     int profiling;
 };
 
@@ -129,11 +130,77 @@ static void resolve(struct program *p, size_t stride, int threads)
     }
 }
 
+/* ---- the order of weights -------------------------------------------------------------------- */
+
+static int may_be_ordered(const struct tensor *t)
+{
+    return t->kind == TENSOR_PARAM && t->type == TENSOR_VALUE && t->shape.rank == 2;
+}
+
+/* Whether input i of a step may be ordered, as far as this step goes. */
+static int read_ordered(const struct cpu_step *s, int i)
+{
+    return s->kernel->weight == i && may_be_ordered(s->call.node->in[i]);
+}
+
+/* Weights of a plan that only reads them are put in the order of the products as they are written,
+ * so that no run has to: those that all of their readers take so. */
+static void choose_ordered(struct program *p)
+{
+    const struct plan *plan = p->plan;
+    p->ordered = ARENA_ARRAY(&p->arena, char, plan->graph->n_tensors + 1);
+    if (!p->table->order->order || plan->n_trained > 0)
+        return;
+    for (int i = 0; i < plan->graph->n_tensors; i++)
+        p->ordered[i] = may_be_ordered(plan->graph->tensors[i]);
+    for (int s = 0; s < plan->n_steps; s++)
+        for (int i = 0; i < plan->steps[s].node->n_in; i++)
+            if (!read_ordered(&p->steps[s], i))
+                p->ordered[plan_memory_of(plan->steps[s].node->in[i])->id] = 0;
+    for (int i = 0; i < plan->graph->n_outputs; i++)
+        p->ordered[plan_memory_of(plan->graph->outputs[i])->id] = 0;
+    for (int s = 0; s < plan->n_steps; s++) {
+        int weight = p->steps[s].kernel->weight;
+        p->steps[s].call.ordered = weight >= 0 && p->ordered[plan->steps[s].node->in[weight]->id];
+    }
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
+
+/* t's values as the host has them: in their place or, where that is ordered, in memory of their own
+ * until the end of writing or reading. */
+static void *begin_write(const struct program *p, const struct tensor *t)
+{
+    void *place = host_address(p, t);
+    return p->ordered[t->id] ? mem_alloc(p->table->value_size * (size_t)shape_count(t->shape))
+                             : place;
+}
+
+static void end_write(const struct program *p, const struct tensor *t, void *values)
+{
+    if (!p->ordered[t->id])
+        return;
+    p->table->order->order(address_of(p, t), values, t->shape.dim[0], t->shape.dim[1]);
+    free(values);
+}
+
+static void *begin_read(const struct program *p, const struct tensor *t)
+{
+    void *values = begin_write(p, t);
+    if (p->ordered[t->id])
+        p->table->order->restore(values, address_of(p, t), t->shape.dim[0], t->shape.dim[1]);
+    return values;
+}
+
+static void end_read(const struct program *p, const struct tensor *t, void *values)
+{
+    if (p->ordered[t->id])
+        free(values);
+}
 
 static void store_double(const struct program *p, const struct tensor *t, const double *from)
 {
-    void *to = host_address(p, t);
+    void *to = begin_write(p, t);
     int64_t n = shape_count(t->shape);
     if (t->type == TENSOR_BYTE)
         for (int64_t i = 0; i < n; i++)
@@ -146,6 +213,7 @@ static void store_double(const struct program *p, const struct tensor *t, const 
     else
         for (int64_t i = 0; i < n; i++)
             ((float *)to)[i] = (float)from[i];
+    end_write(p, t, to);
 }
 
 void cpu_write_double(struct program *p, const struct tensor *t, const double *host)
@@ -155,29 +223,31 @@ void cpu_write_double(struct program *p, const struct tensor *t, const double *h
 
 void cpu_write(struct program *p, const struct tensor *t, const void *host)
 {
-    void *to = host_address(p, t);
+    void *to = begin_write(p, t);
     int64_t n = shape_count(t->shape);
     if (t->type != TENSOR_VALUE || p->table->value_size == sizeof(float))
         memcpy(to, host, tensor_type_size(t->type, sizeof(float)) * (size_t)n);
     else
         for (int64_t i = 0; i < n; i++)
             ((double *)to)[i] = (double)((const float *)host)[i];
+    end_write(p, t, to);
 }
 
 void cpu_read(struct program *p, const struct tensor *t, void *host)
 {
-    const void *from = host_address(p, t);
+    void *from = begin_read(p, t);
     int64_t n = shape_count(t->shape);
     if (t->type != TENSOR_VALUE || p->table->value_size == sizeof(float))
         memcpy(host, from, tensor_type_size(t->type, sizeof(float)) * (size_t)n);
     else
         for (int64_t i = 0; i < n; i++)
             ((float *)host)[i] = (float)((const double *)from)[i];
+    end_read(p, t, from);
 }
 
 void cpu_read_double(struct program *p, const struct tensor *t, double *host)
 {
-    const void *from = host_address(p, t);
+    void *from = begin_read(p, t);
     int64_t n = shape_count(t->shape);
     if (t->type == TENSOR_BYTE)
         for (int64_t i = 0; i < n; i++)
@@ -190,6 +260,7 @@ void cpu_read_double(struct program *p, const struct tensor *t, double *host)
     else
         for (int64_t i = 0; i < n; i++)
             host[i] = (double)((const float *)from)[i];
+    end_read(p, t, from);
 }
 
 static void fill_constants(struct program *p)
@@ -228,6 +299,7 @@ struct program *cpu_load_table(const struct plan *plan, const struct kernel_tabl
         block_map(&p->work_block, stride * (size_t)threads, "threads", err))
         goto failed;
     resolve(p, stride, threads);
+    choose_ordered(p);
     fill_constants(p);
     /* Blocks are the unit of parallel work: within one, BLAS must not start threads of its own. */
     openblas_set_num_threads(1);

@@ -228,7 +228,7 @@ void KERNEL(mm_model)(real *c, int64_t ldc, struct strided a, const real *b, int
 {
     real panel[SMALL_ROOM], strip[STRIP * SMALL_PAIRS];
     struct room room = {panel, strip, NULL, SMALL_ROOM, SMALL_PAIRS};
-    all_panels(&room, c, ldc, a, (struct operand){b, ldb, 0}, m, n, k, start);
+    all_panels(&room, c, ldc, a, (struct operand){b, ldb, 0, 0}, m, n, k, start);
 }
 
 #endif

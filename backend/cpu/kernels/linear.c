@@ -22,7 +22,7 @@ static void product_of(const struct kernel_call *c, int first, const real *rest)
     const struct node *n = c->node;
     struct shape s = n->in[first]->shape;
     int64_t in = shape_last(s), out = shape_last(n->out[0]->shape);
-    struct operand x = {c->in[first], in, 0}, w = {c->in[first + 1], in, 1};
+    struct operand x = {c->in[first], in, 0, 0}, w = {c->in[first + 1], in, 1, c->ordered};
     struct start start = {
         .row = n->n_in == first + 3 ? c->in[first + 2] : NULL, .rest = rest, .ld = out};
     KERNEL(large_product)(c, c->out[0], x, w, shape_rows(s), out, in, start);

@@ -16,7 +16,7 @@ struct stack {
 static struct stack stack_of(const void *x, struct shape s, int heads, int transposed)
 {
     int64_t last = shape_last(s);
-    struct stack k = {{x, last, transposed}, 0, 0};
+    struct stack k = {{x, last, transposed, 0}, 0, 0};
     if (s.rank == 3) {
         k.batch = s.dim[1] * last;
         k.head = last / heads;

@@ -1,5 +1,6 @@
 /* Products. Where the variant's registers are wide, our own: a strip of b, DEPTH x STRIP, is copied
- * into order (or read in place where its rows lie close together) and runs against all rows of a.
+ * into order (or read in place where its rows lie close together, or where it is ordered already)
+ * and runs against all rows of a.
  * For these shapes that is faster than OpenBLAS, which copies both operands. The other variants
  * leave large products to OpenBLAS, which picks its kernel at run time. */
 #include "backend/cpu/kernels/product.h"
@@ -79,6 +80,21 @@ static void look_ahead(struct ahead f[2], struct operand a, struct operand b, in
         f[1] = rows_ahead(a.x, a.ld, 8, m - 8, depth);
 }
 
+/* Depths row .. row+depth-1 of the strip that begins at column col of an ordered b: strips of ld
+ * rows lie one after the other. */
+static struct operand ordered_strip(struct operand b, int64_t row, int64_t col, int64_t width)
+{
+    return (struct operand){b.x + col * b.ld + row * width, width, 0, 0};
+}
+
+/* The strip after that at column j. */
+static struct ahead strip_ahead(struct operand b, int64_t deep, int64_t depth, int64_t j, int64_t n)
+{
+    int64_t next = j + STRIP, width = min_i64(STRIP, n - next);
+    struct operand strip = ordered_strip(b, deep, next, max_i64(0, width));
+    return rows_ahead(strip.x, strip.ld, 0, width > 0 ? depth : 0, strip.ld);
+}
+
 static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
                 int64_t k, struct start start, real *work)
 {
@@ -92,9 +108,12 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
             struct operand strip = at(b, deep, j);
             int64_t width = min_i64(STRIP, n - j);
             struct start from = deep ? FROM_C : start_at(start, 0, j);
-            if (b.transposed || (b.ld > NEAR && m >= ROWS_LEAST)) {
+            if (b.ordered) {
+                strip = ordered_strip(b, deep, j, width);
+                next[0] = strip_ahead(b, deep, depth, j, n);
+            } else if (b.transposed || (b.ld > NEAR && m >= ROWS_LEAST)) {
                 pack(work, strip, depth, width);
-                strip = (struct operand){work, STRIP, 0};
+                strip = (struct operand){work, STRIP, 0, 0};
             }
             KERNEL(mm_ahead)
             (c + j, ldc, strided(slice), strip.x, strip.ld, m, width, depth, from,
@@ -143,6 +162,33 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
     else
         blas(c, ldc, a, b, m, n, k, start);
 }
+#endif
+
+/* ---- the order of weights -------------------------------------------------------------------- */
+
+#if VECTOR_BYTES >= 32 && !defined(KERNEL_BF16)
+/* A strip is what own would pack; the last may be narrower. */
+static void order_weight(void *to, const void *w, int64_t rows, int64_t cols)
+{
+    for (int64_t j = 0; j < rows; j += STRIP) {
+        int64_t width = min_i64(STRIP, rows - j);
+        KERNEL(transpose)
+        ((real *)to + j * cols, width, width, (const real *)w + j * cols, cols, width, cols);
+    }
+}
+
+static void restore_weight(void *w, const void *from, int64_t rows, int64_t cols)
+{
+    for (int64_t j = 0; j < rows; j += STRIP) {
+        int64_t width = min_i64(STRIP, rows - j);
+        KERNEL(transpose)
+        ((real *)w + j * cols, cols, cols, (const real *)from + j * cols, width, cols, width);
+    }
+}
+
+const struct kernel_order KERNEL(product_order) = {order_weight, restore_weight};
+#else
+const struct kernel_order KERNEL(product_order) = {0};
 #endif
 
 /* ---- blocks ---------------------------------------------------------------------------------- */

@@ -5,12 +5,16 @@
 
 #include "backend/cpu/kernels/mm.h"
 
-/* A matrix or its transpose. */
+/* A matrix or its transpose. Only b may be ordered: w^T, where product_order made what lies at x.
+ */
 struct operand {
     const real *x;
     int64_t ld;
-    int transposed;
+    int transposed, ordered;
 };
+
+/* The order of weights w that are read as b = w^T. */
+extern const struct kernel_order KERNEL(product_order);
 
 /* Private memory that a thread needs for a product of depth k, in bytes. */
 size_t KERNEL(product_work)(int64_t k);

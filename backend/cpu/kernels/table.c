@@ -1,5 +1,5 @@
 /* The table of this variant. */
-#include "backend/cpu/kernels/kernel.h"
+#include "backend/cpu/kernels/product.h"
 
 struct kernel_memory KERNEL(no_memory)(const struct node *n)
 {
@@ -8,7 +8,8 @@ struct kernel_memory KERNEL(no_memory)(const struct node *n)
 }
 
 static const struct kernel kernels[] = {
-#define KERNEL_ROW(name, memory) {#name, KERNEL(name), KERNEL(memory##_memory)},
+#define KERNEL_ROW(name, memory)         WEIGHT_ROW(name, memory, -1)
+#define WEIGHT_ROW(name, memory, weight) {#name, KERNEL(name), KERNEL(memory##_memory), weight},
 #include "backend/cpu/kernels/kernels.def"
 #undef KERNEL_ROW
 };
@@ -22,6 +23,7 @@ const struct kernel_table KERNEL_TABLE = {
 #ifdef KERNEL_BF16
     .precision = PRECISION_BF16,
 #endif
+    .order = &KERNEL(product_order),
     .kernels = kernels,
     .n_kernels = sizeof kernels / sizeof *kernels,
 };
