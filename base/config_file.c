@@ -236,13 +236,23 @@ static const char *name_at(const void *ctx, int i)
     return (size_t)i < all->n ? all->names[i] : NULL;
 }
 
+static int is_yaml(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
 static void no_model(struct arena *a, const char *name, const char *const *roots, struct error *err)
 {
     struct names all = {0};
     for (int i = 0; roots && roots[i]; i++)
         collect_names(&all, arena_printf(a, "%s/experiments/models", roots[i]));
     const char *near = config_nearest(name, name_at, &all);
-    if (near)
+    if (file_is_folder(name))
+        error_set(err, "%s: is a folder (name a file in it)", name);
+    else if (strchr(name, '/') || is_yaml(name))
+        error_set(err, "%s: no such file", name);
+    else if (near)
         error_set(err, "unknown model %s (did you mean %s?)", name, near);
     else if (all.n)
         error_set(err, "unknown model %s (vittm list models names them)", name);

@@ -327,7 +327,8 @@ static int check_tabs(struct loader *l)
 int yaml_parse(struct arena *a, const char *name, const char *text, size_t size,
                struct yaml_node **root, struct error *err)
 {
-    struct loader l = {.arena = a, .text = text, .size = size, .err = err};
+    size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* some editors' */
+    struct loader l = {.arena = a, .text = text + mark, .size = size - mark, .err = err};
     l.file = arena_strdup(a, name);
     *root = NULL;
     if (size > MAX_BYTES)
@@ -337,7 +338,7 @@ int yaml_parse(struct arena *a, const char *name, const char *text, size_t size,
     if (!yaml_parser_initialize(&l.parser))
         return error_env(err, "%s: out of memory", name);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, size);
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)l.text, l.size);
     int rc = read_document(&l, root);
     yaml_parser_delete(&l.parser);
     return rc;

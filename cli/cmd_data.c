@@ -12,6 +12,7 @@
 #include "data/dataset.h"
 #include "data/import.h"
 #include "runner/experiment.h"
+#include "train/run_config.h"
 #include "train/safetensors.h"
 
 static const struct option_spec options[] = {
@@ -94,7 +95,13 @@ static int check_safetensors(const char *path, struct error *err)
 
 static int check_experiment(const char *path, struct error *err)
 {
-    return experiment_check_keys(cli_schema(), path, err);
+    const char *slash = strrchr(path, '/');
+    if (strcmp(slash != NULL ? slash + 1 : path, "run.yaml") != 0)
+        return experiment_check_keys(cli_schema(), path, err);
+    struct run_config run;
+    int rc = run_config_load(&run, path, err);
+    run_config_release(&run);
+    return rc;
 }
 
 static void print_bad(void *ctx, const char *file, const char *reason)
@@ -150,7 +157,8 @@ const struct command command_data = {
         "check reads every file under PATH to its end, prints one line for each bad one, and "
         "exits 1 if there is any. Files are known by their names' endings: images (jpg, jpeg, png, "
         "...) are decoded; *.bin are CIFAR; *-ubyte and *-ubyte.gz are IDX; YAML files are "
-        "experiments, whose keys must be known; safetensors. PNG files with annotation, label or "
+        "experiments, whose keys must be known, but for the run.yaml of a run; safetensors. PNG "
+        "files with annotation, label or "
         "mask in their name or that of their folder hold ADE20K's labels, and are as large as the "
         "image of the same name in the folder images beside annotations.",
     .run = run,

@@ -34,7 +34,8 @@ const struct command command_diff = {
     .min_operands = 2,
     .max_operands = 2,
     .options = options,
-    .details = "With --images: how many evaluation images both got right, only one, and neither, "
+    .details = "Metrics of a cell are means over its seeds. With --images: how many evaluation "
+               "images both got right, only one, and neither, "
                "and the probability of such a split if the two were equally good. Both runs must "
                "have been evaluated on the same images.",
     .examples = "  vittm diff 3f2a 91bc\n"

@@ -284,7 +284,7 @@ const struct command command_eval = {
         "from windows that slide over whole images, and what the most frequent class alone would "
         "reach (val/majority_miou); or one picture with --image, its classes on stdout. The word "
         "random in place of WEIGHTS takes initial weights.",
-    .examples = "  vittm eval out/runs/3fa2c1d09be41f77-s0-cpu/weights.safetensors\n"
+    .examples = "  vittm eval out/runs/3fa2c1d09be41f77-s0/weights.safetensors\n"
                 "  vittm eval weights.safetensors data.val_size=1000 --format json\n"
                 "  vittm eval vit_s16.safetensors vit_s16 data.dataset=imagenet1k\n"
                 "  vittm eval weights.safetensors --by-class --format csv\n"

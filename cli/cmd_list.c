@@ -87,6 +87,30 @@ static struct rows *list_metrics(struct error *err)
     return r;
 }
 
+enum key_column { KEY, FALLBACK, TYPE, VALUES, ABOUT, KEY_COLUMNS };
+
+static const char *type_name(enum config_type type)
+{
+    static const char *const names[] = {
+        [CONFIG_BOOL] = "true or false", [CONFIG_INT] = "integer", [CONFIG_FLOAT] = "number",
+        [CONFIG_STRING] = "text",        [CONFIG_CHOICE] = "name", [CONFIG_INTS] = "integers",
+        [CONFIG_FLOATS] = "numbers"};
+    return names[type];
+}
+
+/* The names of a choice, the range of a number; NULL where there is neither. */
+static const char *values_of(struct arena *a, const struct config_key *k)
+{
+    struct strbuf s = STRBUF_INIT;
+    for (int i = 0; k->type == CONFIG_CHOICE && k->choice(i) != NULL; i++)
+        strbuf_addf(&s, "%s%s", i > 0 ? ", " : "", k->choice(i)->name);
+    if (k->min < k->max)
+        strbuf_addf(&s, "%.15g to %.15g", k->min, k->max);
+    const char *text = s.len > 0 ? arena_strdup(a, s.text) : NULL;
+    strbuf_release(&s);
+    return text;
+}
+
 /* A key once, however many members declare it. */
 static void add_key(struct rows *r, const struct config_key *k)
 {
@@ -95,14 +119,16 @@ static void add_key(struct rows *r, const struct config_key *k)
         struct rows_cell *cell = rows_cell(r, i, 0);
         if (strcmp(cell[0].text, k->name) != 0)
             continue;
-        if (strcmp(cell[1].text, fallback) != 0)
-            rows_set_text(r, &cell[1], "(depends)");
+        if (strcmp(cell[FALLBACK].text, fallback) != 0)
+            rows_set_text(r, &cell[FALLBACK], "(depends)");
         return;
     }
     struct rows_cell *cell = rows_append(r);
-    rows_set_text(r, &cell[0], k->name);
-    rows_set_text(r, &cell[1], fallback);
-    rows_set_text(r, &cell[2], k->doc);
+    rows_set_text(r, &cell[KEY], k->name);
+    rows_set_text(r, &cell[FALLBACK], fallback);
+    rows_set_text(r, &cell[TYPE], type_name(k->type));
+    rows_set_text(r, &cell[VALUES], values_of(&r->arena, k));
+    rows_set_text(r, &cell[ABOUT], k->doc);
 }
 
 /* The keys of a table that begin with prefix, and those of every member that a key may choose. */
@@ -118,7 +144,8 @@ static void add_keys(struct rows *r, const struct config_key *table, const char 
 
 static struct rows *list_keys_of(const char *prefix)
 {
-    struct rows *r = rows_new(3, (const char *const[]){"key", "default", "about"});
+    static const char *const names[KEY_COLUMNS] = {"key", "default", "type", "values", "about"};
+    struct rows *r = rows_new(KEY_COLUMNS, names);
     for (const struct config_key *const *table = cli_schema(); *table != NULL; table++)
         add_keys(r, *table, prefix);
     return r;
@@ -202,7 +229,19 @@ static int print_names(struct rows *r)
     return EXIT_FINE;
 }
 
-/* For people: whole texts, wrapped. The column between name and text stands in brackets. */
+/* What is known of one, for people: of a key the values that it may have and its default. */
+static void describe(struct strbuf *out, const struct rows *r, const struct rows_cell *cell)
+{
+    strbuf_adds(out, cell[r->columns - 1].text);
+    if (r->columns == KEY_COLUMNS && strcmp(cell[TYPE].text, "name") == 0)
+        strbuf_addf(out, ": %s", cell[VALUES].text);
+    const char *more = r->columns > 2 ? cell[1].text : "";
+    int list = more[0] == '[';
+    if (more[0] != 0)
+        strbuf_addf(out, list ? " %s" : " [%s]", more);
+}
+
+/* For people: whole texts, wrapped. */
 static int print_human(struct rows *r)
 {
     if (r == NULL)
@@ -211,9 +250,7 @@ static int print_human(struct rows *r)
     for (size_t i = 0; i < r->count; i++) {
         const struct rows_cell *cell = rows_cell(r, i, 0);
         struct strbuf right = STRBUF_INIT;
-        strbuf_adds(&right, cell[r->columns - 1].text);
-        if (r->columns == 3 && cell[1].text[0] != 0)
-            strbuf_addf(&right, " [%s]", cell[1].text);
+        describe(&right, r, cell);
         help_columns(&out, cell[0].text, right.text, 26);
         strbuf_release(&right);
     }

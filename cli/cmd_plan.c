@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "cli/cost.h"
 #include "cli/expect.h"
 #include "cli/models.h"
+#include "cli/run_data.h"
 #include "cli/schema.h"
 #include "cli/store.h"
 #include "runner/experiment.h"
@@ -141,11 +143,29 @@ static void say_total(const struct experiment *e, const double *expected,
         fprintf(stderr, "time unknown: %s\n", x->why_unknown);
 }
 
+/* What `vittm run` would refuse: data that is here and does not suit. */
+static int check_data(const struct experiment *e, struct error *err)
+{
+    struct arena arena = {0};
+    struct error why = {0};
+    double *images;
+    const char *missing;
+    int rc = run_data_check(e, &arena, &images, &missing, &why);
+    arena_release(&arena);
+    if (rc == 0 || why.code != EXIT_USAGE)
+        return 0;
+    *err = why;
+    return -1;
+}
+
 static int print(const struct args *a, const struct experiment *e, struct error *err)
 {
     struct expectation x;
     double *expected = mem_zalloc((size_t)e->n_cells + 1, sizeof *expected);
-    expect_open(&x, a, e);
+    if (expect_open(&x, a, e, err)) {
+        free(expected);
+        return -1;
+    }
     for (int i = 0; i < e->n_cells; i++)
         expected[i] = expect_cell(&x, &e->cells[i]);
     int human = strcmp(args_text(a, "format"), "table") == 0;
@@ -157,7 +177,9 @@ static int print(const struct args *a, const struct experiment *e, struct error 
         say_total(e, expected, &x);
     expect_close(&x);
     free(expected);
-    return rc == EXIT_FINE && e->n_planned == 0 ? experiment_refusal_code(e) : rc;
+    if (rc == EXIT_FINE && e->n_planned == 0)
+        return experiment_refusal_code(e);
+    return rc == EXIT_FINE && check_data(e, err) ? -1 : rc;
 }
 
 static int run(const struct args *a, struct error *err)

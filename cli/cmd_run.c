@@ -15,6 +15,7 @@
 #include "cli/run_data.h"
 #include "cli/schema.h"
 #include "cli/store.h"
+#include "results/listing.h"
 #include "results/query.h"
 #include "runner/enroll.h"
 #include "runner/gpus.h"
@@ -348,8 +349,12 @@ static int start(struct plan_of_runs *p, struct store *s, struct enroll_options 
         return -1;
     o->provenance = &provenance;
     int rc = schedule_run(s, tasks, count, o, &report, err);
-    if (rc >= 0)
-        warn_of_mixture(s, e->name);
+    if (rc < 0)
+        return -1;
+    warn_of_mixture(s, e->name);
+    const struct listing all = {.experiment = e->name};
+    if (args_given(p->args, "format") && cli_print(p->args, listing_runs(s, &all, err), NULL, err))
+        return -1;
     return rc;
 }
 
@@ -422,7 +427,7 @@ const struct command command_run = {
     .name = "run",
     .group = "Experiments",
     .summary = "run what is missing of an experiment; resume what was interrupted",
-    .operands = "FILE.yaml [key=value ...]",
+    .operands = "FILE.yaml [key=value …]",
     .min_operands = 1,
     .max_operands = 1,
     .operand_kind = OPERAND_FILE,
@@ -432,6 +437,8 @@ const struct command command_run = {
         "A process per run; done runs are kept, interrupted ones go on from their checkpoint, so "
         "the same command may be given again after anything. Ctrl-C stops launching and lets "
         "running cells write a checkpoint; a second one stops at once.\n\n"
+        "With --format the runs of the experiment are listed on stdout in the end, as by `vittm "
+        "ls`.\n\n"
         "Exit codes: 0 all done, 1 a run failed, 2 the experiment is wrong, 3 something is missing "
         "on this machine, 75 interrupted (run again to go on), 130 on Ctrl-C.",
     .examples = "  vittm run experiments/quick.yaml           run, or go on\n"

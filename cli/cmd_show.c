@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -38,6 +39,20 @@ static int print_text(struct store *s, const char *run, text_of_run *text_of, co
     return rc == 0 ? EXIT_FINE : -1;
 }
 
+/* The folder as a path from here: the database has it from its own folder on. */
+static struct rows *with_path(struct store *s, struct rows *r)
+{
+    for (size_t i = 0; r != NULL && i < r->count; i++) {
+        struct rows_cell *cell = rows_cell(r, i, 0);
+        if (strcmp(cell[0].text, "folder") != 0)
+            continue;
+        char *path = cli_run_folder(s, cell[1].text);
+        rows_set_text(r, &cell[1], path);
+        free(path);
+    }
+    return r;
+}
+
 static int show(const struct args *a, struct store *s, const char *id, struct error *err)
 {
     if (args_flag(a, "config"))
@@ -48,7 +63,7 @@ static int show(const struct args *a, struct store *s, const char *id, struct er
         return cli_print(a, listing_env(s, id, err), "no environment is stored", err);
     if (args_flag(a, "curves"))
         return cli_print(a, listing_curves(s, id, err), "no curves are stored", err);
-    return cli_print(a, listing_show(s, id, err), NULL, err);
+    return cli_print(a, with_path(s, listing_show(s, id, err)), NULL, err);
 }
 
 static int run(const struct args *a, struct error *err)
@@ -57,6 +72,9 @@ static int run(const struct args *a, struct error *err)
             args_flag(a, "curves") >
         1)
         return error_set(err, "--config, --log, --env and --curves exclude each other");
+    if ((args_flag(a, "config") || args_flag(a, "log")) && args_given(a, "format"))
+        return error_set(err, "--config is YAML and --log text, whatever the format (`vittm show "
+                              "RUN --format json` has the configuration too)");
     struct store *s = cli_store_open(a, STORE_READ, err);
     if (s == NULL)
         return -1;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/strbuf.h"
@@ -15,6 +16,7 @@
 #include "runner/estimate.h"
 #include "runner/folder.h"
 #include "runner/progress.h"
+#include "runner/schedule.h"
 
 static const struct option_spec options[] = {OPTION_FORMAT, OPTION_DB, {0}};
 
@@ -24,7 +26,7 @@ enum { MAX_LINES = 32 };
 struct outlook {
     struct estimate estimate;
     double waiting_work, running_s, longest_s;
-    int running;
+    int running, stale;  /* stale: said to run, but the process is gone */
     struct strbuf lines; /* one a running run */
 };
 
@@ -82,6 +84,17 @@ static void last_score(struct store *s, const char *run, struct progress_score *
     rows_free(r);
 }
 
+/* A runner that was killed cannot say so. */
+static int is_alive(struct store *s, const char *run)
+{
+    struct arena arena = {0};
+    struct store_run row;
+    struct error ignored = {0};
+    int alive = store_run(s, run, &arena, &row, &ignored) == 1 && schedule_held(&row);
+    arena_release(&arena);
+    return alive;
+}
+
 static void add_running(struct outlook *o, struct store *s, const struct rows *r, size_t row)
 {
     struct folder_progress p = {.loss = NAN, .eta_s = NAN, .img_s = NAN};
@@ -107,8 +120,10 @@ static void add_run(struct outlook *o, struct store *s, const struct rows *r, si
     const char *state = text_at(r, row, STATE);
     if (strcmp(state, "done") == 0)
         estimate_add(&o->estimate, number_at(r, row, WORK), number_at(r, row, WALL));
-    else if (strcmp(state, "running") == 0)
+    else if (strcmp(state, "running") == 0 && is_alive(s, text_at(r, row, RUN)))
         add_running(o, s, r, row);
+    else if (strcmp(state, "running") == 0)
+        o->stale++;
     else if (strcmp(state, "failed") != 0 && strcmp(state, "timeout") != 0)
         o->waiting_work += number_at(r, row, WORK);
 }
@@ -125,7 +140,11 @@ static int look_out(struct store *s, const char *experiment, struct outlook *o, 
         add_run(o, s, r, i);
     rows_free(r);
     double waiting = o->waiting_work > 0 ? estimate_run(&o->estimate, o->waiting_work) : 0;
-    *left = estimate_total(waiting, o->running_s, o->longest_s, o->running > 0 ? o->running : 1);
+    if (o->stale > 0 && o->running == 0) /* nobody is at it */
+        *left = NAN;
+    else
+        *left =
+            estimate_total(waiting, o->running_s, o->longest_s, o->running > 0 ? o->running : 1);
     return 0;
 }
 
@@ -157,6 +176,8 @@ static struct rows *with_left(struct store *s, const struct rows *listing, struc
             if (from[i].type == ROWS_TEXT)
                 rows_set_text(r, &to[i], from[i].text);
         }
+        rows_set_integer(&to[rows_column(r, "running")], o.running);
+        to[rows_column(r, "stale")].integer += o.stale;
         if (isfinite(left))
             rows_set_real(&to[columns], round(left));
     }
@@ -177,6 +198,8 @@ static void print_human(const struct rows *r, const struct strbuf *lines)
         char text[32];
         if (left > 0)
             printf("; about %s left", clock_format(left, text, sizeof text));
+        if (rows_number(&cell[rows_column(r, "stale")]) > 0)
+            printf("; stale: their runner was killed, run it again to go on");
         putchar('\n');
     }
     fputs(lines->text, stdout);

@@ -40,8 +40,9 @@ static double finished_rate(struct expectation *x, const struct seen_data *k)
         store_query(x->store, &ignored,
                     "SELECT sum(wall_s) / sum(\"cost/macs\" * \"train.epochs\") FROM v_runs"
                     " WHERE state = 'done' AND \"data.dataset\" = ?1"
-                    " AND CAST(\"data.train_size\" AS TEXT) = ?2 AND \"train.steps\" = 0",
-                    "ss", k->dataset, k->train_size);
+                    " AND CAST(\"data.train_size\" AS TEXT) = ?2 AND \"train.steps\" = 0"
+                    " AND device = ?3",
+                    "sss", k->dataset, k->train_size, x->class);
     if (r == NULL)
         return NAN; /* a database that has no such columns yet */
     double rate = r->count > 0 ? rows_number(rows_cell(r, 0, 0)) : NAN;
@@ -74,17 +75,17 @@ static void keep_rate(struct expectation *x)
 /* Kept from earlier, or measured now and kept. */
 static void ask_rate(struct expectation *x)
 {
-    struct device d;
     struct error err = {0};
+    const struct device *d = &x->opened;
     x->asked = 1;
-    if (device_open(&d, args_text(x->args, "device"), 0, &err)) {
-        x->why_unknown = arena_strdup(&x->arena, err.msg);
+    if (x->unusable != NULL) {
+        x->why_unknown = x->unusable;
         return;
     }
-    name_device(x, &d);
+    name_device(x, d);
     if (x->store != NULL && store_rate(x->store, x->device, &x->macs_per_s, &err) == 1)
         return;
-    if (rate_measure(&d, &x->macs_per_s, &err)) {
+    if (rate_measure(d, &x->macs_per_s, &err)) {
         x->macs_per_s = NAN;
         x->why_unknown = arena_strdup(&x->arena, err.msg);
         return;
@@ -179,12 +180,32 @@ double expect_cell(struct expectation *x, const struct cell *c)
     return seconds * e->n_seeds;
 }
 
-void expect_open(struct expectation *x, const struct args *a, const struct experiment *e)
+/* What this machine lacks is no error: the costs do not depend on it. */
+static int open_device(struct expectation *x, struct error *err)
+{
+    const char *name = args_text(x->args, "device");
+    struct error why = {0};
+    x->class = arena_strndup(&x->arena, name, strcspn(name, ":"));
+    if (device_open(&x->opened, name, 0, &why) == 0) {
+        x->class = x->opened.backend->choice.name;
+        return 0;
+    }
+    x->unusable = arena_strdup(&x->arena, why.msg);
+    return why.code == EXIT_USAGE ? error_set(err, "--device: %s", why.msg) : 0;
+}
+
+int expect_open(struct expectation *x, const struct args *a, const struct experiment *e,
+                struct error *err)
 {
     struct error ignored = {0};
     *x = (struct expectation){.experiment = e, .args = a, .macs_per_s = NAN};
+    if (open_device(x, err)) {
+        arena_release(&x->arena);
+        return -1;
+    }
     if (file_exists(args_db(a)))
         x->store = cli_store_open(a, STORE_READ, &ignored);
+    return 0;
 }
 
 void expect_close(struct expectation *x)

@@ -4,6 +4,7 @@
 #define CLI_EXPECT_H
 
 #include "base/arena.h"
+#include "train/device.h"
 
 struct args;
 struct cell;
@@ -20,12 +21,16 @@ struct expectation {
     double macs_per_s;      /* of the device; NAN before it is needed or where it cannot be had */
     int asked;              /* for the rate */
     char device[300];
+    struct device opened;
+    const char *class;       /* of the device, as runs have it: "cpu", "cuda" */
+    const char *unusable;    /* why the device cannot be opened, or NULL */
     const char *why_unknown; /* or NULL */
     const struct args *args; /* --db, --device */
 };
 
-/* Never fails: what cannot be had makes times unknown. */
-void expect_open(struct expectation *x, const struct args *a, const struct experiment *e);
+/* Only a mistyped --device fails: what cannot be had makes times unknown. */
+int expect_open(struct expectation *x, const struct args *a, const struct experiment *e,
+                struct error *err);
 void expect_close(struct expectation *x);
 
 /* Seconds for all seeds of the cell, one after the other; NAN where unknown or not planned. */

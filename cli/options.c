@@ -99,7 +99,8 @@ static int check_number(const struct option_spec *o, const char *text, struct er
         return error_set(err, "--%s: %s is not a number", o->name, text);
     }
     if (o->max > o->min && (value < o->min || value > o->max))
-        return error_set(err, "--%s: %s is out of range (%g to %g)", o->name, text, o->min, o->max);
+        return error_set(err, "--%s: %s is out of range (%.15g to %.15g)", o->name, text, o->min,
+                         o->max);
     return 0;
 }
 
@@ -204,12 +205,25 @@ static int add_operand(struct args *a, const char *text, struct error *err)
     return 0;
 }
 
+/* With the words that the first operand may be, where the usage does not have them. */
+static int too_few(const struct command *c, const char *usage, struct error *err)
+{
+    struct strbuf words = STRBUF_INIT;
+    int said = c->word == NULL || strstr(usage, c->word(0)) != NULL;
+    for (int i = 0; !said && c->word(i) != NULL; i++)
+        strbuf_addf(&words, "%s%s", i > 0 ? ", " : " (one of ", c->word(i));
+    error_set(err, "too few arguments: vittm %s %s%s%s", c->name, usage, words.text,
+              words.len > 0 ? ")" : "");
+    strbuf_release(&words);
+    return -1;
+}
+
 static int check_operands(const struct args *a, struct error *err)
 {
     const struct command *c = a->command;
     const char *usage = c->operands != NULL ? c->operands : "";
     if (a->n_operands < c->min_operands)
-        return error_set(err, "too few arguments: vittm %s %s", c->name, usage);
+        return too_few(c, usage, err);
     if (c->max_operands >= 0 && a->n_operands > c->max_operands)
         return error_set(err, "unexpected argument %s: vittm %s %s", a->operands[c->max_operands],
                          c->name, usage);

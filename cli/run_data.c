@@ -79,6 +79,8 @@ int run_data_check(const struct experiment *e, struct arena *arena, double **ima
             *missing = arena_strdup(arena, config_string(c, "data.dataset"));
             k = list = new;
         }
+        if (!rc)
+            rc = trainer_check_length(c, (int64_t)k->images, err);
         (*images)[i] = (double)train_epoch_batches(c, (int64_t)k->images) *
                        (double)config_int(c, "train.batch");
     }

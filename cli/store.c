@@ -1,5 +1,6 @@
 #include "cli/store.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,8 +9,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+
+enum { LEAST_WIDTH = 40 };
 
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err)
 {
@@ -19,7 +23,14 @@ struct store *cli_store_open(const struct args *a, enum store_mode mode, struct 
 int cli_width(void)
 {
     struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+    const char *columns = getenv("COLUMNS");
+    int64_t asked = 0;
+    if (!isatty(STDOUT_FILENO))
+        return columns != NULL && number_int(columns, &asked) == 0 && asked >= LEAST_WIDTH &&
+                       asked < INT_MAX
+                   ? (int)asked
+                   : INT_MAX;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= LEAST_WIDTH)
         return size.ws_col;
     return 80;
 }
@@ -65,7 +76,7 @@ static int render(const struct args *a, const struct rows *rows, char **text, si
     FILE *memory = open_memstream(text, size);
     if (memory == NULL)
         return error_env(err, "out of memory");
-    int rc = rows_print(rows, (enum rows_format)format, memory, err);
+    int rc = rows_print_width(rows, (enum rows_format)format, INT_MAX, memory, err);
     if (fclose(memory) != 0 && rc == 0)
         rc = error_env(err, "out of memory");
     return rc;

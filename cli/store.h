@@ -11,7 +11,8 @@ struct error;
 /* The database of --db (OPTION_DB); NULL with err set. */
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err);
 
-/* Columns of the terminal on stdout; 80 where it is none. */
+/* Columns of the terminal on stdout. Where it is none, COLUMNS or no limit: what a file or another
+ * program gets is whole. */
 int cli_width(void);
 
 /* Prints rows in the format of --format (OPTION_FORMAT), frees them and returns EXIT_FINE; rows

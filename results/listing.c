@@ -77,11 +77,12 @@ static int add_order(const char *item, const struct rows *columns, struct strbuf
     return 0;
 }
 
-/* run, label, seed, state and the objectives that have a column; the experiment where there is more
- * than one. */
+/* run, label, seed, state and the objectives that have a column, without objectives the scores; the
+ * experiment where there is more than one. */
 static int default_columns(struct store *s, const struct listing *l, const struct rows *columns,
                            struct strbuf *sql, struct error *err)
 {
+    static const char *const scores[] = {"val/top1", "val/miou"};
     int64_t experiments = 0;
     if (sql_integer(s, err, &experiments, "SELECT count(*) FROM experiment", "") < 0)
         return -1;
@@ -98,6 +99,9 @@ static int default_columns(struct store *s, const struct listing *l, const struc
     for (size_t i = 0; i < objectives->count; i++)
         if (check_column(columns, rows_cell(objectives, i, 0)->text, NULL) == 0)
             add_column(rows_cell(objectives, i, 0)->text, columns, sql, NULL);
+    for (size_t i = 0; objectives->count == 0 && i < sizeof scores / sizeof *scores; i++)
+        if (check_column(columns, scores[i], NULL) == 0)
+            add_column(scores[i], columns, sql, NULL);
     rows_free(objectives);
     return 0;
 }

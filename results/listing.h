@@ -50,7 +50,8 @@ struct rows *listing_curves(struct store *s, const char *run,
 struct rows *listing_images(struct store *s, const char *a, const char *b, struct error *err);
 
 /* What differs between two runs or cells: key, a, b: configuration keys, then (runs) environment
- * and final metrics. Equal configurations give no config rows. */
+ * and final metrics, of cells their means over the runs that are done. Equal configurations give no
+ * config rows. */
 struct rows *listing_diff(struct store *s, const char *a, const char *b, struct error *err);
 
 #endif

@@ -132,6 +132,26 @@ static int find_side(struct store *s, const char *text, struct arena *arena, str
     return -1;
 }
 
+/* Metrics of a cell are means over its runs that are done on the device of the row that stands for
+ * it. */
+static int take_means(struct store *s, struct side *side, struct error *err)
+{
+    const struct rows *wide = side->wide;
+    struct rows *means = store_query(
+        s, err,
+        "SELECT n.name, avg(v.value) FROM cell c JOIN run r ON r.cell = c.id"
+        " JOIN run_metric v ON v.run = r.id JOIN name n ON n.id = v.name"
+        " WHERE c.hash = ?1 AND r.device = ?2 AND r.state = 'done' GROUP BY n.name",
+        "ss", side->cell, rows_cell(wide, 0, (size_t)rows_column(wide, "device"))->text);
+    for (size_t i = 0; means && i < means->count; i++) {
+        int column = rows_column(wide, rows_cell(means, i, 0)->text);
+        if (column >= 0)
+            *rows_cell(wide, 0, (size_t)column) = *rows_cell(means, i, 1);
+    }
+    rows_free(means);
+    return means ? 0 : -1;
+}
+
 static int read_side(struct store *s, struct side *side, struct error *err)
 {
     if (side->run) {
@@ -147,7 +167,9 @@ static int read_side(struct store *s, struct side *side, struct error *err)
     }
     if (side->wide && side->env && side->wide->count == 0)
         return error_set(err, "cell %s has no run yet", side->cell);
-    return side->wide && side->env ? 0 : -1;
+    if (!side->wide || !side->env)
+        return -1;
+    return side->run ? 0 : take_means(s, side, err);
 }
 
 static int same_cell(const struct rows_cell *a, const struct rows_cell *b)
@@ -178,8 +200,7 @@ static void add_difference(struct rows *r, const char *key, const struct rows_ce
     copy_cell(r, &cell[2], b);
 }
 
-/* Columns of v_runs: first the keys (with a dot and no slash), then the metrics; cells have no
- * metrics of their own but those that were known beforehand. */
+/* Columns of v_runs: first the keys (with a dot and no slash), then the metrics. */
 static void diff_columns(struct rows *r, const struct side *a, const struct side *b, int metrics)
 {
     int first = rows_column(a->wide, "commit_hash") + 1;

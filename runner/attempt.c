@@ -30,8 +30,7 @@ const char *schedule_fate_name(enum schedule_fate fate)
     return fate_names[fate];
 }
 
-/* Is the process that claimed it possibly alive? */
-static int is_held(const struct store_run *row)
+int schedule_held(const struct store_run *row)
 {
     struct machine_process p = {.pid = (long)row->pid, .start = (unsigned long long)row->pid_start};
     if (row->state != STORE_RUNNING)
@@ -53,7 +52,7 @@ static enum schedule_fate fate_of(const struct store_run *row, const struct sche
 {
     if (row->state == STORE_DONE)
         return SCHEDULE_KEEP;
-    if (is_held(row))
+    if (schedule_held(row))
         return SCHEDULE_ELSEWHERE;
     if (folder_has_result(task->folder))
         return SCHEDULE_RECOVER;

@@ -14,12 +14,10 @@
 static const char *find_experiment(struct experiment *e, const char *name, struct error *err)
 {
     const char *const *roots = e->spec->source->roots;
-    size_t n = strlen(name);
-    int looks_like_file = n > 5 && !strcmp(name + n - 5, ".yaml");
     if (file_exists(name) && !file_is_folder(name))
         return arena_strdup(&e->arena, name);
-    if (looks_like_file) {
-        error_set(err, "%s: no such file", name);
+    if (strchr(name, '=') || config_find(e->spec->base, name)) {
+        error_set(err, "%s: expected key=value, or a file or model first", name);
         return NULL;
     }
     for (int i = 0; roots && roots[i]; i++) {

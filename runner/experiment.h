@@ -35,8 +35,8 @@
  * Overrides, "key=value" of the command line, come last: a value sets the key everywhere (also in
  * grid, zip and cells), several (a,b,c, [a, b] or range(…)) make it an axis, in place of the one it
  * had or as the fastest of all. For keys that are lists themselves, [3, 3] is one value and
- * [3, 3],[5, 5] are two. seeds=5, seeds=[7], name=, title=, where=, model=NAME, limits.timeout= and
- * limits.retries= work too.
+ * [3, 3],[5, 5] are two. seeds=5, seeds=[7], name=, title=, where=, measure=cost, model=NAME,
+ * limits.timeout= and limits.retries= work too; the other words above are set in the file alone.
  *
  * Identity. Keys that a cell does not read are no part of it. Cells with equal identity are folded
  * into the first one. A key that the file or the command line sets and that no cell reads is an

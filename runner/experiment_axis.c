@@ -211,7 +211,7 @@ struct assignment *experiment_values(struct experiment *e, const char *key,
             rc = add_node(&v, c);
     *n = v.n;
     if (!rc && !v.n)
-        experiment_fail(experiment_origin(node), err, key, "an axis without values");
+        experiment_fail(experiment_origin(node), err, key, "an empty list (write its values)");
     return rc ? NULL : v.first;
 }
 
@@ -372,7 +372,7 @@ int experiment_override(struct experiment *e, const char *text, struct error *er
     const struct config_key *declaration = config_find(e->spec->base, key);
     if (declaration || !strcmp(key, "model"))
         return override_key(e, key, value_nodes(e, declaration, equals + 1), err);
-    int rc, text_key = !strcmp(key, "title") || !strcmp(key, "where");
+    int text_key = !strcmp(key, "title") || !strcmp(key, "where");
     struct yaml_node *node = text_key ? line_scalar(e, equals + 1, strlen(equals + 1))
                                       : value_nodes(e, NULL, equals + 1);
     struct yaml_node *parent = line_scalar(e, "", 0);
@@ -384,10 +384,15 @@ int experiment_override(struct experiment *e, const char *text, struct error *er
         parent->child = node;
         node = parent;
     }
-    rc = !strcmp(key, "seeds") || !strcmp(key, "name") || text_key || node == parent
-             ? experiment_take(e, node, err)
-             : 0;
-    if (rc)
-        return rc < 0 ? -1 : 0;
+    static const char *const may[] = {"seeds", "name", "title", "where", "measure", NULL};
+    for (int i = 0; may[i]; i++)
+        if (!strcmp(key, may[i]))
+            return experiment_take(e, node, err) < 0 ? -1 : 0;
+    if (node == parent)
+        return experiment_take(e, node, err) < 0 ? -1 : 0;
+    for (int i = 0; experiment_key(i); i++)
+        if (!strcmp(key, experiment_key(i)))
+            return error_set(err, "command line: %s: is set in the file alone (key=a,b is an axis)",
+                             key);
     return config_set(e->spec->base, key, "", (struct config_origin){"command line", 0, 0}, err);
 }

@@ -94,6 +94,9 @@ static int take_measure(struct experiment *e, const struct yaml_node *list, stru
     static const char *const words[] = {"cost", "accuracy", "latency"};
     const struct yaml_node *first = list->kind == YAML_LIST ? list->child : list;
     e->measure = 0;
+    if (!first)
+        return experiment_fail(experiment_origin(list), err, "measure",
+                               "an empty list (cost, accuracy, latency)");
     for (const struct yaml_node *n = first; n; n = n->next) {
         unsigned bit = 0;
         for (unsigned i = 0; i < 3 && n->kind == YAML_SCALAR; i++)

@@ -73,6 +73,10 @@ enum schedule_fate {
     SCHEDULE_FATES
 };
 const char *schedule_fate_name(enum schedule_fate fate);
+/* Is the process that claimed a run possibly alive? Of a run that is STORE_RUNNING and not held the
+ * runner was killed: the next one takes it over. */
+int schedule_held(const struct store_run *row);
+
 /* Returns a fate, or -1 with err set. */
 int schedule_fate(struct store *s, const struct schedule_task *task,
                   const struct schedule_options *options, struct error *err);

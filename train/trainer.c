@@ -47,6 +47,21 @@ int trainer_check_data(const struct config *c, const struct dataset *d, struct e
     return views_check(c, d, err);
 }
 
+static int64_t epoch_steps(const struct config *c, int64_t images)
+{
+    int64_t accumulate = config_int(c, "train.accumulate");
+    return (train_epoch_batches(c, images) + accumulate - 1) / accumulate;
+}
+
+int trainer_check_length(const struct config *c, int64_t images, struct error *err)
+{
+    struct lr_plan plan;
+    if (epoch_steps(c, images) == 0)
+        return config_error(c, err, "train.batch", "%s has only %lld training images",
+                            config_string(c, "data.dataset"), (long long)images);
+    return lr_plan_init(&plan, c, epoch_steps(c, images), err);
+}
+
 static int open_data(struct trainer *t, struct error *err)
 {
     const struct config *c = t->options.config;
@@ -54,10 +69,9 @@ static int open_data(struct trainer *t, struct error *err)
         dataset_open(&t->val_set, c, SPLIT_VAL, err))
         return -1;
     t->batches = train_epoch_batches(c, dataset_count(t->train_set));
-    if (t->batches == 0)
-        return config_error(c, err, "train.batch", "%s has only %lld training images",
-                            dataset_name(t->train_set), (long long)dataset_count(t->train_set));
-    t->steps = (t->batches + t->accumulate - 1) / t->accumulate;
+    t->steps = epoch_steps(c, dataset_count(t->train_set));
+    if (trainer_check_length(c, dataset_count(t->train_set), err))
+        return -1;
     return trainer_check_data(c, t->train_set, err);
 }
 

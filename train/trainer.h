@@ -64,6 +64,9 @@ struct trainer {
 /* Refuses a model whose classes or channels are not the data's. */
 int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err);
 
+/* Refuses a run on so many images that never updates its weights, or never at the full rate. */
+int trainer_check_length(const struct config *c, int64_t images, struct error *err);
+
 /* Opens data, compiles both networks, initialises the parameters (train.weights over them), then
  * goes back to the furthest checkpoint of the folder. Refuses a model whose sizes are not the
  * data's. */

@@ -25,6 +25,20 @@ static struct yaml_node *parse(struct arena *a, const char *text)
     return root;
 }
 
+/* A byte order mark is no part of the text. */
+static void test_mark(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    const struct yaml_node *dim = yaml_get(parse(&a, "\xef\xbb\xbf"
+                                                     "dim: 96\n"),
+                                           "dim");
+    assert_non_null(dim);
+    assert_int_equal(dim->line, 1);
+    assert_int_equal(dim->column, 6);
+    arena_release(&a);
+}
+
 static void refuses(const char *text, const char *message)
 {
     struct arena a = {0};
@@ -204,10 +218,15 @@ static void test_shared_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),         cmocka_unit_test(test_alias_is_a_copy),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_size),         cmocka_unit_test(test_alias_bomb),
-        cmocka_unit_test(test_missing_file), cmocka_unit_test(test_shared_files),
+        cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_alias_is_a_copy),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_alias_bomb),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_shared_files),
     };
     return cmocka_run_group_tests_name("base/yaml", tests, NULL, NULL);
 }

@@ -74,6 +74,25 @@ expect_code 2 "a run of it is refused" "$vittm" run "$scratch/vittm.yaml" $given
 expect_text "which are not mixed as images are" "a silhouette of mixed images" "$vittm" run "$scratch/vittm.yaml" \
     model.memory_input=second model.second.view=silhouette data.mix.mixup_alpha=0.8 --jobs 1
 
+# Too little data for one update, or for one at the full rate: said before a worker finds out.
+for command in plan run; do
+    expect_text "train.batch 16: shapes has only 10 training images" "$command: less than a batch" \
+        "$vittm" $command "$scratch/vit.yaml" data.train_size=10
+    expect_code 2 "$command: its exit code" "$vittm" $command "$scratch/vit.yaml" data.train_size=10
+    expect_text "leaves none of the" "$command: nothing but warm-up" "$vittm" $command "$scratch/vit.yaml" train.warmup_steps=2
+    expect_text "shapes has 10 classes" "$command: other classes" "$vittm" $command "$scratch/vit.yaml" model.classes=7
+    expect_code 2 "$command: a mistyped device" "$vittm" $command "$scratch/vit.yaml" --device gpu
+done
+
+# What is no experiment, and what the command line cannot set.
+expect_text "$scratch: is a folder" "a folder" "$vittm" plan "$scratch"
+expect_text "x/y.yml: no such file" "a file that is not there" "$vittm" plan x/y.yml
+expect_text "expected key=value, or a file or model first" "a key without a value" "$vittm" cost vit_s16 model.dim
+expect_text "command line: grid: is set in the file alone" "a grid" "$vittm" plan "$scratch/vit.yaml" grid=3
+expect_text "seeds: no value" "no seeds" "$vittm" plan "$scratch/vit.yaml" "seeds=[]"
+check "what is measured" "$vittm" plan "$scratch/vit.yaml" measure=cost
+expect_text "(one of models, devices, metrics" "the lists" "$vittm" list
+
 # Tokens that are left out, where weights count them.
 for head in token_summary dyna; do
     refused vittm "model.rw_head $head depends on the number of tokens" train.objective=mae model.rw_head=$head

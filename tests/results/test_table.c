@@ -212,6 +212,16 @@ static void test_listing(void **state)
     store_close(s);
 }
 
+static double mean_top1(struct store *s, const char *cell)
+{
+    struct error err = {0};
+    struct rows *r = store_query(
+        s, &err, "SELECT mean FROM v_cells WHERE cell = ? AND metric = 'val/top1'", "s", cell);
+    double mean = rows_number(rows_cell(r, 0, 0));
+    rows_free(r);
+    return mean;
+}
+
 static void test_ids_show_diff(void **state)
 {
     (void)state;
@@ -256,6 +266,15 @@ static void test_ids_show_diff(void **state)
     rows_free(r);
     r = listing_diff(s, "c31", "c32", &err);
     assert_string_equal(rows_cell(r, 0, 0)->text, "model.fusion");
+    rows_free(r);
+    r = listing_diff(s, "c31", "c11", &err); /* of cells the means over seeds */
+    for (size_t i = 0; i < r->count; i++)
+        if (!strcmp(rows_cell(r, i, 0)->text, "val/top1")) {
+            assert_true(rows_number(rows_cell(r, i, 1)) == mean_top1(s, "c31"));
+            assert_true(rows_number(rows_cell(r, i, 2)) == mean_top1(s, "c11"));
+            found++;
+        }
+    assert_int_equal(found, 2);
     rows_free(r);
     assert_null(listing_diff(s, "c31", "nothing", &err));
     arena_release(&arena);

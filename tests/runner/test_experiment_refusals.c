@@ -40,7 +40,8 @@ static void test_file_refusals(void **state)
         "q.yaml:1:14: model.dim: no value (write one, or leave the key out for its default)");
     lab_refuses(lab, "grid: {model.dims: [1]}\n",
                 "q.yaml:1:8: unknown key model.dims (did you mean model.dim?)");
-    lab_refuses(lab, "grid: {model.dim: []}\n", "q.yaml:1:19: model.dim: an axis without values");
+    lab_refuses(lab, "grid: {model.dim: []}\n",
+                "q.yaml:1:19: model.dim: an empty list (write its values)");
     lab_refuses(lab, "grid: [1]\n", "q.yaml:1:7: grid: expected keys and values (key: value)");
     lab_refuses(lab, "[1, 2]\n", "q.yaml:1:1: expected keys and values (key: value)");
     lab_refuses(

@@ -269,6 +269,24 @@ void request_expect_message(const struct request *q, const char *part)
     free(text);
 }
 
+int request_held(const struct request *q)
+{
+    struct error err = {0};
+    struct arena a = {0};
+    struct store_run *runs;
+    size_t count;
+    int held = 0;
+    struct store *s = open_store(q);
+    assert_non_null(s);
+    if (store_runs(s, "fake", &a, &runs, &count, &err))
+        fail_msg("%s", err.msg);
+    for (size_t i = 0; i < count; i++)
+        held += schedule_held(&runs[i]);
+    store_close(s);
+    arena_release(&a);
+    return held;
+}
+
 void request_wait_starts(const struct request *q, int n)
 {
     double deadline = clock_now() + 20;

@@ -37,6 +37,9 @@ void request_wait_starts(const struct request *q, int n);
 int request_starts_of(const struct request *q, int i);
 int request_starts(const struct request *q);
 
+/* Runs whose process may be alive. */
+int request_held(const struct request *q);
+
 /* The folder of run i. */
 char *request_run_folder(struct arena *a, const struct request *q, int i);
 
