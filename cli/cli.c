@@ -49,7 +49,7 @@ const char *command_nearest(const char *name)
 
 static int finish(const char *command, int rc, const struct error *err)
 {
-    if (fflush(stdout) != 0 && rc == EXIT_FINE) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_FINE) {
         fprintf(stderr, "vittm %s: standard output cannot be written\n", command);
         return EXIT_ENVIRONMENT;
     }
@@ -88,7 +88,7 @@ static int print_version(void)
 {
     printf("vittm %s (%.12s%s), %s\n", version_number(), version_commit(),
            version_dirty() ? ", modified" : "", version_compiler());
-    return EXIT_FINE;
+    return finish("--version", EXIT_FINE, &(struct error){0});
 }
 
 int cli_main(int argc, char **argv)

@@ -104,9 +104,9 @@ static const struct step counts[] = {{1e9, 1e-9, "billions", "G", " billion"},
                                      {1e6, 1e-6, "millions", "M", " million"},
                                      {1e3, 1e-3, "thousands", "k", " thousand"},
                                      {0, 1, NULL, NULL, ""}};
-static const struct step bytes[] = {{1073741824.0, 1 / 1073741824.0, "GiB", "GiB", " GiB"},
-                                    {1048576.0, 1 / 1048576.0, "MiB", "MiB", " MiB"},
-                                    {1024.0, 1 / 1024.0, "KiB", "KiB", " KiB"},
+static const struct step bytes[] = {{1e9, 1e-9, "GB", "GB", " GB"},
+                                    {1e6, 1e-6, "MB", "MB", " MB"},
+                                    {1e3, 1e-3, "kB", "kB", " kB"},
                                     {0, 1, "bytes", "bytes", " bytes"}};
 
 static void set_unit(struct metric_scale *s, const char *brief, const struct step *step)

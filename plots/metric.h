@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* For values up to largest in magnitude: chooses among thousands, millions, billions or KiB, MiB,
- * GiB. */
+/* For values up to largest in magnitude: chooses among thousands, millions, billions or kB, MB, GB
+ * (decimal, as in tables and plans). */
 struct metric_scale {
     double factor;   /* shown = stored * factor */
     char label[96];  /* "MACs (millions)", for an axis */

@@ -121,7 +121,7 @@ static void latency_row(struct report *r, const struct rows *l, const struct tim
     number_cell(r->out, number_of(l, t->row, "p90_ms"), 2);
     number_cell(r->out, number_of(l, t->row, "iqr_ms") / number_of(l, t->row, "p50_ms") * 100, 1);
     number_cell(r->out, number_of(l, t->row, "images_per_s"), 0);
-    number_cell(r->out, number_of(l, t->row, "peak_bytes") / 1048576, 1);
+    number_cell(r->out, number_of(l, t->row, "peak_bytes") * 1e-6, 1);
     for (int i = 0; i < CONDITIONS; i++) {
         strbuf_clear(&text);
         condition_text(&conditions[i], l, t->row, &text);
@@ -167,7 +167,7 @@ static void latency_note(struct report *r, const struct rows *l, const struct co
 static void latency_head(struct report *r, const struct condition *conditions)
 {
     static const char *const heads[] = {"p50 (ms)",      "n",        "p90 (ms)",
-                                        "IQR / p50 (%)", "images/s", "peak (MiB)"};
+                                        "IQR / p50 (%)", "images/s", "peak (MB)"};
     html_table(r->out, NULL, "sortable");
     html_head(r->out, HTML_WORD, "cell");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)

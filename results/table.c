@@ -280,7 +280,7 @@ static void put_warnings(const struct layout *l, struct strbuf *out)
 
 /* ---- a row a cell ---------------------------------------------------------------------------- */
 
-/* How a cost is shown to people: name, divisor, decimals. */
+/* How a cost is shown to people: name, divisor, least decimals. */
 struct cost_column {
     const char *metric, *name;
     double divisor;
@@ -301,12 +301,27 @@ static const struct cost_column *cost_column(const char *metric)
     BUG("%s has no column", metric);
 }
 
+/* Three digits of the smallest, so that cells of small models can be told apart. */
+static int cost_decimals(const struct table_data *d, size_t k)
+{
+    const struct cost_column *c = cost_column(d->costs[k]);
+    double least = INFINITY;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->cells[i].costs[k] > 0)
+            least = fmin(least, d->cells[i].costs[k] / c->divisor);
+    int decimals = isfinite(least) ? 2 - (int)floor(log10(least)) : 0;
+    return decimals < c->decimals ? c->decimals : decimals > 6 ? 6 : decimals;
+}
+
 static struct rows *by_cell(const struct layout *l)
 {
     const struct table_data *d = l->d;
     int compared = d->baseline != NULL, tested = compared && l->o->test == TABLE_PAIRED;
     const char *names[16] = {"cell", d->metric};
     size_t n = 2;
+    int decimals[sizeof cost_columns / sizeof *cost_columns];
+    for (size_t k = 0; k < d->cost_count; k++)
+        decimals[k] = cost_decimals(d, k);
     if (compared)
         names[n++] = "Δ";
     if (tested)
@@ -335,7 +350,7 @@ static struct rows *by_cell(const struct layout *l)
         for (size_t k = 0; k < d->cost_count; k++, at++) {
             const struct cost_column *c = cost_column(d->costs[k]);
             if (!isnan(d->cells[i].costs[k]) && d->cells[i].runs)
-                rows_set_format(r, &cell[at], "%.*f", c->decimals,
+                rows_set_format(r, &cell[at], "%.*f", decimals[k],
                                 d->cells[i].costs[k] / c->divisor);
         }
     }

@@ -40,7 +40,9 @@ check "a mistake is one line" test "$(wc -l < "$scratch/stderr")" -eq 1
 
 # A full disk is an error, not silence.
 if [ -w /dev/full ]; then
-    expect_code 3 "stdout that cannot be written" sh -c "'$vittm' help > /dev/full"
+    for command in help --version "list keys" "completion bash"; do # more and less than a buffer
+        expect_code 3 "stdout that cannot be written: $command" sh -c "'$vittm' $command > /dev/full"
+    done
 else
     skip "stdout that cannot be written" "no /dev/full"
 fi

@@ -132,6 +132,7 @@ static void test_cells_and_tests(void **state)
     /* Three pairs: every difference is the same, p = 2 / 8, and no correction can save it. */
     assert_string_equal(at(r, 0, "p"), "n too small (1)");
     assert_string_equal(at(r, 0, "params (M)"), "1.00");
+    assert_string_equal(at(r, 0, "MACs (M)"), "2.00"); /* three digits */
     assert_non_null(
         strstr(warnings.text, "n too small to decide in 9 of 9 comparisons: 3 common seeds"));
     assert_non_null(strstr(warnings.text, "9 seeds could"));
