@@ -261,6 +261,16 @@ const char *report_common(const struct report *r, const char *key)
     return common;
 }
 
+size_t report_selecting(const struct report *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->data->n_cells; i++) {
+        const char *select = data_cell_key(r->data, &r->data->cells[i], "train.select");
+        n += select != NULL && strncmp(select, "best", 4) == 0;
+    }
+    return n;
+}
+
 /* The experiment file says what stands in for a data set that is missing; here the runs used it. */
 int report_is_fallback(const struct report *r)
 {

@@ -46,6 +46,8 @@ const char *report_fact(const struct report *r, const char *key, size_t *kinds);
 const char *report_experiment(const struct report *r, const char *column);
 /* The key's only value over all cells, or NULL where it varies, is missing or not active. */
 const char *report_common(const struct report *r, const char *key);
+/* Cells whose values are of the epoch that was best in validation (train.select). */
+size_t report_selecting(const struct report *r);
 int report_is_fallback(const struct report *r);
 
 /* Sections. */

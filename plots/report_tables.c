@@ -10,6 +10,7 @@
 #include "plots/effect.h"
 #include "plots/html.h"
 #include "results/stats.h"
+#include "results/table.h"
 
 static void section(struct report *r, const char *id, const char *title)
 {
@@ -119,9 +120,8 @@ static void pivot_caption(struct report *r, const struct pivot *p, struct strbuf
         strbuf_addf(s, "%zu to %zu", r->least_seeds, r->most_seeds);
     else
         strbuf_addf(s, "%zu", r->most_seeds);
-    strbuf_addf(s,
-                "); the value at the end of training, no epoch was selected; %s is better, the "
-                "best is bold.",
+    strbuf_addf(s, "); %s; %s is better, the best is bold.",
+                table_epoch_words(report_selecting(r), r->data->n_cells),
                 r->maximize ? "larger" : "smaller");
     int others = r->data->n_factors - 1 - (p->column >= 0);
     if (others > 0)

@@ -336,7 +336,10 @@ void report_checklist(struct report *r)
          "every run stores its complete configuration; this page lists what varies and what is "
          "shared");
     item(r, YES, "How numbers were selected",
-         "values of the end of training; no epoch, seed or run was chosen by its result");
+         report_selecting(r) ? "the epoch by validation where train.select says so; no seed or run "
+                               "was chosen by its result"
+                             : "values of the end of training; no epoch, seed or run was chosen by "
+                               "its result");
     item(r, r->done == r->runs ? YES : PARTLY, "Every planned run reported",
          r->done == r->runs ? "all runs are done"
                             : "runs without a result are listed under Compute");

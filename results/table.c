@@ -219,6 +219,14 @@ static const char *error_words(enum table_error kind)
     }
 }
 
+const char *table_epoch_words(size_t best, size_t all)
+{
+    return !best         ? "value of the final epoch, no epoch was selected"
+           : best == all ? "value of the epoch that was best in validation (train.select)"
+                         : "value of the final epoch, or of the best in validation where "
+                           "train.select asks for that";
+}
+
 static void put_caption(struct rows *r, const struct layout *l)
 {
     const struct table_data *d = l->d;
@@ -234,7 +242,7 @@ static void put_caption(struct rows *r, const struct layout *l)
         strbuf_addf(&s, "%zu to %zu", least, most);
     else
         strbuf_addf(&s, "%zu", most);
-    strbuf_addf(&s, "); value of the final epoch, no epoch was selected; %s is better.",
+    strbuf_addf(&s, "); %s; %s is better.", table_epoch_words(d->selecting, d->count),
                 d->maximize ? "larger" : "smaller");
     if (l->o->test == TABLE_PAIRED && d->baseline)
         strbuf_addf(

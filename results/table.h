@@ -3,6 +3,8 @@
 #ifndef RESULTS_TABLE_H
 #define RESULTS_TABLE_H
 
+#include <stddef.h>
+
 struct error;
 struct rows;
 struct store;
@@ -33,6 +35,10 @@ struct table_options {
 struct strbuf;
 struct rows *table_build(struct store *s, const struct table_options *o, struct strbuf *warnings,
                          struct error *err);
+
+/* Which epoch the values are of, where `best` of `all` cells select it by validation
+ * (train.select: best, best_average). */
+const char *table_epoch_words(size_t best, size_t all);
 
 /* Main effects and two-way interactions of a full grid over the experiment's axes, from the cells'
  * means of o->metric: factor, level, factor_b, level_b (empty for a main effect), effect (the

@@ -194,10 +194,18 @@ static const char *value_text(struct arena *arena, const struct rows_cell *cell)
     }
 }
 
+/* An SQL expression: whether the cell's values are of the epoch that was best in validation. */
+static const char *selects_sql(struct arena *arena, const struct store *s)
+{
+    int64_t id = key_id(s, "train.select");
+    return id < 0 ? "0" : arena_printf(arena, "coalesce(c.k%lld LIKE 'best%%', 0)", (long long)id);
+}
+
 static int load_cells(struct table_data *d, struct store *s, struct error *err)
 {
     struct strbuf sql = STRBUF_INIT;
-    strbuf_adds(&sql, "SELECT c.id, c.hash, coalesce(mc.label, substr(c.hash, 1, 8))");
+    strbuf_addf(&sql, "SELECT c.id, c.hash, coalesce(mc.label, substr(c.hash, 1, 8)), %s",
+                selects_sql(&d->arena, s));
     for (size_t k = 0; k < d->key_count; k++)
         strbuf_addf(&sql, ", c.k%lld", (long long)key_id(s, d->keys[k]));
     strbuf_adds(&sql, " FROM experiment e JOIN member_cell mc ON mc.experiment = e.id"
@@ -215,7 +223,8 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
         c->label = arena_strdup(&d->arena, rows_cell(r, i, 2)->text);
         c->keys = ARENA_ARRAY(&d->arena, const char *, d->key_count);
         for (size_t k = 0; k < d->key_count; k++)
-            c->keys[k] = value_text(&d->arena, rows_cell(r, i, 3 + k));
+            c->keys[k] = value_text(&d->arena, rows_cell(r, i, 4 + k));
+        d->selecting += rows_cell(r, i, 3)->integer != 0;
         c->costs = ARENA_ARRAY(&d->arena, double, d->cost_count);
     }
     rows_free(r);

@@ -34,6 +34,7 @@ struct table_data {
     int front_maximize;
     struct table_cell *cells; /* by position */
     size_t count;
+    size_t selecting;                  /* cells whose train.select takes the best epoch */
     const struct table_cell *baseline; /* or NULL */
     size_t commits, devices;           /* distinct ones among the runs that are done */
 };

@@ -113,6 +113,17 @@ static void say_done(struct schedule *q, const struct run_state *r, double wall_
     strbuf_release(&line);
 }
 
+/* What is reported of the weights that the run ended with, which need not be the last epoch's
+ * (train.select). */
+static void take_final_score(struct run_state *r)
+{
+    const char *name;
+    json_t *value, *result = folder_result(r->task->folder, NULL);
+    json_object_foreach(json_object_get(result, "metrics"), name, value)
+        progress_score_note(&r->score, name, json_number_value(value));
+    json_decref(result);
+}
+
 static void settle(struct schedule *q, struct run_state *r, enum store_state state, int retry,
                    double wall_s, const char *message)
 {
@@ -124,6 +135,7 @@ static void settle(struct schedule *q, struct run_state *r, enum store_state sta
             q->report->ran++;
         if (!r->recovered && r->attempts == 1)
             estimate_add(&q->estimate, r->task->work, wall_s);
+        take_final_score(r);
         say_done(q, r, r->recovered ? 0 : wall_s);
         return;
     }

@@ -19,4 +19,18 @@ for more in "data.augment.policy=rand data.cache=decoded" "data.augment.policy=t
     expect_text "1 of 1 done" "trains and evaluates with $more" "$vittm" run "$scratch/photos.yaml" \
         seeds=1 $more --db "$scratch/photos.db" --out "$scratch/runs"
 done
+# The commands of docs/training.md, "From end to end", with two epochs each.
+PHOTOS=$photos VITTM_DB=$scratch/docs.db
+export PHOTOS VITTM_DB
+awk '/^## From end to end/ { on = 1; next } /^## / { on = 0 } on && /^    / { print substr($0, 5) }' docs/training.md |
+    sed -e "s|\./vittm|$vittm|g" -e "s|[a-z]*\.safetensors|$scratch/&|g" -e "s| board| $scratch/board|" -e "s|loss.png|$scratch/&|" \
+        -e "s|vittm run .*|& --threads 1 --out $scratch/docs train.epochs=2 train.warmup_steps=1|" > "$scratch/commands"
+check "there are eight of them" test "$(wc -l < "$scratch/commands")" = 8
+while read -r line; do
+    expect_code 0 "docs: $(echo "$line" | cut -d' ' -f2-4)" sh -c "$line"
+done < "$scratch/commands"
+expect_text "12x12" "position tables were resampled" \
+    "$vittm" weights import "$scratch/start.safetensors" experiments/photos-finetune.yaml --format csv
+check "curves for TensorBoard" test -s "$scratch"/board/*/events.out.tfevents.vittm
+check "and a figure" test -s "$scratch/loss.png"
 finish

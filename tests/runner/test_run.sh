@@ -61,6 +61,18 @@ check "two runs on the same images" sh -c "'$vittm' diff $(cat "$scratch/pair") 
 check "every image counts once, and p is a probability" awk -F, \
     'NR == 2 { exit !($1 == 128 && $2 + $3 + $4 + $5 == 128 && $6 >= 0 && $6 <= 1) }' "$scratch/images"
 
+# Weights that are selected: what a run ends with is what is told, not its last epoch.
+mkdir "$scratch/selected"
+run selected model.fusion=add train.average=ema train.select=best_average train.ema_decay=0.99 > "$scratch/said" 2>&1
+final=$(ask selected "SELECT printf('%.1f', \"val/top1\") FROM v_runs")
+last=$(ask selected "SELECT printf('%.1f', value) FROM v_curves WHERE metric = 'val/top1' AND epoch = 4")
+check "the weights' own last value is another ($final, $last)" test "$final" != "$last"
+expect_text "top-1 $final %" "the line of a finished run has the selected one" grep '^done' "$scratch/said"
+expect_text "best in validation" "and a table says so" \
+    "$vittm" table tiny --db "$scratch/selected/vittm.db"
+expect_text "no epoch was selected" "as it does where none was selected" \
+    "$vittm" table tiny --db "$scratch/whole/vittm.db"
+
 # The runner is killed at ten moments, then left alone; what survives goes on.
 i=0
 while [ $i -lt 10 ]; do
