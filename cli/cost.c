@@ -2,6 +2,7 @@
 #include "cli/cost.h"
 #include "backend/backend.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "model/model.h"
 #include "results/rows.h"
 #include "train/cost.h"
@@ -9,6 +10,7 @@
 #include "train/update.h"
 #include "train/weights_start.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t param_count(const struct graph *g)
@@ -36,54 +38,118 @@ static struct op_cost count_work(const struct graph *g)
     return total;
 }
 
-static int forward_cost(const struct config *c, struct cell_cost *out, struct error *err)
+static void keep_forward(struct cell_cost *out, const struct graph *g, const struct op_cost *work)
+{
+    out->params = param_count(g);
+    out->macs = work->macs;
+    out->macs_fvcore = work->macs_fvcore;
+    out->flops = 2 * work->macs + work->other_flops;
+}
+
+/* The costs of one image, from a graph of its own. */
+static int one_cost(const struct config *c, struct cell_cost *out, struct error *err)
 {
     struct model_io io;
     struct graph *g = model_build(c, &(struct model_options){.batch = 1}, &io, err);
     if (!g)
         return -1;
-    struct op_cost total = count_work(g);
-    out->params = param_count(g);
-    out->macs = total.macs;
-    out->macs_fvcore = total.macs_fvcore;
-    out->flops = 2 * total.macs + total.other_flops;
+    struct op_cost work = count_work(g);
+    keep_forward(out, g, &work);
     graph_free(g);
     return 0;
 }
 
-/* Bytes of a compiled program, and the multiply-adds of one run of it where they are asked for. */
-static int program_cost(const struct config *c, const struct model_options *mo,
-                        const struct plan_options *po, int64_t *bytes, int64_t *macs,
-                        struct error *err)
+/* Marks the tensors that begin with the batch, by id: inputs of that many, what is repeated for
+ * each image, and all that is computed from these. 0 where one of them does not begin with it. */
+static int find_batched(const struct graph *g, int64_t batch, char *batched)
+{
+    for (int i = 0; i < g->n_tensors; i++) {
+        const struct tensor *t = g->tensors[i];
+        const struct node *n = t->producer;
+        if (t->kind == TENSOR_INPUT)
+            batched[i] = t->shape.rank && t->shape.dim[0] == batch;
+        else if (n)
+            batched[i] = n->op == &op_repeat_row;
+        for (int k = 0; n && k < n->n_in; k++)
+            batched[i] |= batched[n->in[k]->id];
+        if (batched[i] && (!t->shape.rank || t->shape.dim[0] % batch))
+            return 0;
+    }
+    return 1;
+}
+
+/* The same from the graph of a batch, which saves a cell a third graph: op costs follow from
+ * shapes, so those are of one image while it is counted. */
+static int share_cost(struct graph *g, int64_t batch, const struct config *c, struct cell_cost *out,
+                      struct error *err)
+{
+    char *batched = mem_zalloc((size_t)g->n_tensors, 1);
+    int known = find_batched(g, batch, batched);
+    for (int i = 0; known && i < g->n_tensors; i++)
+        if (batched[i])
+            g->tensors[i]->shape.dim[0] /= batch;
+    if (known) {
+        struct op_cost work = count_work(g);
+        keep_forward(out, g, &work);
+    }
+    for (int i = 0; known && i < g->n_tensors; i++)
+        if (batched[i])
+            g->tensors[i]->shape.dim[0] *= batch;
+    free(batched);
+    return known ? 0 : one_cost(c, out, err);
+}
+
+static struct plan *compile(struct graph *g, const struct plan_options *po, int64_t *bytes,
+                            struct error *err)
+{
+    struct capability null = backend_capability(backend_find("null"), PRECISION_FP32);
+    struct plan *p = plan_compile(g, po, &null, err);
+    if (p)
+        *bytes = (int64_t)(p->static_bytes + p->arena_bytes);
+    return p;
+}
+
+/* One image and the memory of a batch. A refusal is that of one image where it is refused too. */
+static int inference_cost(const struct config *c, struct cell_cost *out, struct error *err)
 {
     struct model_io io;
-    struct capability null = backend_capability(backend_find("null"), PRECISION_FP32);
-    struct graph *g = model_build(c, mo, &io, err);
-    struct plan *p = g ? plan_compile(g, po, &null, err) : NULL;
+    struct model_options mo = {.batch = config_int(c, "latency.batch")};
+    struct graph *g = model_build(c, &mo, &io, err);
+    if (!g) {
+        struct error one = {0};
+        if (one_cost(c, out, &one))
+            *err = one;
+        return -1;
+    }
+    if (share_cost(g, mo.batch, c, out, err)) {
+        graph_free(g);
+        return -1;
+    }
+    struct plan *p = compile(g, &(struct plan_options){0}, &out->peak_eval_bytes, err);
+    plan_free(p);
+    return p ? 0 : -1;
+}
+
+static int training_cost(const struct config *c, struct cell_cost *out, struct error *err)
+{
+    struct model_io io;
+    struct model_options mo = {
+        .batch = config_int(c, "train.batch"), .with_loss = 1, .training = 1};
+    struct plan_options po = {.loss = "loss"};
+    update_options(c, &po);
+    struct graph *g = model_build(c, &mo, &io, err);
+    struct plan *p = g ? compile(g, &po, &out->peak_train_bytes, err) : NULL;
     if (!p)
         return -1;
-    if (macs)
-        *macs = count_work(p->graph).macs;
-    *bytes = (int64_t)(p->static_bytes + p->arena_bytes);
+    out->train_macs = count_work(p->graph).macs / mo.batch;
     plan_free(p);
     return 0;
 }
 
 int cli_cost(const struct config *c, struct cell_cost *out, struct error *err)
 {
-    int64_t train_batch = config_int(c, "train.batch"), batch = config_int(c, "latency.batch");
-    int64_t step;
-    struct model_options train = {.batch = train_batch, .with_loss = 1, .training = 1};
-    struct model_options infer = {.batch = batch};
-    struct plan_options train_plan = {.loss = "loss"}, infer_plan = {0};
-    update_options(c, &train_plan);
     cell_cost_clear(out);
-    if (forward_cost(c, out, err) ||
-        program_cost(c, &infer, &infer_plan, &out->peak_eval_bytes, NULL, err) ||
-        program_cost(c, &train, &train_plan, &out->peak_train_bytes, &step, err))
-        return -1;
-    out->train_macs = step / train_batch;
-    return 0;
+    return inference_cost(c, out, err) || training_cost(c, out, err) ? -1 : 0;
 }
 
 static int cost_callback(void *ctx, const struct config *c, struct cell_cost *out,

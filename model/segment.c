@@ -100,7 +100,7 @@ struct tensor *segment_upsample(struct graph *g, struct tensor *masks, struct gr
     const struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, s.dim[2], covered.cols);
     struct tensor *x = op_resample(g, masks, 1, mixing_first(a, rows, image.rows), 0);
     return op_resample(g, x, 2, mixing_first(a, cols, image.cols),
-                       4 * s.dim[0] * covered.rows * covered.cols * s.dim[3]);
+                       4 * covered.rows * covered.cols * s.dim[3]);
 }
 
 /* (B, rows, cols, K) under the layout of segmentation code, (B,K,rows,cols). */

@@ -468,7 +468,7 @@ static struct tensor *move_to(struct builder *b, struct tensor *x, struct grid f
     struct mixing *rows = mixing_resize(a, MIXING_BILINEAR, from.rows, to.rows);
     struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, from.cols, to.cols);
     return op_resample(b->g, x, 1, mixing_grid(a, rows, cols),
-                       4 * b->batch * to.rows * to.cols * shape_last(x->shape));
+                       4 * to.rows * to.cols * shape_last(x->shape));
 }
 
 static void join(struct builder *b, enum feature_stream stream, const struct stream_grids *grids,

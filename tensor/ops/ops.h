@@ -70,7 +70,7 @@ struct unfold_attr {
 
 /* A fixed sparse linear map along one axis (tensor/ops/mixing.h; m lives in the graph's arena): x
  * (…, m->n_in, …) -> (…, m->n_out, …). Gradient: the transposed map. macs_fvcore is what fvcore
- * counts for the torch function that it stands for. */
+ * counts for the torch function that it stands for, for an element of the first dimension. */
 struct tensor *op_resample(struct graph *g, struct tensor *x, int axis, const struct mixing *m,
                            int64_t macs_fvcore);
 struct resample_attr {

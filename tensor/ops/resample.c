@@ -14,7 +14,7 @@ struct tensor *op_pool_grid(struct graph *g, struct tensor *x, int64_t rows, int
 {
     struct mixing *m = mixing_grid(&g->arena, mixing_pool(&g->arena, rows, out_rows),
                                    mixing_pool(&g->arena, cols, out_cols));
-    return op_resample(g, x, 1, m, shape_count(x->shape));
+    return op_resample(g, x, 1, m, x->shape.dim[1] * x->shape.dim[2]);
 }
 
 static int resample_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
@@ -43,7 +43,7 @@ static void resample_cost(const struct node *n, struct op_cost *c)
     const struct resample_attr *a = n->attr;
     int64_t outer = shape_count(n->out[0]->shape) / a->forward->n_out;
     c->other_flops = 2 * outer * a->forward->start[a->forward->n_out];
-    c->macs_fvcore = a->macs_fvcore;
+    c->macs_fvcore = a->macs_fvcore * n->out[0]->shape.dim[0];
 }
 
 const struct op op_resample_row = {
