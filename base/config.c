@@ -224,10 +224,15 @@ int config_is_active(const struct config *c, const char *key)
     return slot >= 0 && c->states[slot].entry != NULL;
 }
 
+const char *config_text_at(const struct config *c, int i)
+{
+    return c->resolved && c->states[i].entry ? c->states[i].value->text : NULL;
+}
+
 const char *config_text(const struct config *c, const char *key)
 {
     int slot = config_schema_find(c->schema, key);
-    return slot >= 0 && c->resolved && c->states[slot].entry ? c->states[slot].value->text : NULL;
+    return slot >= 0 ? config_text_at(c, slot) : NULL;
 }
 
 int config_is_set(const struct config *c, const char *key)

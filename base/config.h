@@ -111,6 +111,8 @@ int config_is_set(const struct config *c, const char *key); /* assigned, not def
 const struct config_key *config_find(const struct config *c, const char *key);
 /* The i-th of all declared names, sorted; NULL past the last. */
 const char *config_name(const struct config *c, int i);
+/* config_text of the i-th of them. */
+const char *config_text_at(const struct config *c, int i);
 /* The declared name nearest to a mistyped one, or NULL. A bare last part ("epochs") finds its key.
  */
 const char *config_suggest(const struct config *c, const char *key);

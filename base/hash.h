@@ -6,19 +6,29 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint64_t hash_text(const char *text)
+/* h and one part more. */
+static inline uint64_t hash_next(uint64_t h, uint64_t part)
 {
-    size_t n = strlen(text);
+    h = (h ^ part) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 32;
+}
+
+/* Of n bytes. */
+static inline uint64_t hash_bytes(const char *text, size_t n)
+{
     uint64_t h = n, part;
     for (; n >= sizeof part; n -= sizeof part, text += sizeof part) {
         memcpy(&part, text, sizeof part);
-        h = (h ^ part) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 32;
+        h = hash_next(h, part);
     }
     part = 0;
     memcpy(&part, text, n);
-    h = (h ^ part) * 0x9E3779B97F4A7C15u;
-    return h ^ h >> 32;
+    return hash_next(h, part);
+}
+
+static inline uint64_t hash_text(const char *text)
+{
+    return hash_bytes(text, strlen(text));
 }
 
 #endif

@@ -23,7 +23,7 @@ struct job {
 /* A row of the hash table that finds the job of a cell. */
 struct memo {
     uint64_t hash;
-    const char *keys; /* NULL: empty */
+    const struct config *first; /* whose job it is; NULL: empty */
     int job;
 };
 
@@ -32,7 +32,7 @@ struct judge {
     const struct cost_model *cost;
     struct memo *memo; /* hash table, or NULL without cost.matters */
     size_t memo_size;
-    const char **matters; /* the keys that costs depend on, of those that cells know */
+    int *matters; /* the keys that costs depend on, of those that cells know */
     int n_matters;
     int *job_of; /* by cell; -1: none */
     struct job *jobs;
@@ -135,31 +135,41 @@ static void list_matters(struct judge *x)
     int n = 0;
     while (config_name(c, n))
         n++;
-    x->matters = ARENA_ARRAY(&x->e->arena, const char *, n);
+    x->matters = ARENA_ARRAY(&x->e->arena, int, n);
     for (int i = 0; (name = config_name(c, i)); i++)
         if (x->cost->matters(name))
-            x->matters[x->n_matters++] = name;
+            x->matters[x->n_matters++] = i;
+}
+
+static uint64_t hash_matters(const struct judge *x, const struct config *c)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < x->n_matters; i++) {
+        const char *text = config_text_at(c, x->matters[i]);
+        hash = hash_next(hash, text ? hash_text(text) : 0);
+    }
+    return hash;
+}
+
+static int agree_in_matters(const struct judge *x, const struct config *a, const struct config *b)
+{
+    for (int i = 0; i < x->n_matters; i++) {
+        const char *s = config_text_at(a, x->matters[i]), *t = config_text_at(b, x->matters[i]);
+        if (s != t && (!s || !t || strcmp(s, t)))
+            return 0;
+    }
+    return 1;
 }
 
 /* The memo's row for the cell's costs: that of an equal cell, or an empty one to fill. */
-static struct memo *find_memo(struct judge *x, const struct cell *c)
+static struct memo *find_memo(const struct judge *x, const struct cell *c)
 {
-    struct strbuf *s = &x->scratch;
-    const char *text;
-    strbuf_clear(s);
-    for (int i = 0; i < x->n_matters; i++)
-        if ((text = config_text(c->config, x->matters[i]))) {
-            strbuf_adds(s, x->matters[i]);
-            strbuf_adds(s, ": ");
-            strbuf_adds(s, text);
-            strbuf_addc(s, '\n');
-        }
-    uint64_t hash = hash_text(s->text);
+    uint64_t hash = hash_matters(x, c->config);
     size_t at = hash & (x->memo_size - 1);
-    for (; x->memo[at].keys; at = (at + 1) & (x->memo_size - 1))
-        if (x->memo[at].hash == hash && !strcmp(x->memo[at].keys, s->text))
+    for (; x->memo[at].first; at = (at + 1) & (x->memo_size - 1))
+        if (x->memo[at].hash == hash && agree_in_matters(x, x->memo[at].first, c->config))
             return &x->memo[at];
-    x->memo[at] = (struct memo){hash, NULL, -1};
+    x->memo[at].hash = hash;
     return &x->memo[at];
 }
 
@@ -174,8 +184,8 @@ static int job_of(struct judge *x, const struct cell *c)
     if (!x->memo)
         return new_job(x, c);
     struct memo *m = find_memo(x, c);
-    if (!m->keys) {
-        m->keys = arena_strdup(&x->e->arena, x->scratch.text);
+    if (!m->first) {
+        m->first = c->config;
         m->job = new_job(x, c);
     }
     return m->job;
