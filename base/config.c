@@ -53,8 +53,7 @@ char *config_origin_text(struct config_origin origin, char *text, size_t size)
 
 static struct config_origin state_origin(const struct config_state *st)
 {
-    return st->text ? (struct config_origin){st->file, st->line, st->column}
-                    : (struct config_origin){"default", 0, 0};
+    return st->assigned ? st->assigned->origin : (struct config_origin){"default", 0, 0};
 }
 
 int config_set(struct config *c, const char *key, const char *text, struct config_origin origin,
@@ -69,11 +68,12 @@ int config_set(struct config *c, const char *key, const char *text, struct confi
             return error_set(err, "%s: unknown key %s (did you mean %s?)", where, key, near);
         return error_set(err, "%s: unknown key %s", where, key);
     }
-    struct config_state *st = &c->states[slot];
-    st->text = config_schema_intern(c->schema, text);
-    st->file = origin.file ? config_schema_intern(c->schema, origin.file) : NULL;
-    st->line = origin.line;
-    st->column = origin.column;
+    struct config_assigned *a = ARENA_NEW(&c->schema->arena, struct config_assigned);
+    a->text = config_schema_intern(c->schema, text);
+    a->origin = origin;
+    if (origin.file)
+        a->origin.file = config_schema_intern(c->schema, origin.file);
+    c->states[slot].assigned = a;
     c->resolved = 0;
     return 0;
 }
@@ -83,7 +83,7 @@ void config_unset(struct config *c, const char *key)
     int slot = config_schema_find(c->schema, key);
     if (slot < 0)
         return;
-    c->states[slot].text = NULL;
+    c->states[slot].assigned = NULL;
     c->resolved = 0;
 }
 
@@ -107,15 +107,15 @@ static int activate(struct config *c, const struct config_table *t, struct error
     for (int i = 0; i < t->n; i++) {
         const struct config_entry *e = &t->entries[i];
         struct config_state *st = &c->states[e->slot];
-        if (st->entry) {
-            check_agreement(st->entry, e);
+        if (st->value) {
+            check_agreement(st->value->entry, e);
             continue;
         }
-        if (!st->text && !e->fallback)
+        if (!st->assigned && !e->fallback)
             return error_set(err, "%s is not set and has no default: %s", e->key->name,
                              e->key->doc);
-        st->entry = e;
-        st->value = st->text ? config_schema_value(c->schema, e, st->text, err) : e->fallback;
+        st->value =
+            st->assigned ? config_schema_value(c->schema, e, st->assigned->text, err) : e->fallback;
         if (!st->value)
             return value_failed(c, e->slot, err);
         if (e->n_members && e->members[st->value->integer].table &&
@@ -131,7 +131,7 @@ static int check_inactive(struct config *c, int slot, struct error *err)
     const struct config_state *st = &c->states[slot];
     const struct config_declaration *d = c->schema->slots[slot].declarations;
     for (; d; d = d->next)
-        if (config_schema_value(c->schema, d->entry, st->text, err))
+        if (config_schema_value(c->schema, d->entry, st->assigned->text, err))
             return 0;
     return value_failed(c, slot, err);
 }
@@ -140,15 +140,13 @@ int config_resolve(struct config *c, struct error *err)
 {
     int n = c->schema->n_slots;
     c->resolved = 0;
-    for (int i = 0; i < n; i++) {
-        c->states[i].entry = NULL;
+    for (int i = 0; i < n; i++)
         c->states[i].value = NULL;
-    }
     for (int i = 0; i < c->schema->n_roots; i++)
         if (activate(c, c->schema->roots[i], err))
             return -1;
     for (int i = 0; i < n; i++)
-        if (c->states[i].text && !c->states[i].entry && check_inactive(c, i, err))
+        if (c->states[i].assigned && !c->states[i].value && check_inactive(c, i, err))
             return -1;
     c->resolved = 1;
     return 0;
@@ -160,14 +158,14 @@ static const struct config_value *read_value(const struct config *c, const char 
     int slot = config_schema_find(c->schema, key);
     if (slot < 0)
         BUG("config key %s is not declared", key);
-    const struct config_state *st = &c->states[slot];
+    const struct config_value *v = c->states[slot].value;
     if (!c->resolved)
         BUG("config key %s read before config_resolve", key);
-    if (!st->entry)
+    if (!v)
         BUG("config key %s read while inactive", key);
-    if (!(types & 1u << st->entry->key->type))
+    if (!(types & 1u << v->entry->key->type))
         BUG("config key %s read as another type", key);
-    return st->value;
+    return v;
 }
 
 int config_bool(const struct config *c, const char *key)
@@ -221,12 +219,12 @@ int config_range(const struct config *c, const char *key, double out[2], struct 
 int config_is_active(const struct config *c, const char *key)
 {
     int slot = config_schema_find(c->schema, key);
-    return slot >= 0 && c->states[slot].entry != NULL;
+    return slot >= 0 && c->states[slot].value != NULL;
 }
 
 const char *config_text_at(const struct config *c, int i)
 {
-    return c->resolved && c->states[i].entry ? c->states[i].value->text : NULL;
+    return c->resolved && c->states[i].value ? c->states[i].value->text : NULL;
 }
 
 const char *config_text(const struct config *c, const char *key)
@@ -238,7 +236,7 @@ const char *config_text(const struct config *c, const char *key)
 int config_is_set(const struct config *c, const char *key)
 {
     int slot = config_schema_find(c->schema, key);
-    return slot >= 0 && c->states[slot].text != NULL;
+    return slot >= 0 && c->states[slot].assigned != NULL;
 }
 
 const struct config_key *config_find(const struct config *c, const char *key)
@@ -246,8 +244,8 @@ const struct config_key *config_find(const struct config *c, const char *key)
     int slot = config_schema_find(c->schema, key);
     if (slot < 0)
         return NULL;
-    const struct config_entry *e = c->states[slot].entry;
-    return e ? e->key : c->schema->slots[slot].declarations->entry->key;
+    const struct config_value *v = c->states[slot].value;
+    return v ? v->entry->key : c->schema->slots[slot].declarations->entry->key;
 }
 
 const char *config_name(const struct config *c, int i)
@@ -266,7 +264,9 @@ int config_error(const struct config *c, struct error *err, const char *key, con
     if (slot < 0)
         BUG("config_error about the undeclared key %s", key);
     const struct config_state *st = &c->states[slot];
-    const char *text = st->value ? st->value->text : st->text ? st->text : "(not set)";
+    const char *text = st->value      ? st->value->text
+                       : st->assigned ? st->assigned->text
+                                      : "(not set)";
     config_origin_text(state_origin(st), where, sizeof where);
     return error_set(err, "%s: %s %s: %s", where, key, *text ? text : "\"\"", message);
 }

@@ -8,9 +8,10 @@
 #include "base/config.h"
 
 struct config_value {
-    const char *text;     /* canonical, without quotes */
-    const char *identity; /* what stands for it in the identity; NULL: text */
-    int64_t integer;      /* bool, int; the member's index of a choice */
+    const struct config_entry *entry; /* the row that it is a value of */
+    const char *text;                 /* canonical, without quotes */
+    const char *identity;             /* what stands for it in the identity; NULL: text */
+    int64_t integer;                  /* bool, int; the member's index of a choice */
     double number;
     const struct config_choice *choice;
     int n;
@@ -83,13 +84,16 @@ struct config_schema {
     size_t n_parsed, parsed_size;
 };
 
-/* A key of one configuration. */
+/* What config_set was told; in the schema's arena, shared by all copies. */
+struct config_assigned {
+    const char *text; /* interned, as is the file's name */
+    struct config_origin origin;
+};
+
+/* A key of one configuration: two pointers, as there are hundreds in each of 10,000 cells. */
 struct config_state {
-    const char *text; /* assigned, interned; NULL where the default holds */
-    const char *file;
-    int line, column;
-    const struct config_entry *entry; /* active through this row, or NULL */
-    const struct config_value *value;
+    const struct config_assigned *assigned; /* NULL where the default holds */
+    const struct config_value *value;       /* active with it, through its row; NULL: inactive */
 };
 
 struct config {

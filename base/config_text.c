@@ -55,34 +55,36 @@ static void add_line(struct strbuf *out, const struct config_key *key, const cha
 void config_identity(const struct config *c, struct strbuf *out)
 {
     for (int i = 0; i < c->schema->n_slots; i++) {
-        const struct config_state *st = &c->states[i];
-        if (!st->entry || st->entry->key->flags & CONFIG_UNHASHED)
+        const struct config_value *v = c->states[i].value;
+        if (!v || v->entry->key->flags & CONFIG_UNHASHED)
             continue;
-        if (st->entry->fallback && !strcmp(st->entry->fallback->text, st->value->text))
+        const struct config_value *fallback = v->entry->fallback;
+        if (v == fallback || (fallback && !strcmp(fallback->text, v->text)))
             continue;
-        add_line(out, st->entry->key, st->value->identity ? st->value->identity : st->value->text);
+        add_line(out, v->entry->key, v->identity ? v->identity : v->text);
     }
 }
 
 void config_dump(const struct config *c, struct strbuf *out)
 {
     for (int i = 0; i < c->schema->n_slots; i++)
-        if (c->states[i].entry)
-            add_line(out, c->states[i].entry->key, c->states[i].value->text);
+        if (c->states[i].value)
+            add_line(out, c->states[i].value->entry->key, c->states[i].value->text);
 }
 
 int config_item(const struct config *c, int i, struct config_item *item)
 {
     for (int slot = 0; slot < c->schema->n_slots; slot++) {
         const struct config_state *st = &c->states[slot];
-        if ((!st->entry && !st->text) || i-- > 0)
+        if ((!st->value && !st->assigned) || i-- > 0)
             continue;
-        item->key = st->entry ? st->entry->key : c->schema->slots[slot].declarations->entry->key;
-        item->text = st->value ? st->value->text : st->text ? st->text : "";
-        item->active = st->entry != NULL;
-        item->assigned = st->text != NULL;
-        item->origin = item->assigned ? (struct config_origin){st->file, st->line, st->column}
-                                      : (struct config_origin){"default", 0, 0};
+        item->active = st->value != NULL;
+        item->assigned = st->assigned != NULL;
+        item->key =
+            item->active ? st->value->entry->key : c->schema->slots[slot].declarations->entry->key;
+        item->text = item->active ? st->value->text : st->assigned->text;
+        item->origin =
+            item->assigned ? st->assigned->origin : (struct config_origin){"default", 0, 0};
         return 1;
     }
     return 0;

@@ -202,5 +202,6 @@ const struct config_value *config_parse(struct arena *a, const struct config_ent
         [CONFIG_CHOICE] = value_choice, [CONFIG_INTS] = value_list,
         [CONFIG_FLOATS] = value_list};
     struct config_value *v = ARENA_NEW(a, struct config_value);
+    v->entry = entry;
     return parse[entry->key->type](a, entry, text, v, err) ? NULL : v;
 }

@@ -35,10 +35,42 @@ struct shape {
     ((struct shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define SHAPE_SCALAR ((struct shape){0, {0}})
 
-int64_t shape_count(struct shape s); /* number of elements; 1 for a scalar */
-int shape_equal(struct shape a, struct shape b);
-int64_t shape_last(struct shape s); /* last dimension; 1 for a scalar */
-int64_t shape_rows(struct shape s); /* elements / last dimension */
+/* Here, so that no copy of a shape is made: thousands are asked for a graph. */
+
+/* Number of elements; 1 for a scalar. */
+static inline int64_t shape_count(struct shape s)
+{
+    int64_t n = 1;
+    for (int i = 0; i < s.rank; i++)
+        n *= s.dim[i];
+    return n;
+}
+
+static inline int shape_equal(struct shape a, struct shape b)
+{
+    if (a.rank != b.rank)
+        return 0;
+    for (int i = 0; i < a.rank; i++)
+        if (a.dim[i] != b.dim[i])
+            return 0;
+    return 1;
+}
+
+/* Last dimension; 1 for a scalar. */
+static inline int64_t shape_last(struct shape s)
+{
+    return s.rank ? s.dim[s.rank - 1] : 1;
+}
+
+/* Elements / last dimension. */
+static inline int64_t shape_rows(struct shape s)
+{
+    int64_t n = 1;
+    for (int i = 0; i + 1 < s.rank; i++)
+        n *= s.dim[i];
+    return n;
+}
+
 /* "(2, 3)"; returns text. */
 char *shape_text(struct shape s, char *text, size_t size);
 

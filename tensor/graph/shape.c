@@ -3,37 +3,6 @@
 
 #include <stdio.h>
 
-int64_t shape_count(struct shape s)
-{
-    int64_t n = 1;
-    for (int i = 0; i < s.rank; i++)
-        n *= s.dim[i];
-    return n;
-}
-
-int shape_equal(struct shape a, struct shape b)
-{
-    if (a.rank != b.rank)
-        return 0;
-    for (int i = 0; i < a.rank; i++)
-        if (a.dim[i] != b.dim[i])
-            return 0;
-    return 1;
-}
-
-int64_t shape_last(struct shape s)
-{
-    return s.rank ? s.dim[s.rank - 1] : 1;
-}
-
-int64_t shape_rows(struct shape s)
-{
-    int64_t n = 1;
-    for (int i = 0; i + 1 < s.rank; i++)
-        n *= s.dim[i];
-    return n;
-}
-
 char *shape_text(struct shape s, char *text, size_t size)
 {
     size_t n = 0;
