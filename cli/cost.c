@@ -59,20 +59,20 @@ static int one_cost(const struct config *c, struct cell_cost *out, struct error 
     return 0;
 }
 
-/* Marks the tensors that begin with the batch, by id: inputs of that many, what is repeated for
- * each image, and all that is computed from these. 0 where one of them does not begin with it. */
+/* Marks the tensors that begin with the batch, by id: inputs, what is repeated for each image, and
+ * all that is computed from these. 0 where that is not certain: one of them does not begin with it,
+ * or a constant does. */
 static int find_batched(const struct graph *g, int64_t batch, char *batched)
 {
     for (int i = 0; i < g->n_tensors; i++) {
         const struct tensor *t = g->tensors[i];
         const struct node *n = t->producer;
-        if (t->kind == TENSOR_INPUT)
-            batched[i] = t->shape.rank && t->shape.dim[0] == batch;
-        else if (n)
-            batched[i] = n->op == &op_repeat_row;
+        int64_t begins = t->shape.rank ? t->shape.dim[0] : 1;
+        batched[i] = t->kind == TENSOR_INPUT || (n && n->op == &op_repeat_row);
         for (int k = 0; n && k < n->n_in; k++)
             batched[i] |= batched[n->in[k]->id];
-        if (batched[i] && (!t->shape.rank || t->shape.dim[0] % batch))
+        int doubtful = t->kind == TENSOR_CONSTANT && begins == batch && batch > 1;
+        if (batched[i] ? begins % batch != 0 : doubtful)
             return 0;
     }
     return 1;

@@ -146,7 +146,7 @@ static void make_storages(struct placer *pl)
         const struct node *n = pl->g->nodes[i];
         for (int k = 0; k < n->n_in; k++) {
             struct storage *s = &pl->s[pl->root[n->in[k]->id]];
-            if (s->last < i && !reads_copy(pl, n, k))
+            if (s->last < i && !(pl->p->stores_half && reads_copy(pl, n, k)))
                 s->last = i;
         }
         for (int k = 0; k < n->n_out; k++) {
@@ -328,14 +328,24 @@ static size_t pass(struct taken ***at, const struct storage *s, size_t offset, s
     return offset;
 }
 
+/* Where a search has come to: nothing fits below offset, and the first n of ALL end there. */
+struct searched {
+    size_t offset;
+    int n;
+};
+
 /* The lowest offset where a storage of that size fits among the placed ones that live at the same
  * time. Where two shelves have a say: past one that is in the way, then look at the other again. */
-static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size_t size)
+static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size_t size,
+                         struct searched from)
 {
-    struct taken **all = sh->at[ALL].t, **aside = sh->at[ASIDE].t, **cover = sh->at[COVER].t;
-    size_t offset = 0, before;
+    struct taken **all = sh->at[ALL].t + from.n, **aside = sh->at[ASIDE].t;
+    struct taken **cover = sh->at[COVER].t;
+    size_t offset = from.offset, before;
     if (!lives_in(s, sh->middle))
         return pass(&all, s, offset, size);
+    while (from.n && (*aside)->offset < all[-1]->offset)
+        aside++;
     do {
         before = pass(&cover, s, offset, size);
         offset = pass(&aside, s, before, size);
@@ -345,33 +355,34 @@ static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size
 
 /* The highest offset where it fits and ends below `end`, if there is one. */
 static int highest_gap(const struct shelf *all, const struct storage *s, size_t size, size_t end,
-                       size_t *offset)
+                       struct searched *at)
 {
-    size_t begin = 0; /* of a gap */
-    int found = 0;
-    for (int i = 0; begin + size <= end; i++) { /* what ends the list is behind any end */
+    size_t begin = 0, offset = 0; /* of a gap */
+    int found = 0, i;
+    for (i = 0; begin + size <= end; i++) { /* what ends the list is behind any end */
         const struct taken *t = all->t[i];
         int last = t->offset >= end;
         size_t until = last ? end : t->offset;
         if (!last && !((t->first <= s->last) & (s->first <= t->last)))
             continue;
         if (until >= begin + size) {
-            *offset = until - size;
+            offset = until - size;
             found = 1;
         }
         if (last)
             break;
         begin = t->end > begin ? t->end : begin;
     }
+    *at = (struct searched){found ? offset : begin, i};
     return found;
 }
 
 /* Over gradients as late as can be: low ones are written last and serve those that live longest. */
 static size_t gap(const struct shelves *sh, const struct storage *s, size_t size, size_t gradients)
 {
-    size_t offset;
-    return highest_gap(&sh->at[ALL], s, size, gradients, &offset) ? offset
-                                                                  : lowest_gap(sh, s, size);
+    struct searched at;
+    return highest_gap(&sh->at[ALL], s, size, gradients, &at) ? at.offset
+                                                              : lowest_gap(sh, s, size, at);
 }
 
 static int put(struct shelf *shelf, struct taken *what)
@@ -500,9 +511,9 @@ static void place_tensor(const struct placer *pl, struct tensor *t)
 {
     struct placement *to = &pl->p->places[t->id];
     const struct storage *s = &pl->s[storage_of(pl, t)];
-    int copy = pl->copy[plan_memory_of(t)->id];
     to->block = s->block;
     to->offset = s->offset;
+    int copy = pl->p->stores_half ? pl->copy[plan_memory_of(t)->id] : -1;
     if (copy >= 0) {
         to->copy_block = pl->s[copy].block;
         to->copy_offset = pl->s[copy].offset;
@@ -531,7 +542,8 @@ void pass_place(struct plan *p, const struct plan_options *options,
     if (!options->no_reuse)
         share_in_place(&pl);
 
-    make_copies(&pl);
+    if (p->stores_half)
+        make_copies(&pl);
     int scratch = pl.n; /* of step 0 */
     for (int i = 0; i < p->n_steps; i++) {
         const struct node *n = p->steps[i].node;
