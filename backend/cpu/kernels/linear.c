@@ -1,19 +1,23 @@
 /* linear: y = x w^T + b, and the same plus a residual. */
 #include "backend/cpu/kernels/product.h"
 
-static struct kernel_memory memory_of(const struct tensor *x)
+/* x is input `first`. */
+static struct kernel_memory memory_of(const struct node *n, int first)
 {
-    return (struct kernel_memory){.thread = KERNEL(product_work)(shape_last(x->shape))};
+    struct shape s = n->in[first]->shape;
+    int64_t in = shape_last(s), out = shape_last(n->out[0]->shape);
+    return (struct kernel_memory){.shared = KERNEL(product_shared)(shape_rows(s), out, in),
+                                  .thread = KERNEL(product_work)(in)};
 }
 
 struct kernel_memory KERNEL(linear_memory)(const struct node *n)
 {
-    return memory_of(n->in[0]);
+    return memory_of(n, 0);
 }
 
 struct kernel_memory KERNEL(linear_add_memory)(const struct node *n)
 {
-    return memory_of(n->in[1]);
+    return memory_of(n, 1);
 }
 
 /* x, w and perhaps b are the inputs from first on. */

@@ -3,7 +3,11 @@
 
 struct kernel_memory KERNEL(matmul_memory)(const struct node *n)
 {
-    return (struct kernel_memory){.thread = KERNEL(product_work)(op_matmul_size(n).k)};
+    const struct matmul_attr *t = n->attr;
+    struct matmul_size s = op_matmul_size(n);
+    int one = n->out[0]->shape.rank == 2 && !t->trans_a;
+    return (struct kernel_memory){.shared = one ? KERNEL(product_shared)(s.m, s.n, s.k) : 0,
+                                  .thread = KERNEL(product_work)(s.k)};
 }
 
 /* The matrix of batch element 0 and head 0 in a tensor of rank 2, 3 or 4, and how far the others

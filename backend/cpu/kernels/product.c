@@ -44,15 +44,21 @@ static struct strided strided(struct operand a)
     return a.transposed ? (struct strided){a.x, 1, a.ld} : (struct strided){a.x, a.ld, 1};
 }
 
-/* A strip of b (depth, width) as rows STRIP apart. */
+/* Whether a strip of b is packed first, for this many rows of a. */
+static int packs(struct operand b, int64_t rows)
+{
+    return !b.ordered && (b.transposed || (b.ld > NEAR && rows >= ROWS_LEAST));
+}
+
+/* A strip of b (depth, width), packed. */
 static void pack(real *to, struct operand b, int64_t depth, int64_t width)
 {
     if (b.transposed) {
-        KERNEL(transpose)(to, STRIP, STRIP, b.x, b.ld, width, depth);
+        KERNEL(transpose)(to, width, width, b.x, b.ld, width, depth);
         return;
     }
     for (int64_t k = 0; k < depth; k++)
-        memcpy(to + k * STRIP, b.x + k * b.ld, sizeof(real) * (size_t)width);
+        memcpy(to + k * width, b.x + k * b.ld, sizeof(real) * (size_t)width);
 }
 
 /* The memory of rows first .. first+rows-1 of a matrix, if a block of `cols` columns reads most of
@@ -111,9 +117,9 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
             if (b.ordered) {
                 strip = ordered_strip(b, deep, j, width);
                 next[0] = strip_ahead(b, deep, depth, j, n);
-            } else if (b.transposed || (b.ld > NEAR && m >= ROWS_LEAST)) {
+            } else if (packs(b, m)) {
                 pack(work, strip, depth, width);
-                strip = (struct operand){work, STRIP, 0, 0};
+                strip = (struct operand){work, width, 0, 0};
             }
             KERNEL(mm_ahead)
             (c + j, ldc, strided(slice), strip.x, strip.ld, m, width, depth, from,
@@ -166,15 +172,19 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
 
 /* ---- the order of weights -------------------------------------------------------------------- */
 
+enum { BLOCK_ROWS = 1024, SHARED_MOST = 1 << 22 /* elements */ };
+
+size_t KERNEL(product_shared)(int64_t m, int64_t n, int64_t k)
+{
+    return m > BLOCK_ROWS && n * k <= SHARED_MOST ? sizeof(real) * (size_t)(n * k) : 0;
+}
+
 #if VECTOR_BYTES >= 32 && !defined(KERNEL_BF16)
-/* A strip is what own would pack; the last may be narrower. */
 static void order_weight(void *to, const void *w, int64_t rows, int64_t cols)
 {
-    for (int64_t j = 0; j < rows; j += STRIP) {
-        int64_t width = min_i64(STRIP, rows - j);
-        KERNEL(transpose)
-        ((real *)to + j * cols, width, width, (const real *)w + j * cols, cols, width, cols);
-    }
+    struct operand b = {w, cols, 1, 0};
+    for (int64_t j = 0; j < rows; j += STRIP)
+        pack((real *)to + j * cols, at(b, 0, j), cols, min_i64(STRIP, rows - j));
 }
 
 static void restore_weight(void *w, const void *from, int64_t rows, int64_t cols)
@@ -187,14 +197,35 @@ static void restore_weight(void *w, const void *from, int64_t rows, int64_t cols
 }
 
 const struct kernel_order KERNEL(product_order) = {order_weight, restore_weight};
+
+/* b for many rows of a: ordered by all threads in the memory that they share, where each block of
+ * rows would pack it. */
+static struct operand ordered(const struct kernel_call *call, struct operand b, int64_t n,
+                              int64_t k)
+{
+    real *to = call->scratch;
+    if (!packs(b, BLOCK_ROWS))
+        return b;
+    KERNEL_FOR_BLOCKS(call, i, ceil_div(n, STRIP))
+    {
+        pack(to + i * STRIP * k, at(b, 0, i * STRIP), k, min_i64(STRIP, n - i * STRIP));
+    }
+    return (struct operand){to, k, 1, 1};
+}
 #else
+static struct operand ordered(const struct kernel_call *call, struct operand b, int64_t n,
+                              int64_t k)
+{
+    (void)call, (void)n, (void)k;
+    return b;
+}
+
 const struct kernel_order KERNEL(product_order) = {0};
 #endif
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 enum {
-    BLOCK_ROWS = 1024,
     TALL = 512, /* rows of a thread's part */
     BLAS_COLS = 768,
     BLAS_COLS_LEAST = 192,
@@ -215,9 +246,10 @@ static struct grid grid(int64_t m, int64_t n, int64_t rows, int64_t cols)
  * stays in its cache, since all other kernels cut by rows: what a thread wrote it reads itself. So
  * they are where a part is tall enough to pay for packing all of b in every thread. OpenBLAS may
  * add in another order for another block: there the shape alone decides. */
-static struct grid grid_of(int64_t m, int64_t n, int64_t k, int threads)
+static struct grid grid_of(int64_t m, int64_t n, int64_t k, int threads, int ordered)
 {
-    int64_t down = ceil_div(m, BLOCK_ROWS), part = m / threads;
+    int64_t most = ordered ? max_i64(ROWS_LEAST, CACHED / min_i64(k, DEPTH)) : BLOCK_ROWS;
+    int64_t down = ceil_div(m, most), part = m / threads;
     if (!OWN_ALWAYS)
         return grid(m, n, BLOCK_ROWS,
                     down * ceil_div(n, BLAS_COLS) < ENOUGH ? BLAS_COLS_LEAST : BLAS_COLS);
@@ -231,7 +263,9 @@ static struct grid grid_of(int64_t m, int64_t n, int64_t k, int threads)
 void KERNEL(large_product)(const struct kernel_call *call, real *c, struct operand a,
                            struct operand b, int64_t m, int64_t n, int64_t k, struct start start)
 {
-    struct grid g = grid_of(m, n, k, call->threads);
+    if (!a.transposed && KERNEL(product_shared)(m, n, k))
+        b = ordered(call, b, n, k);
+    struct grid g = grid_of(m, n, k, call->threads, b.ordered);
     KERNEL_FOR_BLOCKS(call, i, g.down * g.across)
     {
         int64_t row = i / g.across * g.rows, col = i % g.across * g.cols;
