@@ -1,5 +1,7 @@
-/* Layer normalisation, alone and of a sum, forward and backward, a few rows at a time while they
- * are in cache: the sums across one row wait for nothing of the others. */
+/* Layer normalisation, alone and of a sum, forward and backward. Forward runs row after row: memory
+ * is read and written in the order that the processor foresees, three times as fast as four rows
+ * side by side where rows come from afar. Backward takes a few rows at a time, so that the sums
+ * across one row wait for nothing of the others and those down the columns stay in registers. */
 #include "backend/cpu/kernels/math.h"
 #include "backend/cpu/kernels/vector.h"
 
@@ -35,70 +37,45 @@ struct forward {
     real eps;
 };
 
-static ALWAYS_INLINE void add_rows_up(const struct forward *f, int64_t i, const int rows)
+static ALWAYS_INLINE void add_row_up(const struct forward *f, int64_t i)
 {
-    int64_t n = rows * f->n, whole = n / LANES * LANES;
-    const real *a = f->a + i * f->n, *b = f->b + i * f->n;
-    real *x = f->x + i * f->n;
+    int64_t n = f->n, whole = n / LANES * LANES;
+    const real *a = f->a + i * n, *b = f->b + i * n;
+    real *x = f->x + i * n;
     for (int64_t j = 0; j < whole; j += LANES)
         *at(x + j) = load(a + j) + load(b + j);
     for (int64_t j = whole; j < n; j++)
         x[j] = a[j] + b[j];
 }
 
-/* Rows i .. i+rows-1; rows is a constant where this is inlined. */
-static ALWAYS_INLINE void norm_rows(const struct forward *f, int64_t i, const int rows)
+static ALWAYS_INLINE void norm_row(const struct forward *f, int64_t i)
 {
     int64_t n = f->n, whole = n / LANES * LANES;
     const real *x = f->x + i * n;
     if (f->b)
-        add_rows_up(f, i, rows);
-    real *y = f->y + i * n, mean[ROWS], rstd[ROWS], share = 1 / (real)n;
-    vec sum[ROWS] = {0}, square[ROWS] = {0};
+        add_row_up(f, i);
+    real *y = f->y + i * n, share = 1 / (real)n;
+    vec sum = {0}, square = {0};
     for (int64_t j = 0; j < whole; j += LANES)
-        EACH_ROW sum[r] += load(x + r * n + j);
-    EACH_ROW
-    {
-        mean[r] = vec_sum(sum[r]);
-        for (int64_t j = whole; j < n; j++)
-            mean[r] += x[r * n + j];
-        mean[r] *= share;
-    }
-    for (int64_t j = 0; j < whole; j += LANES)
-        EACH_ROW
-        {
-            vec d = load(x + r * n + j) - mean[r];
-            square[r] += d * d;
-        }
-    EACH_ROW
-    {
-        rstd[r] = vec_sum(square[r]);
-        for (int64_t j = whole; j < n; j++)
-            rstd[r] += (x[r * n + j] - mean[r]) * (x[r * n + j] - mean[r]);
-        rstd[r] = 1 / math_sqrt(rstd[r] * share + f->eps);
-        f->mean[i + r] = mean[r];
-        f->rstd[i + r] = rstd[r];
-    }
+        sum += load(x + j);
+    real mean = vec_sum(sum);
+    for (int64_t j = whole; j < n; j++)
+        mean += x[j];
+    mean *= share;
     for (int64_t j = 0; j < whole; j += LANES) {
-        vec gamma = load(f->gamma + j), beta = load(f->beta + j);
-        EACH_ROW *at(y + r * n + j) = (load(x + r * n + j) - mean[r]) * rstd[r] * gamma + beta;
+        vec d = load(x + j) - mean;
+        square += d * d;
     }
-    EACH_ROW
-    {
-        for (int64_t j = whole; j < n; j++)
-            y[r * n + j] = (x[r * n + j] - mean[r]) * rstd[r] * f->gamma[j] + f->beta[j];
-    }
-}
-
-static void fetch_rows(const struct forward *f, int64_t i)
-{
-    int64_t bytes = ROWS * f->n * (int64_t)sizeof(real);
-    kernel_prefetch(f->a + i * f->n, bytes);
-    if (f->b) {
-        kernel_prefetch(f->b + i * f->n, bytes);
-        kernel_prefetch_to_write(f->x + i * f->n, bytes);
-    }
-    kernel_prefetch_to_write(f->y + i * f->n, bytes);
+    real rstd = vec_sum(square);
+    for (int64_t j = whole; j < n; j++)
+        rstd += (x[j] - mean) * (x[j] - mean);
+    rstd = 1 / math_sqrt(rstd * share + f->eps);
+    f->mean[i] = mean;
+    f->rstd[i] = rstd;
+    for (int64_t j = 0; j < whole; j += LANES)
+        *at(y + j) = (load(x + j) - mean) * rstd * load(f->gamma + j) + load(f->beta + j);
+    for (int64_t j = whole; j < n; j++)
+        y[j] = (x[j] - mean) * rstd * f->gamma[j] + f->beta[j];
 }
 
 static void norm_all(const struct kernel_call *c, const struct forward *f)
@@ -106,13 +83,8 @@ static void norm_all(const struct kernel_call *c, const struct forward *f)
     int64_t count = shape_rows(c->node->in[0]->shape), block = rows_a_block(f->n);
     KERNEL_FOR_BLOCKS(c, b, ceil_div(count, block))
     {
-        int64_t i = b * block, end = min_i64(count, i + block);
-        for (; i + ROWS <= end; i += ROWS) {
-            fetch_rows(f, i + AHEAD);
-            norm_rows(f, i, ROWS);
-        }
-        for (; i < end; i++)
-            norm_rows(f, i, 1);
+        for (int64_t i = b * block; i < min_i64(count, (b + 1) * block); i++)
+            norm_row(f, i);
     }
 }
 
