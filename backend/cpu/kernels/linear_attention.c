@@ -28,6 +28,12 @@ static struct operands operands_of(const struct node *n)
     return o;
 }
 
+/* Whether a unit's rows lie apart. */
+static int apart(const struct operands *o)
+{
+    return o->heads < o->s.heads;
+}
+
 static int64_t units(const struct operands *o)
 {
     return o->s.batch * (o->s.heads / o->heads);
@@ -58,20 +64,42 @@ static void fetch(const real *x, int64_t count, const struct operands *o, int64_
                   int64_t parts)
 {
     int64_t piece = ceil_div(count, parts), start = part * piece;
-    if (o->heads == o->s.heads)
+    if (!apart(o))
         kernel_prefetch(x + count + start, min_i64(piece, count - start) * (int64_t)sizeof *x);
 }
 
-/* y (rows, width), packed = phi(x) */
+/* What the next unit writes and, where its rows lie apart, what it reads: asked for by the
+ * products, a line a step, in the order of the list. */
+enum { SOON = 7 };
+struct soon {
+    struct ahead of[SOON];
+    int n;
+};
+
+static void add_soon(struct soon *s, const real *x, int64_t ld, int64_t rows, int64_t cols)
+{
+    if (s->n)
+        s->of[s->n - 1].then = &s->of[s->n];
+    s->of[s->n++] = ahead_of(x, ld, rows, cols);
+}
+
+/* y (rows, width), packed = phi(x). Rows that lie apart are short: WIDE columns at a time, a number
+ * that the compiler knows. */
 static void phi_rows(real *y, const real *x, int64_t ld, int64_t rows, int64_t width)
 {
+    int64_t whole = ld == width ? 0 : width / WIDE * WIDE;
     if (ld == width) {
         width *= rows;
         rows = 1;
     }
+    for (int64_t j = 0; j < whole; j += WIDE)
+        for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
+            for (int i = 0; i < WIDE; i++)
+                y[r * width + j + i] = math_phi(x[r * ld + j + i]);
     for (int64_t r = 0; r < rows; r++)
 #pragma omp simd
-        for (int64_t i = 0; i < width; i++)
+        for (int64_t i = whole; i < width; i++)
             y[r * width + i] = math_phi(x[r * ld + i]);
 }
 
@@ -151,9 +179,10 @@ struct kernel_memory KERNEL(linear_attention_memory)(const struct node *n)
 struct forward {
     const real *q, *k, *v;
     real *out, *kv, *ksum;
+    struct soon soon;
 };
 
-static void group_forward(const struct operands *o, const struct forward *x, real *work)
+static void group_forward(const struct operands *o, struct forward *x, real *work)
 {
     const struct attention_size *s = &o->s;
     int64_t f = s->dim, e = s->value_dim, n = padded(o);
@@ -162,9 +191,9 @@ static void group_forward(const struct operands *o, const struct forward *x, rea
     sum_rows(x->ksum, phi, s->keys, o->width);
     for (int64_t h = 0; h < o->heads; h++) {
         fetch(x->v, s->keys * o->ldv, o, h, o->heads);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (x->kv + h * f * e, e, (struct strided){phi + h * f, 1, o->width}, x->v + h * e, o->ldv, f,
-         e, s->keys, FROM_ZERO);
+         e, s->keys, FROM_ZERO, x->soon.of);
     }
     phi_queries(phi, x->q, o);
     for (int64_t h = 0; h < o->heads; h++) {
@@ -172,10 +201,23 @@ static void group_forward(const struct operands *o, const struct forward *x, rea
         fetch(x->k, s->keys * o->ldq, o, h, o->heads);
         fetch(x->q, s->queries * o->ldq, o, h, o->heads);
         normalise(at, inverse, at, x->ksum + h * f, o);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (x->out + h * e, o->ldv, (struct strided){at, 1, n}, x->kv + h * f * e, e, s->queries, e, f,
-         FROM_ZERO);
+         FROM_ZERO, x->soon.of);
     }
+}
+
+static void forward_soon(struct soon *s, const struct operands *o, struct origin at,
+                         const struct kernel_call *c)
+{
+    const real *q = c->in[0], *k = c->in[1], *v = c->in[2], *out = c->out[0];
+    int64_t values = o->heads * o->s.value_dim;
+    if (apart(o)) {
+        add_soon(s, v + at.v, o->ldv, o->s.keys, values);
+        add_soon(s, k + at.k, o->ldq, o->s.keys, o->width);
+        add_soon(s, q + at.q, o->ldq, o->s.queries, o->width);
+    }
+    add_soon(s, out + at.out, o->ldv, o->s.queries, values);
 }
 
 void KERNEL(linear_attention)(const struct kernel_call *c)
@@ -186,7 +228,10 @@ void KERNEL(linear_attention)(const struct kernel_call *c)
     KERNEL_FOR_BLOCKS(c, i, units(&o))
     {
         struct origin at = origin_of(&o, i);
-        struct forward x = {q + at.q, k + at.k, v + at.v, out + at.out, kv + at.kv, ksum + at.ksum};
+        struct forward x = {q + at.q,   k + at.k,       v + at.v, out + at.out,
+                            kv + at.kv, ksum + at.ksum, {.n = 0}};
+        if (i + 1 < units(&o))
+            forward_soon(&x.soon, &o, origin_of(&o, i + 1), c);
         group_forward(&o, &x, kernel_work(c));
     }
 }
@@ -202,6 +247,7 @@ void KERNEL(linear_attention)(const struct kernel_call *c)
 struct backward {
     const real *q, *k, *v, *kv, *ksum, *dout;
     real *dq, *dk, *dv;
+    struct soon soon;
 };
 
 /* Private memory: phi of queries or keys; of the queries also r, and g (width, padded); inverse
@@ -274,7 +320,7 @@ static struct parts parts_of(const struct operands *o, real *work)
 }
 
 /* dq, dkv and dksum. g = dout kv^T is made in the place of dq. */
-static void queries_backward(const struct operands *o, const struct backward *x, struct parts p)
+static void queries_backward(const struct operands *o, struct backward *x, struct parts p)
 {
     const struct attention_size *s = &o->s;
     int64_t f = s->dim, e = s->value_dim, n = padded(o);
@@ -282,9 +328,9 @@ static void queries_backward(const struct operands *o, const struct backward *x,
     for (int64_t h = 0; h < o->heads; h++) {
         fetch(x->dout, s->queries * o->ldv, o, h, o->heads);
         KERNEL(transpose)(p.turned, f, f, x->kv + h * f * e, e, f, e);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (x->dq + h * f, o->ldq, (struct strided){x->dout + h * e, o->ldv, 1}, p.turned, f,
-         s->queries, f, e, FROM_ZERO);
+         s->queries, f, e, FROM_ZERO, x->soon.of);
     }
     KERNEL(transpose)(p.g, n, n, x->dq, o->ldq, s->queries, o->width);
     for (int64_t h = 0; h < o->heads; h++) {
@@ -293,36 +339,53 @@ static void queries_backward(const struct operands *o, const struct backward *x,
         fetch(x->k, s->keys * o->ldq, o, h, o->heads);
         normalise(r, p.inverse, phi, x->ksum + h * f, o);
         query_grad(p.g + h * f * n, p.dksum + h * f, p.sums, phi, r, p.inverse, x->ksum + h * f, o);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (p.dkv + h * f * e, e, (struct strided){r, n, 1}, x->dout + h * e, o->ldv, f, e, s->queries,
-         FROM_ZERO);
+         FROM_ZERO, x->soon.of);
     }
     KERNEL(transpose)(x->dq, o->ldq, o->width, p.g, n, o->width, s->queries);
 }
 
-static void keys_backward(const struct operands *o, const struct backward *x, struct parts p)
+static void keys_backward(const struct operands *o, struct backward *x, struct parts p)
 {
     const struct attention_size *s = &o->s;
     int64_t f = s->dim, e = s->value_dim;
     phi_rows(p.phi, x->k, o->ldq, s->keys, o->width);
     for (int64_t h = 0; h < o->heads; h++) {
         fetch(x->v, s->keys * o->ldv, o, h, o->heads);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (x->dv + h * e, o->ldv, (struct strided){p.phi + h * f, o->width, 1}, p.dkv + h * f * e, e,
-         s->keys, e, f, FROM_ZERO);
+         s->keys, e, f, FROM_ZERO, x->soon.of);
         KERNEL(transpose)(p.turned, f, f, p.dkv + h * f * e, e, f, e);
-        KERNEL(mm)
+        KERNEL(mm_ahead)
         (x->dk + h * f, o->ldq, (struct strided){x->v + h * e, o->ldv, 1}, p.turned, f, s->keys, f,
-         e, (struct start){.row = p.dksum + h * f});
+         e, (struct start){.row = p.dksum + h * f}, x->soon.of);
     }
     through_phi(x->dk, o->ldq, p.phi, s->keys, o->width);
 }
 
-static void group_backward(const struct operands *o, const struct backward *x, real *work)
+static void group_backward(const struct operands *o, struct backward *x, real *work)
 {
     struct parts p = parts_of(o, work);
     queries_backward(o, x, p);
     keys_backward(o, x, p);
+}
+
+static void backward_soon(struct soon *s, const struct operands *o, struct origin at,
+                          const struct kernel_call *c)
+{
+    const real *q = c->in[0], *k = c->in[1], *v = c->in[2], *dout = c->in[6];
+    const real *dq = c->out[0], *dk = c->out[1], *dv = c->out[2];
+    int64_t values = o->heads * o->s.value_dim;
+    if (apart(o)) {
+        add_soon(s, dout + at.out, o->ldv, o->s.queries, values);
+        add_soon(s, q + at.q, o->ldq, o->s.queries, o->width);
+        add_soon(s, k + at.k, o->ldq, o->s.keys, o->width);
+        add_soon(s, v + at.v, o->ldv, o->s.keys, values);
+    }
+    add_soon(s, dq + at.q, o->ldq, o->s.queries, o->width);
+    add_soon(s, dv + at.v, o->ldv, o->s.keys, values);
+    add_soon(s, dk + at.k, o->ldq, o->s.keys, o->width);
 }
 
 void KERNEL(linear_attention_grad)(const struct kernel_call *c)
@@ -335,7 +398,9 @@ void KERNEL(linear_attention_grad)(const struct kernel_call *c)
     {
         struct origin at = origin_of(&o, i);
         struct backward x = {q + at.q,      k + at.k,  v + at.v,  kv + at.kv, ksum + at.ksum,
-                             dout + at.out, dq + at.q, dk + at.k, dv + at.v};
+                             dout + at.out, dq + at.q, dk + at.k, dv + at.v,  {.n = 0}};
+        if (i + 1 < units(&o))
+            backward_soon(&x.soon, &o, origin_of(&o, i + 1), c);
         group_backward(&o, &x, kernel_work(c));
     }
 }

@@ -11,7 +11,7 @@ enum { ROWS = 4 };
 #endif
 
 /* Depth from which it pays to ask for the lines of c before the sums are there. */
-enum { FETCH_FROM = 8, LINE = 64 };
+enum { FETCH_FROM = 8 };
 
 struct product {
     real *c;
@@ -25,6 +25,23 @@ struct product {
 
 #define UNROLL KERNEL_PRAGMA(GCC unroll 8)
 
+/* After so many lines were asked for. */
+static inline void move_on(struct ahead *a, int64_t lines)
+{
+    if (a->left <= 0)
+        return;
+    a->at += lines * a->step;
+    a->left -= lines;
+    if (a->left > 0)
+        return;
+    if (--a->columns > 0) {
+        a->at += (a->left - a->rows) * a->step + AHEAD_LINE;
+        a->left = a->rows;
+    } else if (a->then) {
+        *a = *a->then;
+    }
+}
+
 /* tile_V: rows x vectors sums of type V; rows and vectors are constants where it is inlined.
  * rows_V: all rows of `vectors` columns from j on. */
 #define DEFINE_TILE(V)                                                                             \
@@ -33,7 +50,7 @@ struct product {
     {                                                                                              \
         enum { WIDTH = sizeof(V) / sizeof(real) };                                                 \
         const char *ahead = p->ahead->at;                                                          \
-        const int64_t ahead_step = ahead < p->ahead->end ? LINE : 0;                               \
+        const int64_t ahead_step = p->ahead->left > 0 ? p->ahead->step : 0;                        \
         V sum[ROWS][2] = {0};                                                                      \
         if (p->k >= FETCH_FROM)                                                                    \
             UNROLL for (int r = 0; r < rows; r++)                                                  \
@@ -59,7 +76,7 @@ struct product {
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
-        p->ahead->at = ahead;                                                                      \
+        move_on(p->ahead, p->k);                                                                   \
         UNROLL for (int r = 0; r < rows; r++)                                                      \
         {                                                                                          \
             UNROLL for (int v = 0; v < vectors; v++)                                               \
@@ -112,6 +129,6 @@ void KERNEL(mm_ahead)(real *c, int64_t ldc, struct strided a, const real *b, int
 void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
                 int64_t n, int64_t k, struct start start)
 {
-    struct ahead nothing = {(const char *)b, (const char *)b};
+    struct ahead nothing = AHEAD_NOTHING;
     KERNEL(mm_ahead)(c, ldc, a, b, ldb, m, n, k, start, &nothing);
 }

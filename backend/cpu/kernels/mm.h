@@ -39,11 +39,26 @@ void KERNEL(mm)(real *c, int64_t ldc, struct strided a, const real *b, int64_t l
 void KERNEL(mm_model)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
                       int64_t n, int64_t k, struct start start);
 
-/* Memory that is read soon: while the product runs it is asked for, a line a step of k, and at
- * moves on. */
+/* Memory that is read soon, `rows` rows `step` bytes apart with `columns` lines of the cache each.
+ * While the product runs it is asked for, a line a step of k, column after column; at and left move
+ * on. */
 struct ahead {
-    const char *at, *end;
+    const char *at;
+    int64_t step, rows, columns;
+    int64_t left;             /* rows of this column */
+    const struct ahead *then; /* what follows; or NULL */
 };
+#define AHEAD_NOTHING ((struct ahead){0})
+enum { AHEAD_LINE = 64 };
+
+/* All rows of a matrix with `cols` columns. */
+static inline struct ahead ahead_of(const real *x, int64_t ld, int64_t rows, int64_t cols)
+{
+    int64_t lines = (cols * (int64_t)sizeof(real) + AHEAD_LINE - 1) / AHEAD_LINE;
+    if (ld == cols)
+        return (struct ahead){(const char *)x, AHEAD_LINE, rows * lines, 1, rows * lines, NULL};
+    return (struct ahead){(const char *)x, ld * (int64_t)sizeof(real), rows, lines, rows, NULL};
+}
 void KERNEL(mm_ahead)(real *c, int64_t ldc, struct strided a, const real *b, int64_t ldb, int64_t m,
                       int64_t n, int64_t k, struct start start, struct ahead *ahead);
 

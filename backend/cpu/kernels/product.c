@@ -65,10 +65,9 @@ static void pack(real *to, struct operand b, int64_t depth, int64_t width)
  * it. */
 static struct ahead rows_ahead(const real *x, int64_t ld, int64_t first, int64_t rows, int64_t cols)
 {
-    struct ahead f = {(const char *)(x + first * ld), (const char *)(x + (first + rows) * ld)};
     if (rows <= 0 || ld > 2 * cols)
-        f.end = f.at;
-    return f;
+        return AHEAD_NOTHING;
+    return ahead_of(x + first * ld, ld, rows, ld);
 }
 
 /* What is read for the first time soon: of b, and of a where it is turned, the rows of the next
@@ -77,7 +76,7 @@ static void look_ahead(struct ahead f[2], struct operand a, struct operand b, in
                        int64_t depth, int64_t left)
 {
     int64_t next = min_i64(depth, left);
-    f[0] = f[1] = rows_ahead(b.x, b.ld, 0, 0, 0);
+    f[0] = f[1] = AHEAD_NOTHING;
     if (!b.transposed)
         f[0] = rows_ahead(b.x, b.ld, depth, next, n);
     if (a.transposed)
@@ -97,8 +96,9 @@ static struct operand ordered_strip(struct operand b, int64_t row, int64_t col, 
 static struct ahead strip_ahead(struct operand b, int64_t deep, int64_t depth, int64_t j, int64_t n)
 {
     int64_t next = j + STRIP, width = min_i64(STRIP, n - next);
-    struct operand strip = ordered_strip(b, deep, next, max_i64(0, width));
-    return rows_ahead(strip.x, strip.ld, 0, width > 0 ? depth : 0, strip.ld);
+    if (width <= 0)
+        return AHEAD_NOTHING;
+    return ahead_of(ordered_strip(b, deep, next, width).x, width, depth, width);
 }
 
 static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
@@ -123,7 +123,7 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
             }
             KERNEL(mm_ahead)
             (c + j, ldc, strided(slice), strip.x, strip.ld, m, width, depth, from,
-             &next[next[1].at < next[1].end]);
+             &next[next[1].left > 0]);
         }
     }
 }
