@@ -90,7 +90,7 @@ static void collect_cells(struct plot_data *d)
 
 /* ---- factors ---- */
 
-static int is_config_key(const char *column)
+int data_is_key(const char *column)
 {
     return strcmp(column, "experiment") == 0 || strcmp(column, "device") == 0 ||
            strncmp(column, "config.", 7) == 0 ||
@@ -201,7 +201,7 @@ static void collect_factors(struct plot_data *d)
     for (size_t i = 0; axes >= 0 && i < e->count; i++)
         each_word(d, text_at(&d->arena, e, i, axes), add_factor);
     for (size_t i = 0; i < r->columns; i++)
-        if (is_config_key(r->names[i]))
+        if (data_is_key(r->names[i]))
             add_factor(d, r->names[i]);
 }
 
@@ -382,19 +382,4 @@ int data_maximize(const struct plot_data *d, const char *metric)
         if (strcmp(d->objectives[i].metric, metric) == 0)
             return d->objectives[i].maximize;
     return metric_maximize(metric);
-}
-
-const char *data_cell_title(struct plot_data *d, const struct plot_cell *c)
-{
-    struct strbuf s = STRBUF_INIT;
-    char level[128];
-    for (int f = 0; f < d->n_factors; f++) {
-        if (c->levels[f] < 0)
-            continue;
-        metric_level_title(d->factors[f].levels[c->levels[f]], level, sizeof level);
-        strbuf_addf(&s, "%s%s", s.len > 0 ? " · " : "", level);
-    }
-    const char *title = s.len > 0 ? arena_strdup(&d->arena, s.text) : c->label;
-    strbuf_release(&s);
-    return title;
 }

@@ -106,7 +106,10 @@ const char *data_main_metric(const struct plot_data *d);
 const char *data_main_cost(const struct plot_data *d);
 /* 1 where more is better: the experiment's objective, else the metric's nature. */
 int data_maximize(const struct plot_data *d, const char *metric);
-/* "linear · add": the levels of a cell, in words; its label where it has none. */
+/* Whether a column of runs holds a configuration key, or what counts as one. */
+int data_is_key(const char *column);
+/* The cell's label where somebody gave it one, "ViT ToMe", behind experiment and device where these
+ * differ; else its levels in words, "linear · add" (title.c). In the arena. */
 const char *data_cell_title(struct plot_data *d, const struct plot_cell *c);
 
 #endif

@@ -152,11 +152,14 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
     scale_and_fit(&e);
     put_levels(&e);
     write_script(&e);
+    char intervals[80] = "of one seed, so without intervals";
+    if (e.list.levels[0].seeds > 1)
+        snprintf(intervals, sizeof intervals, "with 95%% intervals over %zu seeds",
+                 e.list.levels[0].seeds);
     strbuf_addf(&out->summary,
-                "%s: mean over all cells at each level of each key, with 95%% intervals over %zu "
-                "seeds; the dashed "
-                "line is the mean of all.%s",
-                e.scale.label, e.list.levels[0].seeds,
+                "%s: mean over all cells at each level of each key, %s; the dashed line is the "
+                "mean of all.%s",
+                e.scale.label, intervals,
                 e.list.balanced
                     ? ""
                     : " The grid is not full, so levels are compared over different cells.");

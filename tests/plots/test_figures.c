@@ -418,6 +418,54 @@ static void test_arrange(void **state)
     data_release(&d);
 }
 
+/* A label by hand is what a cell is called; one that only joins its values is said in words. */
+static void test_titles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *title;
+    } cases[] = {
+        {"linear/add_erase", "linear · add erase"},
+        {"linear,add_erase", "linear · add erase"},
+        {"linear/-/add_erase", "linear · add erase"},
+        {"ViT ToMe", "ViT ToMe"},
+        {"linear/48", "linear/48"},
+        {"linear2", "linear2"},
+        {"ViT-S/16", "ViT-S/16"},
+        {"", "linear · add erase"},
+    };
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    arrange(&d, &s, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        d.cells[11].label = cases[i].label;
+        assert_string_equal(data_cell_title(&d, &d.cells[11]), cases[i].title);
+    }
+    data_release(&d);
+}
+
+static void effects_say(int seeds, const char *expected)
+{
+    struct synthetic s = SYNTHETIC_INIT;
+    struct canvas out = CANVAS_INIT;
+    struct figure_options none = {0};
+    struct plot_data d;
+    struct error err = {0};
+    s.seeds = seeds;
+    arrange(&d, &s, 0);
+    assert_int_equal(figure_find("effects", &err)->draw(&d, &none, &out, &err), 0);
+    assert_non_null(strstr(out.summary.text, expected));
+    canvas_release(&out);
+    data_release(&d);
+}
+
+static void test_effects_caption(void **state)
+{
+    (void)state;
+    effects_say(1, "each key, of one seed, so without intervals; the dashed");
+    effects_say(3, "each key, with 95% intervals over 3 seeds; the dashed");
+}
+
 static void test_front(void **state)
 {
     (void)state;
@@ -523,7 +571,8 @@ int main(void)
         cmocka_unit_test(test_missing_gnuplot), cmocka_unit_test(test_nothing_to_draw),
         cmocka_unit_test(test_arrange),         cmocka_unit_test(test_front),
         cmocka_unit_test(test_labels_apart),    cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
+        cmocka_unit_test(test_effects_caption),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }

@@ -1,0 +1,63 @@
+/* What a cell is called in figures and in the report. */
+#include "plots/data.h"
+
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "plots/metric.h"
+#include "results/rows.h"
+
+/* How many characters of text are one of the cell's values, up to a separator; -1: none. */
+static int value_length(struct plot_data *d, const struct plot_cell *c, const char *text)
+{
+    const struct rows *r = d->source.runs;
+    int longest = *text == '-' ? 1 : -1; /* a key that the cell does not read */
+    for (size_t i = 0; i < r->columns; i++) {
+        const char *value = data_is_key(r->names[i]) ? data_cell_key(d, c, r->names[i]) : NULL;
+        size_t n = value != NULL ? strlen(value) : 0;
+        if (n > 0 && (int)n > longest && strncmp(text, value, n) == 0 &&
+            strchr("/,", text[n]) != NULL)
+            longest = (int)n; /* strchr finds the end too */
+    }
+    return longest;
+}
+
+/* Whether the label is but the cell's values, as the runner joins them: "linear/add", "64,2". */
+static int is_made_of_values(struct plot_data *d, const struct plot_cell *c)
+{
+    for (const char *s = c->label;; s++) {
+        s += strspn(s, " ");
+        int n = value_length(d, c, s);
+        if (n < 0 || s[n] == 0)
+            return n >= 0;
+        s += n;
+    }
+}
+
+static int is_place(const char *key)
+{
+    return strcmp(key, "experiment") == 0 || strcmp(key, "device") == 0;
+}
+
+static void add_levels(struct plot_data *d, const struct plot_cell *c, int places, struct strbuf *s)
+{
+    char level[128];
+    for (int f = 0; f < d->n_factors; f++) {
+        if (c->levels[f] < 0 || (places && !is_place(d->factors[f].key)))
+            continue;
+        metric_level_title(d->factors[f].levels[c->levels[f]], level, sizeof level);
+        strbuf_addf(s, "%s%s", s->len > 0 ? " · " : "", level);
+    }
+}
+
+const char *data_cell_title(struct plot_data *d, const struct plot_cell *c)
+{
+    struct strbuf s = STRBUF_INIT;
+    int labelled = c->label[0] != 0 && !is_made_of_values(d, c);
+    add_levels(d, c, labelled, &s);
+    if (labelled)
+        strbuf_addf(&s, "%s%s", s.len > 0 ? " · " : "", c->label);
+    const char *title = s.len > 0 ? arena_strdup(&d->arena, s.text) : c->label;
+    strbuf_release(&s);
+    return title;
+}
