@@ -254,9 +254,8 @@ static int ingest(struct store *s, const char *key, const struct store_result *r
     double wall_s = r->wall_s > 0 ? r->wall_s : started > 0 ? finished - started : NAN;
     if (started <= 0)
         started = isnan(wall_s) ? finished : finished - wall_s;
-    /* A late failure must not hide good results: the ledger is all it changes. */
-    int keep = done && r->state != STORE_DONE;
-    if (keep)
+    /* A late failure must not hide good results; its attempt is in the ledger already. */
+    if (done && r->state != STORE_DONE)
         return 0;
     if (close_attempt(s, run, r, started, finished, wall_s, err) ||
         put_row(s, run, r, started, finished, wall_s, err))

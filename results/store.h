@@ -232,8 +232,9 @@ struct store_result {
 
 /* Writes a finished attempt in one transaction: everything or nothing. What an earlier ingest of
  * the same run stored is replaced, so the same result twice is the result once; the ledger counts
- * an attempt once. A done run is not overwritten by a failed attempt (returns 0, the ledger alone
- * grows). */
+ * an attempt once. A failure that comes after a run is done changes nothing, the ledger neither
+ * (returns 0): an attempt is in it from its claim on, was closed there before the next one could
+ * claim the run, and a run that is done is claimed no more. */
 int store_ingest(struct store *s, const char *id, const struct store_result *result,
                  struct error *err);
 

@@ -94,11 +94,16 @@ static void test_twice_is_once(void **state)
                                " WHERE run='c00-s0-cpu'"),
                      1);
     assert_int_equal(number(s, "SELECT count(*) FROM run_metric"), 1);
-    /* A late failure changes nothing. */
-    r.state = STORE_FAILED;
+    /* A late failure changes nothing, the ledger neither. */
+    once = dump(s);
+    r = (struct store_result){.state = STORE_FAILED, .exit_code = 1, .wall_s = 5, .message = "no"};
     OK(store_ingest(s, "c00-s0-cpu", &r, &ok_err));
     OK(store_set_state(s, "c00-s0-cpu", STORE_FAILED, "no", &ok_err));
+    twice = dump(s);
+    assert_string_equal(once, twice);
     assert_int_equal(number(s, "SELECT state='done' FROM v_runs WHERE run='c00-s0-cpu'"), 1);
+    free(once);
+    free(twice);
     store_close(s);
 }
 
