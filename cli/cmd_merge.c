@@ -19,6 +19,10 @@ static int merge_one(struct store *s, const char *path, int64_t *conflicts, stru
             "%s: %" PRId64 " new runs in %" PRId64 " cells, %" PRId64 " completed, %" PRId64
             " the same, %" PRId64 " conflicts\n",
             path, r.runs, r.cells, r.replaced, r.same, r.conflicts);
+    if (r.differing)
+        fprintf(stderr,
+                "%s: the file of experiment %s%s differs there: ours is kept, with runs of both\n",
+                path, r.example, r.differing > 1 ? " (and others)" : "");
     *conflicts += r.conflicts;
     return 0;
 }
@@ -49,6 +53,8 @@ const struct command command_merge = {
     .options = options,
     .details =
         "Runs that are done in both with different numbers are conflicts: ours are kept, both are "
-        "listed, and the exit code is 1.",
+        "listed, and the exit code is 1. Times, speeds and memory differ between any two machines "
+        "and are none. Experiments keep what is said of them here; the ledger gets the attempts of "
+        "both. Merging twice is merging once.",
     .run = run,
 };

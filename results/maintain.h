@@ -14,6 +14,8 @@ struct merge_report {
     int64_t replaced;                 /* runs that were not done here and are done there */
     int64_t conflicts; /* done in both with different numbers: ours kept, both in conflict */
     int64_t same;
+    int64_t differing; /* experiments whose files differ: ours kept */
+    char example[80];  /* the first of those */
 };
 
 /* Copies what another store has and this one lacks, by key, in one transaction. Twice is once. The

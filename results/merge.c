@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,6 +20,20 @@ struct merge {
 };
 
 /* ---- experiments and cells ------------------------------------------------------------------- */
+
+/* Notes where the experiment's file here and theirs are not the same. */
+static int compare_experiments(struct merge *m, int64_t ours, const struct store_experiment *e,
+                               struct error *err)
+{
+    struct arena arena = {0};
+    struct store_experiment here;
+    if (load_experiment(m->to, ours, &arena, &here, err))
+        return -1;
+    if (here.text && e->text && strcmp(here.text, e->text) && !m->report->differing++)
+        snprintf(m->report->example, sizeof m->report->example, "%s", e->name);
+    arena_release(&arena);
+    return 0;
+}
 
 /* An experiment that is here keeps its description; its members are united. */
 static int merge_experiments(struct merge *m, struct error *err)
@@ -31,13 +46,11 @@ static int merge_experiments(struct merge *m, struct error *err)
         int64_t id;
         int there = sql_integer(m->to, err, &id, "SELECT id FROM experiment WHERE name=?", "s",
                                 rows_cell(r, i, 1)->text);
-        rc = there < 0 ? -1 : 0;
-        if (there == 0) {
-            rc = load_experiment(m->from, rows_cell(r, i, 0)->integer, &arena, &e, err);
-            if (!rc)
-                rc = store_put_experiment(m->to, &e, err);
-            m->report->experiments++;
-        }
+        rc =
+            there < 0 ? -1 : load_experiment(m->from, rows_cell(r, i, 0)->integer, &arena, &e, err);
+        if (!rc)
+            rc = there ? compare_experiments(m, id, &e, err) : store_put_experiment(m->to, &e, err);
+        m->report->experiments += !there;
         arena_release(&arena);
     }
     rows_free(r);
@@ -102,29 +115,43 @@ static int merge_members(struct merge *m, struct error *err)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-/* Their ledger after ours: attempts of both were hours of work. */
+/* Their ledger after ours: attempts of both were hours of work. One that began there at that time
+ * came already; if it was going on then, it may have ended since. */
 static int merge_attempts(struct merge *m, int64_t from, int64_t to, struct error *err)
 {
-    int64_t ours = 0;
-    if (sql_integer(m->to, err, &ours, "SELECT attempts FROM run WHERE id=?", "i", to) < 0)
-        return -1;
     struct rows *a =
         store_query(m->from, err,
-                    "SELECT attempt, iif(state='running', 'stale', state), started, finished,"
-                    " wall_s, cpu_s, exit_code, host, message FROM attempt WHERE run=?",
+                    "SELECT iif(state='running', 'stale', state), started, finished, wall_s, cpu_s,"
+                    " exit_code, host, message FROM attempt WHERE run=? ORDER BY attempt",
                     "i", from);
     int rc = a ? 0 : -1;
     for (size_t i = 0; !rc && i < a->count; i++) {
         const struct rows_cell *c = rows_cell(a, i, 0);
-        rc = sql_run(m->to, err, "INSERT OR REPLACE INTO attempt VALUES(?,?,?,?,?,?,?,?,?,?)",
-                     "iisffffnss", to, ours + c[0].integer, c[1].text, rows_number(&c[2]),
-                     rows_number(&c[3]), rows_number(&c[4]), rows_number(&c[5]),
-                     c[6].type == ROWS_INTEGER ? c[6].integer : (int64_t)-1,
-                     c[7].type == ROWS_TEXT ? c[7].text : NULL,
-                     c[8].type == ROWS_TEXT ? c[8].text : NULL);
+        const char *host = c[6].type == ROWS_TEXT ? c[6].text : NULL;
+        int64_t exit_code = c[5].type == ROWS_INTEGER ? c[5].integer : -1, at;
+        double started = rows_number(&c[1]);
+        rc = sql_integer(m->to, err, &at,
+                         "SELECT attempt FROM attempt WHERE run=? AND started IS ? AND host IS ?"
+                         " AND NOT (state='stale' AND finished IS NULL)",
+                         "ifs", to, started, host);
+        if (rc == 0)
+            rc = sql_run(m->to, err,
+                         "INSERT OR REPLACE INTO attempt SELECT ?1,"
+                         " coalesce((SELECT attempt FROM attempt WHERE run=?1 AND started IS ?3"
+                         "           AND host IS ?8),"
+                         "          (SELECT 1 + max(attempt) FROM attempt WHERE run=?1), 1),"
+                         " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9",
+                         "isffffnss", to, c[0].text, started, rows_number(&c[2]),
+                         rows_number(&c[3]), rows_number(&c[4]), exit_code, host,
+                         c[7].type == ROWS_TEXT ? c[7].text : NULL);
+        rc = rc < 0 ? -1 : 0;
     }
     rows_free(a);
-    return rc;
+    return rc ? -1
+              : sql_run(m->to, err,
+                        "UPDATE run SET attempts=max(attempts, coalesce((SELECT max(attempt) FROM"
+                        " attempt WHERE run=?1), 0)) WHERE id=?1",
+                        "i", to);
 }
 
 /* A state that makes sense away from the machine that held it. */
@@ -140,29 +167,32 @@ static int copy_run(struct merge *m, int64_t from, int64_t to, const char *state
 {
     struct arena arena = {0};
     struct store_result r;
-    struct rows *row =
-        store_query(m->from, err, "SELECT attempts, host FROM run WHERE id=?", "i", from);
+    struct rows *row = store_query(m->from, err, "SELECT host FROM run WHERE id=?", "i", from);
     int rc = row && row->count ? load_result(m->from, from, &arena, &r, err) : -1;
     if (!rc)
-        rc = result_put(m->to, to, &r, err) || merge_attempts(m, from, to, err) ? -1 : 0;
+        rc = result_put(m->to, to, &r, err);
     if (!rc)
         rc = sql_run(
             m->to, err,
             "UPDATE run SET state=?2, started=?3, finished=?4, wall_s=?5, cpu_s=?6, exit_code=?7,"
-            " message=?8, host=?9, attempts=attempts+?10, pid=NULL, pid_start=NULL, boot=NULL"
-            " WHERE id=?1",
-            "isffffnssi", to, settled(state), r.started, r.finished, r.wall_s, r.cpu_s,
+            " message=?8, host=?9, pid=NULL, pid_start=NULL, boot=NULL WHERE id=?1",
+            "isffffnss", to, settled(state), r.started, r.finished, r.wall_s, r.cpu_s,
             (int64_t)r.exit_code, r.message,
-            rows_cell(row, 0, 1)->type == ROWS_TEXT ? rows_cell(row, 0, 1)->text : NULL,
-            rows_cell(row, 0, 0)->integer);
+            rows_cell(row, 0, 0)->type == ROWS_TEXT ? rows_cell(row, 0, 0)->text : NULL);
     rows_free(row);
     arena_release(&arena);
     return rc;
 }
 
-/* Times differ between any two measurements: they are no contradiction. */
-static int is_timing(const char *metric)
+/* Times and speeds, whose names end in their unit, differ between any two measurements: they are no
+ * contradiction. Nor is memory, which depends on the machine. */
+static int is_measured(const char *metric)
 {
+    static const char *const units[] = {"_s", "_ms", "/fps"};
+    size_t n = strlen(metric);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (n > strlen(units[i]) && !strcmp(metric + n - strlen(units[i]), units[i]))
+            return 1;
     return strncmp(metric, "latency/", 8) == 0 || strncmp(metric, "throughput/", 11) == 0 ||
            strncmp(metric, "memory/", 7) == 0 || strncmp(metric, "time/", 5) == 0;
 }
@@ -179,11 +209,11 @@ static int put_conflict(struct merge *m, const char *run, const char *item,
                         const struct rows_cell *ours, const struct rows_cell *theirs,
                         struct error *err)
 {
-    char a[40] = "absent", b[40] = "absent";
+    char a[32] = "absent", b[32] = "absent";
     if (ours)
-        snprintf(a, sizeof a, "%.17g", rows_number(ours));
+        number_format(rows_number(ours), a);
     if (theirs)
-        snprintf(b, sizeof b, "%.17g", rows_number(theirs));
+        number_format(rows_number(theirs), b);
     return sql_run(m->to, err, "INSERT OR IGNORE INTO conflict VALUES(?, ?, ?, ?, ?, ?)", "sssssd",
                    run, item, a, b, m->from->path, clock_unix());
 }
@@ -207,7 +237,7 @@ static int compare_runs(struct merge *m, const char *key, int64_t from, int64_t 
         const char *name = order <= 0 ? rows_cell(a, i, 0)->text : rows_cell(b, k, 0)->text;
         const struct rows_cell *x = order <= 0 ? rows_cell(a, i, 1) : NULL;
         const struct rows_cell *y = order >= 0 ? rows_cell(b, k, 1) : NULL;
-        if (!is_timing(name) && !(x && y && same_number(x, y))) {
+        if (!is_measured(name) && !(x && y && same_number(x, y))) {
             rc = put_conflict(m, key, name, x, y, err);
             differences++;
         }
@@ -243,11 +273,14 @@ static int merge_run(struct merge *m, const struct rows_cell *c, struct error *e
             find_run(m->to, key, &to, err) || copy_run(m, from, to, state, err))
             return -1;
         m->report->runs++;
-        return merge_tags(m, from, to, err);
-    }
-    if (sql_integer(m->to, err, &done, "SELECT state='done' FROM run WHERE id=?", "i", to) < 0 ||
-        merge_tags(m, from, to, err))
+    } else if (sql_integer(m->to, err, &done, "SELECT state='done' FROM run WHERE id=?", "i", to) <
+               0) {
         return -1;
+    }
+    if (merge_tags(m, from, to, err) || merge_attempts(m, from, to, err))
+        return -1;
+    if (there == 0)
+        return 0;
     int theirs_done = strcmp(state, "done") == 0;
     if (theirs_done && !done) {
         m->report->replaced++;

@@ -8,15 +8,6 @@
 
 #include <sqlite3.h>
 
-static long long number(struct store *s, const char *sql)
-{
-    struct error err = {0};
-    long long value = -999;
-    if (store_query_integer(s, &err, &value, sql, "") < 0)
-        fail_msg("%s: %s", sql, err.msg);
-    return value;
-}
-
 /* What the views show, without the columns that tell when and where. */
 static char *dump(struct store *s)
 {
@@ -152,6 +143,61 @@ static void test_conflicts(void **state)
     store_close(a);
 }
 
+static void finish(struct store *s, const char *run, double speed, double started)
+{
+    struct store_metric metrics[] = {
+        {"val/top1", 70}, {"train/img_s", speed}, {"train/data_wait_s", 1 / speed}};
+    struct store_result r = {.state = STORE_DONE,
+                             .started = started,
+                             .wall_s = 10,
+                             .metrics = metrics,
+                             .metric_count = 3};
+    OK(store_ingest(s, run, &r, &ok_err));
+}
+
+/* Two machines ran the same: speeds are no contradiction, and both worked. */
+static void test_both_ran(void **state)
+{
+    (void)state;
+    struct store *a = open_store("here.db"), *b = open_store("there.db");
+    struct store_result failed = {.state = STORE_FAILED, .started = 50, .wall_s = 4};
+    put_grid(a, 1);
+    put_grid(b, 1);
+    finish(a, "c00-s0-cpu", 900, 100);
+    finish(b, "c00-s0-cpu", 1000, 200);
+    OK(store_ingest(a, "c01-s0-cpu", &failed, &ok_err));
+    failed.started = 60;
+    OK(store_ingest(b, "c01-s0-cpu", &failed, &ok_err));
+    struct store_experiment e = {.name = "quick", .text = "name: quick"};
+    OK(store_put_experiment(a, &e, &ok_err));
+    e.text = "name: quick # mine";
+    OK(store_put_experiment(b, &e, &ok_err));
+    store_close(b);
+    for (int i = 0; i < 2; i++) {
+        struct merge_report r = merge(a, "there.db");
+        assert_int_equal(r.conflicts, 0);
+        assert_int_equal(r.same, 12);
+        assert_int_equal(r.differing, 1);
+        assert_string_equal(r.example, "quick");
+        assert_int_equal(number(a, "SELECT sum(attempts) FROM v_compute"), 4);
+        assert_int_equal(number(a, "SELECT round(3600 * sum(wall_hours)) FROM v_compute"), 28);
+        assert_int_equal(number(a, "SELECT sum(attempts) FROM run"), 4);
+    }
+    /* What fails there later is one attempt more, not all of them once more. */
+    b = open_store("there.db");
+    struct store_claim claim = {.pid = 42, .pid_start = 7, .host = "h", .boot = "b"};
+    struct error err = {0};
+    assert_int_equal(store_claim(b, "c01-s0-cpu", &claim, &err), 1);
+    merge(a, "there.db");
+    assert_int_equal(number(a, "SELECT sum(attempts) FROM v_compute WHERE state='stale'"), 1);
+    finish(b, "c01-s0-cpu", 800, 0);
+    merge(a, "there.db");
+    assert_int_equal(number(a, "SELECT sum(attempts) FROM v_compute"), 5);
+    assert_int_equal(number(a, "SELECT sum(attempts) FROM v_compute WHERE state='done'"), 3);
+    store_close(b);
+    store_close(a);
+}
+
 /* A damaged page in the middle of their file: named and left alone, ours whole. */
 static void test_damaged(void **state)
 {
@@ -276,7 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge),   cmocka_unit_test(test_conflicts),
         cmocka_unit_test(test_damaged), cmocka_unit_test(test_export_import),
-        cmocka_unit_test(test_gc),
+        cmocka_unit_test(test_gc),      cmocka_unit_test(test_both_ran),
     };
     return cmocka_run_group_tests_name("results/merge", tests, make_folder, drop_folder);
 }
