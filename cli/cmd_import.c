@@ -18,7 +18,7 @@ static int run(const struct args *a, struct error *err)
     int64_t runs = 0;
     int rc = store_import(s, a->operands[0], &runs, err);
     if (rc == 0)
-        fprintf(stderr, "%" PRId64 " runs added\n", runs);
+        fprintf(stderr, "%" PRId64 " run%s added\n", runs, runs == 1 ? "" : "s");
     store_close(s);
     return rc == 0 ? EXIT_FINE : -1;
 }
