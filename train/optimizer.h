@@ -1,5 +1,8 @@
-/* Optimisers. The update itself is an op of the compiled plan; a member here names it and reads its
- * keys. One line of optimizers.def each. */
+/* Optimisers. The update itself is an op of the compiled plan; a member names it and reads its
+ * keys.
+ *
+ * To add one: train/optimizer_NAME.c with a struct optimizer optimizer_NAME, and a line in
+ * optimizers.def; a new rule is an op first (tensor/ops, docs/extending.md). */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 

@@ -209,7 +209,9 @@ static int parse(struct safetensors *s, struct error *err)
                       "a pickle or zip archive (.pt, .pth), which can run code and is not "
                       "read; convert it to safetensors");
     if (length > s->size - 8)
-        return refuse(s, NULL, err, "header length %llu exceeds the file's %zu bytes",
+        return refuse(s, NULL, err,
+                      "cut short, or not a safetensors file: header length %llu exceeds the file's "
+                      "%zu bytes",
                       (unsigned long long)length, s->size);
     if (length > SAFETENSORS_HEADER_MAX)
         return refuse(s, NULL, err, "header length %llu exceeds 16 MiB",

@@ -47,7 +47,7 @@ fi
 
 printf 'nonsense' > "$scratch/bad.safetensors"
 expect_code 3 "eval of something else" "$vittm" eval "$scratch/bad.safetensors"
-expect_text "bad.safetensors: header length" "says so" "$vittm" eval "$scratch/bad.safetensors"
+expect_text "bad.safetensors: cut short, or not a safetensors file" "says so" "$vittm" eval "$scratch/bad.safetensors"
 expect_code 3 "eval of a missing file" "$vittm" eval "$scratch/none.safetensors"
 printf '\002\000\000\000\000\000\000\000{}' > "$scratch/empty.safetensors"
 expect_text "does not say what model it is for" "eval of weights without a configuration" \
