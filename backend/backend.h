@@ -49,6 +49,8 @@ struct backend {
     void (*read_double)(struct program *p, const struct tensor *t, double *host);
     void (*write_double)(struct program *p, const struct tensor *t, const double *host);
     void (*run)(struct program *p, uint64_t seed, uint64_t step);
+    /* Returns when every run is done; NULL where a run is done when it returns. */
+    void (*wait)(struct program *p);
     /* Seconds spent in step i since the last profile_reset; filled only between profile(1) and
      * profile(0). */
     void (*profile)(struct program *p, int on);

@@ -165,6 +165,12 @@ void network_run(struct network *n, uint64_t seed, uint64_t step)
     n->device->backend->run(n->program, seed, step);
 }
 
+void network_wait(struct network *n)
+{
+    if (n->device->backend->wait)
+        n->device->backend->wait(n->program);
+}
+
 int64_t network_bytes(const struct network *n)
 {
     return (int64_t)(n->plan->static_bytes + n->plan->arena_bytes);

@@ -70,7 +70,9 @@ void network_read(const struct network *n, const struct tensor *t, void *host);
 void network_put(struct network *n, const struct tensor *t, const void *values);
 void network_get(const struct network *n, const struct tensor *t, void *values);
 size_t network_value_size(const struct network *n);
+/* May return before the device is done; reading a tensor waits, and so does network_wait. */
 void network_run(struct network *n, uint64_t seed, uint64_t step);
+void network_wait(struct network *n);
 
 /* Both memory blocks. */
 int64_t network_bytes(const struct network *n);

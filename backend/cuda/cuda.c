@@ -104,6 +104,7 @@ const struct backend backend_cuda_device = {
     .read_double = cuda_read_double,
     .write_double = cuda_write_double,
     .run = cuda_run,
+    .wait = cuda_wait,
     .profile = cuda_profile,
     .profile_step = cuda_profile_step,
 };

@@ -478,6 +478,11 @@ void cuda_run(struct program *p, uint64_t seed, uint64_t step)
     check((int)cudaGraphLaunch(p->graph, p->stream), "a captured step");
 }
 
+void cuda_wait(struct program *p)
+{
+    check((int)cudaStreamSynchronize(p->stream), "the end of a run");
+}
+
 void cuda_profile(struct program *p, int on)
 {
     p->profiling = on;

@@ -18,6 +18,7 @@ void cuda_read(struct program *p, const struct tensor *t, void *host);
 void cuda_read_double(struct program *p, const struct tensor *t, double *host);
 void cuda_write_double(struct program *p, const struct tensor *t, const double *host);
 void cuda_run(struct program *p, uint64_t seed, uint64_t step);
+void cuda_wait(struct program *p);
 void cuda_profile(struct program *p, int on);
 double cuda_profile_step(const struct program *p, int step);
 
