@@ -216,7 +216,7 @@ $(BUILD)/cuda/ask_cudnn: $(addprefix $(BUILD)/cuda/,tests/cuda/ask_cudnn.o backe
 # backend-sim.so: the same sources, but for the doors to NVIDIA's libraries. Plain, under AddressSanitizer and
 # UndefinedBehaviorSanitizer, and with the kernels under ThreadSanitizer: the scheduler must not be instrumented.
 CXX         := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-SIM_LACKS   := $(wildcard backend/cuda/lt.c backend/cuda/cudnn*.c)
+SIM_LACKS   := $(wildcard backend/cuda/cudnn*.c)
 SIM_SOURCES := $(filter-out $(SIM_LACKS),$(CUDA_C)) $(CUDA_CU) $(SIM_C)
 SIM_FLAGS   := -DVT_SIM -Ibackend/sim/include
 SIM_CXXFLAGS := -std=c++17 -g $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(WARNINGS)) -Wno-unused-function -Wno-unknown-pragmas \

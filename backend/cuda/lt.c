@@ -3,7 +3,8 @@
  * cuBLASLt offers several algorithms for a product. Each is timed once on this kind of device, and
  * the fastest is kept in a file of choices. Without a place for that file the library's own first
  * choice is taken, which is the same every time. Algorithms that add in an order of chance are not
- * asked for.
+ * asked for. The handle and its workspace are made for the first product: many programs of a test
+ * have none.
  *
  * cuBLASLt counts matrices by columns: the row-major c = a b is its c^T = b^T a^T. */
 #include "backend/cuda/lt.h"
@@ -17,7 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 8, WORKSPACE = 32 << 20, REPEATS = 5 };
+enum {
+    CANDIDATES = 8,
+    REPEATS = 3,
+    IN_A_ROW = 20,         /* executions between two looks at the clock, at most */
+    BIAS_ALIGNMENT = 16,   /* bytes, of every bias */
+    WORKSPACE = 4 << 20,   /* bytes, as NVIDIA recommends; */
+    WORKSPACE_90 = 32 << 20, /* from compute capability 9.0 on */
+};
+
+static const float WORTH_MS = 0.2f; /* what is timed lasts as long, where IN_A_ROW are enough */
 
 /* A product that can be executed. */
 struct product {
@@ -28,8 +38,9 @@ struct product {
 };
 
 struct vt_lt {
-    cublasLtHandle_t handle;
-    void *workspace;
+    cublasLtHandle_t handle; /* NULL before the first product */
+    char *workspace;
+    size_t workspace_bytes;
     struct product **products;
     size_t n_products, cap_products;
     char *path; /* of the file of choices, or NULL */
@@ -158,6 +169,27 @@ static int prefer(cublasLtMatmulPreference_t pref, cublasLtMatmulPreferenceAttri
         pref, which, size == sizeof small ? (const void *)&small : (const void *)&value, size);
 }
 
+/* The library looks at the address of a bias for how it is aligned: one that is no better aligned
+ * than any bias. */
+static int show_bias(const struct vt_lt *lt, const struct product *x)
+{
+    const void *like = lt->workspace + BIAS_ALIGNMENT;
+    if (!x->plan.has_bias)
+        return 0;
+    return cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &like,
+                                          sizeof like);
+}
+
+/* Proposals that can be used, in their order; how many. */
+static int usable(cublasLtMatmulHeuristicResult_t *found, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (found[i].state == CUBLAS_STATUS_SUCCESS)
+            found[kept++] = found[i];
+    return kept;
+}
+
 /* The library's proposals, best first by its own reckoning; how many, or -1. */
 static int candidates(const struct vt_lt *lt, const struct product *x,
                       cublasLtMatmulHeuristicResult_t found[CANDIDATES])
@@ -168,7 +200,7 @@ static int candidates(const struct vt_lt *lt, const struct product *x,
     cublasLtMatmulPreference_t pref = NULL;
     int n = 0, code = cublasLtMatmulPreferenceCreate(&pref);
     if (!code)
-        code = prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE, 8);
+        code = prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, lt->workspace_bytes, 8);
     if (!code) /* no sums whose order is left to chance */
         code = prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                       CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, 4);
@@ -180,12 +212,13 @@ static int candidates(const struct vt_lt *lt, const struct product *x,
         code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c, 4);
     if (!code)
         code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, c, 4);
+    code = code ? code : show_bias(lt, x);
     if (!code)
         code = cublasLtMatmulAlgoGetHeuristic(lt->handle, x->desc, x->b, x->a, x->c, x->c, pref,
                                               CANDIDATES, found, &n);
     if (pref)
         cublasLtMatmulPreferenceDestroy(pref);
-    return code ? -1 : n;
+    return code ? -1 : usable(found, n);
 }
 
 static int execute(const struct vt_lt *lt, const struct product *x,
@@ -195,7 +228,7 @@ static int execute(const struct vt_lt *lt, const struct product *x,
     float beta = x->plan.has_residual ? 1 : 0;
     return cublasLtMatmul(lt->handle, x->desc, &x->plan.scale, b, x->b, a, x->a, &beta,
                           x->plan.has_residual ? residual : c, x->c, c, x->c, algo, lt->workspace,
-                          WORKSPACE, stream);
+                          lt->workspace_bytes, stream);
 }
 
 /* Elements between the first and the last of an operand. */
@@ -246,20 +279,33 @@ static void trial_close(struct trial *t)
     cudaGetLastError();
 }
 
-/* The shortest of several executions in ms, or less than 0 where the algorithm fails. */
+/* The time of an execution in ms, of several in a row, or less than 0 where the algorithm fails: one
+ * alone may be shorter than the order to do it. */
+static float time_in_a_row(const struct vt_lt *lt, const struct product *x, const struct trial *t,
+                           const cublasLtMatmulAlgo_t *algo, int count, cudaStream_t stream)
+{
+    float ms = 0;
+    int code = (int)cudaEventRecord(t->from, stream);
+    for (int i = 0; i < count && !code; i++)
+        code = execute(lt, x, algo, t->a, t->b, t->c, t->c, stream);
+    if (code || cudaEventRecord(t->to, stream) || cudaEventSynchronize(t->to) ||
+        cudaEventElapsedTime(&ms, t->from, t->to))
+        return -1;
+    return ms / (float)count;
+}
+
+/* The shortest of some such times, or less than 0. */
 static float time_of(const struct vt_lt *lt, const struct product *x, const struct trial *t,
                      const cublasLtMatmulAlgo_t *algo, cudaStream_t stream)
 {
-    float best = -1;
-    for (int i = 0; i <= REPEATS; i++) {
-        float ms = 0;
-        if (cudaEventRecord(t->from, stream) ||
-            execute(lt, x, algo, t->a, t->b, t->c, t->c, stream) ||
-            cudaEventRecord(t->to, stream) || cudaEventSynchronize(t->to) ||
-            cudaEventElapsedTime(&ms, t->from, t->to))
-            return -1;
-        if (i > 0 && (best < 0 || ms < best)) /* the first one warms up */
-            best = ms;
+    float once = time_in_a_row(lt, x, t, algo, 1, stream); /* warms up */
+    if (once >= 0)
+        once = time_in_a_row(lt, x, t, algo, 1, stream);
+    int count = once * IN_A_ROW > WORTH_MS ? (int)(WORTH_MS / once) + 1 : IN_A_ROW;
+    float best = once;
+    for (int i = 0; i < REPEATS && best >= 0; i++) {
+        float ms = time_in_a_row(lt, x, t, algo, count, stream);
+        best = ms < best ? ms : best;
     }
     return best;
 }
@@ -289,26 +335,40 @@ static int fastest(const struct vt_lt *lt, struct product *x,
 
 /* ---- the interface --------------------------------------------------------------------------- */
 
-struct vt_lt *vt_lt_new(struct error *err)
+struct vt_lt *vt_lt_new(void)
+{
+    return mem_zalloc(1, sizeof(struct vt_lt));
+}
+
+static size_t workspace_bytes(void)
+{
+    int device = 0, major = 0;
+    int known = !cudaGetDevice(&device) &&
+                !cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    return known && major < 9 ? WORKSPACE : WORKSPACE_90;
+}
+
+static int open_library(struct vt_lt *lt, struct error *err)
 {
     char name[64];
-    struct vt_lt *lt = mem_zalloc(1, sizeof *lt);
-    int code = (int)cublasLtCreate(&lt->handle);
+    void *memory;
+    if (lt->workspace)
+        return 0;
+    int code = lt->handle ? 0 : (int)cublasLtCreate(&lt->handle);
     if (code) {
         lt->handle = NULL;
-        error_env(err, "cuBLASLt: %s", cublasLtGetStatusString((cublasStatus_t)code));
-    } else if (cudaMalloc(&lt->workspace, WORKSPACE)) {
+        return error_env(err, "cuBLASLt: %s", cublasLtGetStatusString((cublasStatus_t)code));
+    }
+    lt->workspace_bytes = workspace_bytes();
+    if (cudaMalloc(&memory, lt->workspace_bytes)) {
         cudaGetLastError();
-        code = -1;
-        error_env(err, "no device memory for the workspace of products, %d MB", WORKSPACE >> 20);
+        return error_env(err, "no device memory for the workspace of products, %zu MB",
+                         lt->workspace_bytes >> 20);
     }
-    if (code) {
-        vt_lt_free(lt);
-        return NULL;
-    }
+    lt->workspace = memory;
     snprintf(name, sizeof name, "cublaslt-%zu", cublasLtGetVersion());
     lt->path = choices_path(name);
-    return lt;
+    return 0;
 }
 
 void vt_lt_free(struct vt_lt *lt)
@@ -359,7 +419,7 @@ static int choose_for(const struct vt_lt *lt, struct product *x, const char *key
     int n = candidates(lt, x, found);
     if (n < 1)
         return -1;
-    if (lt->path) {
+    if (lt->path && n > 1) {
         print_algo(text, &found[fastest(lt, x, found, n, stream)].algo);
         if (!choices_keep(lt->path, key, text, sizeof text))
             return parse_algo(text, &x->algo);
@@ -382,6 +442,8 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
 {
     if (find(lt, p))
         return 0;
+    if (open_library(lt, err))
+        return -1;
     struct product *x = mem_zalloc(1, sizeof *x);
     x->plan = *p;
     int code = description(x);

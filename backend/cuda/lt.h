@@ -5,9 +5,7 @@
  * in a stream as often as wanted: vt_lt_matmul neither allocates nor waits, so it can be captured.
  * Sums are made in single precision whatever the operands are. The same product with the same
  * precision on the same device gives the same bits, also in another process: the algorithm that
- * was chosen is kept in a file (lt.c says where).
- *
- * lt.c has the body for cuBLASLt; the emulated build has another one with the same promises. */
+ * was chosen is kept in a file (lt.c says where). */
 #ifndef BACKEND_CUDA_LT_H
 #define BACKEND_CUDA_LT_H
 
@@ -46,8 +44,8 @@ struct vt_lt_plan {
 
 struct vt_lt;
 
-/* A handle with its workspace. One stream at a time may use it. NULL and a message on failure. */
-struct vt_lt *vt_lt_new(struct error *err);
+/* Room for products. One stream at a time may use it. */
+struct vt_lt *vt_lt_new(void);
 void vt_lt_free(struct vt_lt *lt);
 
 /* Finds the algorithm for a product: asked for again, it does nothing. -1 and a message naming the
@@ -56,7 +54,7 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
                   struct error *err);
 
 /* Executes a prepared product; 0, or an error code of the CUDA runtime. Addresses are multiples of
- * the element size; bias and residual are NULL where the plan has none. */
+ * 16 bytes, but for shifts; bias and residual are NULL where the plan has none. */
 int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
                  const void *bias, const void *residual, void *c, cudaStream_t stream);
 

@@ -357,8 +357,8 @@ struct program *cuda_load(const struct plan *plan, const struct backend_options 
     struct error no_cudnn;
     if (p->precision == PRECISION_BF16)
         p->sdpa = vt_sdpa_new(&no_cudnn); /* without it, attention is by the own kernel */
-    p->lt = vt_lt_new(err);
-    if (!p->lt || resolve(p, err))
+    p->lt = vt_lt_new();
+    if (resolve(p, err))
         goto failed;
     fill_constants(p);
     return p;

@@ -1,86 +1,293 @@
-/* The products of backend/cuda/lt.h, with OpenBLAS and plain loops: the same promises, and what
- * cuBLASLt refuses is refused. */
-#include "backend/cuda/lt.h"
+/* cuBLASLt on the emulated device, by OpenBLAS in single precision with operands rounded as tensor
+ * cores do. What the library refuses is refused, and more: an algorithm found for another product,
+ * addresses less aligned than was said when it was looked for, and operands that leave device
+ * memory, which on a device are faults or wrong values. */
+#include <cublasLt.h>
 
 #include "backend/sim/launch.h"
+#include "backend/sim/options.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <cblas.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct vt_lt {
-    struct vt_lt_plan *prepared;
-    int n;
-    size_t room;
+struct cublasLtContext {
+    int unused;
 };
 
-struct vt_lt *vt_lt_new(struct error *err)
+struct cublasLtMatmulDesc {
+    cublasComputeType_t compute;
+    cudaDataType_t scale;
+    int32_t trans_a, trans_b;
+    uint32_t epilogue;
+    const void *bias;
+};
+
+/* By columns: (rows, cols), a column ld after another. */
+struct cublasLtMatrixLayout {
+    cudaDataType_t type;
+    int32_t batch;
+    int64_t rows, cols, ld, stride;
+};
+
+struct cublasLtMatmulPreference {
+    uint64_t workspace;
+    uint32_t schemes, alignment[4]; /* of a, b, c, d */
+};
+
+size_t cublasLtGetVersion(void)
 {
-    (void)err;
-    openblas_set_num_threads(1);
-    return mem_zalloc(1, sizeof(struct vt_lt));
+    return 0;
 }
 
-void vt_lt_free(struct vt_lt *lt)
+const char *cublasLtGetStatusString(cublasStatus_t status)
 {
-    if (!lt)
-        return;
-    free(lt->prepared);
-    free(lt);
+    switch (status) {
+    case CUBLAS_STATUS_SUCCESS:
+        return "CUBLAS_STATUS_SUCCESS";
+    case CUBLAS_STATUS_NOT_INITIALIZED:
+        return "CUBLAS_STATUS_NOT_INITIALIZED";
+    case CUBLAS_STATUS_ALLOC_FAILED:
+        return "CUBLAS_STATUS_ALLOC_FAILED";
+    case CUBLAS_STATUS_INVALID_VALUE:
+        return "CUBLAS_STATUS_INVALID_VALUE";
+    case CUBLAS_STATUS_EXECUTION_FAILED:
+        return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case CUBLAS_STATUS_NOT_SUPPORTED:
+        return "CUBLAS_STATUS_NOT_SUPPORTED";
+    }
+    return "unknown";
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle)
+{
+    openblas_set_num_threads(1);
+    *handle = mem_zalloc(1, sizeof **handle);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle)
+{
+    free(handle);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+/* ---- descriptions ---------------------------------------------------------------------------- */
+
+/* A field and the attribute's value must be of one size. */
+static cublasStatus_t put(void *field, size_t size, const void *value, size_t bytes)
+{
+    if (!value || bytes != size)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    memcpy(field, value, bytes);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+#define PUT(field) put(&(field), sizeof(field), value, bytes)
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *l, cudaDataType_t type,
+                                          uint64_t rows, uint64_t cols, int64_t ld)
+{
+    *l = mem_zalloc(1, sizeof **l);
+    **l = (struct cublasLtMatrixLayout){type, 1, (int64_t)rows, (int64_t)cols, ld, 0};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l)
+{
+    free(l);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t l,
+                                                cublasLtMatrixLayoutAttribute_t name,
+                                                const void *value, size_t bytes)
+{
+    return name == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT ? PUT(l->batch) : PUT(l->stride);
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *d, cublasComputeType_t compute,
+                                        cudaDataType_t scale)
+{
+    *d = mem_zalloc(1, sizeof **d);
+    (*d)->compute = compute;
+    (*d)->scale = scale;
+    (*d)->epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d)
+{
+    free(d);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
+                                              cublasLtMatmulDescAttributes_t name,
+                                              const void *value, size_t bytes)
+{
+    switch (name) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+        return PUT(d->trans_a);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        return PUT(d->trans_b);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        return PUT(d->epilogue);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        return PUT(d->bias);
+    }
+    return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+enum { DEFAULT_ALIGNMENT = 256 };
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
+{
+    *p = mem_zalloc(1, sizeof **p);
+    (*p)->schemes = CUBLASLT_REDUCTION_SCHEME_MASK;
+    for (int i = 0; i < 4; i++)
+        (*p)->alignment[i] = DEFAULT_ALIGNMENT;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
+{
+    free(p);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p,
+                                                    cublasLtMatmulPreferenceAttributes_t name,
+                                                    const void *value, size_t bytes)
+{
+    if (name == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES)
+        return PUT(p->workspace);
+    if (name == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
+        return PUT(p->schemes);
+    return PUT(p->alignment[name - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES]);
 }
 
 /* ---- what can be asked for ------------------------------------------------------------------- */
 
-static const char *refusal(const struct vt_lt_plan *p)
+/* All facts of a product but its addresses. */
+struct problem {
+    struct cublasLtMatmulDesc desc;
+    struct cublasLtMatrixLayout a, b, c, d;
+};
+
+/* No padding is left unset, and no bias: equal problems are equal bytes. */
+static struct problem problem_of(const struct cublasLtMatmulDesc *d,
+                                 const struct cublasLtMatrixLayout *a,
+                                 const struct cublasLtMatrixLayout *b,
+                                 const struct cublasLtMatrixLayout *c,
+                                 const struct cublasLtMatrixLayout *to)
 {
-    int64_t a_row = p->trans_a ? p->m : p->k, b_row = p->trans_b ? p->k : p->n;
-    if (p->m < 1 || p->n < 1 || p->k < 1 || p->batch < 1)
-        return "an empty matrix";
-    if (p->m > INT32_MAX || p->n > INT32_MAX || p->k > INT32_MAX)
-        return "more than 2^31 rows or columns";
-    if (p->lda < a_row || p->ldb < b_row || p->ldc < p->n)
-        return "rows that overlap";
-    if (p->has_bias && p->scale != 1)
-        return "a bias with a scale";
-    if (p->type_ab == VT_BF16 && p->math != VT_MATH_FP32)
-        return "tf32 with bf16 operands";
-    if (p->type_ab == VT_F32 && p->type_c == VT_BF16)
-        return "a bf16 result of single-precision operands";
-    return NULL;
+    struct problem p;
+    memset(&p, 0, sizeof p);
+    p.desc.compute = d->compute;
+    p.desc.scale = d->scale;
+    p.desc.trans_a = d->trans_a;
+    p.desc.trans_b = d->trans_b;
+    p.desc.epilogue = d->epilogue;
+    p.a = *a;
+    p.b = *b;
+    p.c = *c;
+    p.d = *to;
+    return p;
 }
 
-static int is_prepared(const struct vt_lt *lt, const struct vt_lt_plan *p)
+static int64_t rows_of(const struct cublasLtMatrixLayout *l, int trans)
 {
-    for (int i = 0; i < lt->n; i++)
-        if (!memcmp(&lt->prepared[i], p, sizeof *p))
-            return 1;
-    return 0;
+    return trans ? l->cols : l->rows;
 }
 
-int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
-                  struct error *err)
+static int fits(const struct cublasLtMatrixLayout *l, int may_repeat)
 {
-    (void)stream;
-    const char *why = refusal(p);
-    if (why)
-        return error_set(err, "no product of (%lld,%lld) and (%lld,%lld): %s", (long long)p->m,
-                         (long long)p->k, (long long)p->k, (long long)p->n, why);
-    if (is_prepared(lt, p))
-        return 0;
-    lt->prepared = mem_grow(lt->prepared, (size_t)lt->n, &lt->room, sizeof *lt->prepared);
-    lt->prepared[lt->n++] = *p;
-    return 0;
+    return l->rows > 0 && l->cols > 0 && l->rows <= INT32_MAX && l->cols <= INT32_MAX &&
+           l->ld >= l->rows && l->batch > 0 &&
+           (may_repeat || l->batch == 1 || l->stride >= l->ld * (l->cols - 1) + l->rows ||
+            l->stride > 0);
+}
+
+static cublasStatus_t possible(const struct problem *p)
+{
+    int64_t m = rows_of(&p->a, p->desc.trans_a), k = rows_of(&p->a, !p->desc.trans_a);
+    int64_t n = rows_of(&p->b, !p->desc.trans_b);
+    int tf32 = p->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    if (!fits(&p->a, 1) || !fits(&p->b, 1) || !fits(&p->c, 0) || !fits(&p->d, 0))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (rows_of(&p->b, p->desc.trans_b) != k || p->d.rows != m || p->d.cols != n ||
+        memcmp(&p->c, &p->d, sizeof p->c))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (p->a.batch != p->d.batch || p->b.batch != p->d.batch)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (p->a.type != p->b.type || p->desc.scale != CUDA_R_32F ||
+        (tf32 && p->a.type != CUDA_R_32F) || (p->a.type == CUDA_R_32F && p->d.type != CUDA_R_32F))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+/* ---- algorithms ------------------------------------------------------------------------------ */
+
+enum { ALGO_NUMBER, ALGO_PROBLEM, ALGO_ALIGNMENT, ALGO_BIAS, ALGO_USED };
+
+static uint64_t digest(const struct problem *p)
+{
+    char hex[65];
+    file_sha256_bytes(p, sizeof *p, hex);
+    hex[16] = 0;
+    return strtoull(hex, NULL, 16);
+}
+
+/* Where a pointer tells how its like will be aligned; none: as well as any. */
+static uint64_t alignment_of(const void *p)
+{
+    uint64_t unit = DEFAULT_ALIGNMENT;
+    while ((uintptr_t)p % unit)
+        unit /= 2;
+    return unit;
+}
+
+/* VT_SIM_ALGORITHMS of them. Of several the first is not to be used, as its state says. */
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t d,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t to,
+                                              cublasLtMatmulPreference_t p, int wanted,
+                                              cublasLtMatmulHeuristicResult_t results[],
+                                              int *count)
+{
+    struct problem x = problem_of(d, a, b, c, to);
+    cublasStatus_t s = handle && p && wanted > 0 ? possible(&x) : CUBLAS_STATUS_INVALID_VALUE;
+    int n = sim_options()->algorithms;
+    *count = 0;
+    if (s != CUBLAS_STATUS_SUCCESS)
+        return s;
+    for (int i = 0; i < n && i < wanted; i++) {
+        cublasLtMatmulHeuristicResult_t *r = &results[(*count)++];
+        memset(r, 0, sizeof *r);
+        r->state = n > 1 && i == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
+        if (r->state != CUBLAS_STATUS_SUCCESS)
+            continue;
+        r->algo.data[ALGO_NUMBER] = (uint64_t)i + 1;
+        r->algo.data[ALGO_PROBLEM] = digest(&x);
+        for (int k = 0; k < 4; k++)
+            r->algo.data[ALGO_ALIGNMENT] |= (uint64_t)(p->alignment[k] & 0xffff) << 16 * k;
+        if (d->epilogue & CUBLASLT_EPILOGUE_BIAS)
+            r->algo.data[ALGO_BIAS] = alignment_of(d->bias);
+    }
+    return CUBLAS_STATUS_SUCCESS;
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
 
 struct product {
-    struct vt_lt_plan plan;
-    const char *a, *b;
-    const char *bias;
-    const char *residual;
-    char *c;
+    struct problem p;
+    float alpha, beta;
+    const char *a, *b, *c, *bias;
+    char *d;
 };
 
 static float from_bf16(uint16_t bits)
@@ -109,108 +316,136 @@ static float to_tf32(float x)
     return x;
 }
 
-static size_t size_of(enum vt_type type)
+static size_t size_of(cudaDataType_t type)
 {
-    return type == VT_BF16 ? sizeof(uint16_t) : sizeof(float);
+    return type == CUDA_R_16BF ? sizeof(uint16_t) : sizeof(float);
 }
 
-static float load(const char *p, enum vt_type type, int64_t i)
+static float load(const char *p, cudaDataType_t type, int64_t i)
 {
-    return type == VT_BF16 ? from_bf16(((const uint16_t *)(const void *)p)[i])
-                           : ((const float *)(const void *)p)[i];
+    return type == CUDA_R_16BF ? from_bf16(((const uint16_t *)(const void *)p)[i])
+                               : ((const float *)(const void *)p)[i];
 }
 
-static void store(char *p, enum vt_type type, int64_t i, float x)
+static void store(char *p, cudaDataType_t type, int64_t i, float x)
 {
-    if (type == VT_BF16)
+    if (type == CUDA_R_16BF)
         ((uint16_t *)(void *)p)[i] = to_bf16(x);
     else
         ((float *)(void *)p)[i] = x;
 }
 
 /* An operand in single precision, without gaps. */
-static float *widened(const struct product *w, const char *from, int64_t rows, int64_t cols,
-                      int64_t ld)
+static float *widened(const char *from, const struct cublasLtMatrixLayout *l, int64_t number,
+                      int tf32)
 {
-    float *to = mem_alloc(sizeof *to * (size_t)(rows * cols));
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < cols; c++) {
-            float x = load(from, w->plan.type_ab, r * ld + c);
-            to[r * cols + c] = w->plan.math == VT_MATH_TF32 ? to_tf32(x) : x;
+    float *to = mem_alloc(sizeof *to * (size_t)(l->rows * l->cols));
+    for (int64_t c = 0; c < l->cols; c++)
+        for (int64_t r = 0; r < l->rows; r++) {
+            float x = load(from, l->type, number * l->stride + c * l->ld + r);
+            to[c * l->rows + r] = tf32 ? to_tf32(x) : x;
         }
     return to;
 }
 
-static void finish(const struct product *w, const float *sums, int64_t offset)
+static void finish(const struct product *x, const float *sums, int64_t number)
 {
-    const struct vt_lt_plan *p = &w->plan;
-    for (int64_t r = 0; r < p->m; r++)
-        for (int64_t c = 0; c < p->n; c++) {
-            float x = p->scale * sums[r * p->n + c];
-            int64_t at = offset + r * p->ldc + c;
-            if (w->residual)
-                x += load(w->residual, p->type_c, at);
-            if (w->bias)
-                x += load(w->bias, p->type_c, c);
-            store(w->c, p->type_c, at, x);
+    const struct cublasLtMatrixLayout *l = &x->p.d;
+    for (int64_t c = 0; c < l->cols; c++)
+        for (int64_t r = 0; r < l->rows; r++) {
+            int64_t at = number * l->stride + c * l->ld + r;
+            float y = x->alpha * sums[c * l->rows + r];
+            if (x->beta != 0)
+                y += x->beta * load(x->c, l->type, at);
+            if (x->bias)
+                y += load(x->bias, l->type, r);
+            store(x->d, l->type, at, y);
         }
 }
 
 static void multiply(const void *arguments)
 {
-    const struct product *w = arguments;
-    const struct vt_lt_plan *p = &w->plan;
-    int64_t a_rows = p->trans_a ? p->k : p->m, a_cols = p->trans_a ? p->m : p->k;
-    int64_t b_rows = p->trans_b ? p->n : p->k, b_cols = p->trans_b ? p->k : p->n;
-    size_t size = size_of(p->type_ab);
-    float *sums = mem_alloc(sizeof *sums * (size_t)(p->m * p->n));
-    for (int64_t i = 0; i < p->batch; i++) {
-        float *a = widened(w, w->a + (size_t)(i * p->stride_a) * size, a_rows, a_cols, p->lda);
-        float *b = widened(w, w->b + (size_t)(i * p->stride_b) * size, b_rows, b_cols, p->ldb);
-        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans,
-                    p->trans_b ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
-                    (blasint)p->k, 1, a, (blasint)a_cols, b, (blasint)b_cols, 0, sums,
-                    (blasint)p->n);
-        finish(w, sums, i * p->stride_c);
+    const struct product *x = arguments;
+    const struct problem *p = &x->p;
+    int tf32 = p->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    blasint m = (blasint)p->d.rows, n = (blasint)p->d.cols;
+    blasint k = (blasint)rows_of(&p->a, !p->desc.trans_a);
+    float *sums = mem_alloc(sizeof *sums * (size_t)(p->d.rows * p->d.cols));
+    for (int64_t i = 0; i < p->d.batch; i++) {
+        float *a = widened(x->a, &p->a, i, tf32), *b = widened(x->b, &p->b, i, tf32);
+        cblas_sgemm(CblasColMajor, p->desc.trans_a ? CblasTrans : CblasNoTrans,
+                    p->desc.trans_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, (blasint)p->a.rows,
+                    b, (blasint)p->b.rows, 0, sums, m);
+        finish(x, sums, i);
         free(a);
         free(b);
     }
     free(sums);
 }
 
-static int aligned(const void *p, enum vt_type type)
+static int complain(const char *what)
 {
-    return (uintptr_t)p % size_of(type) == 0;
+    fprintf(stderr, "sim: a product: %s\n", what);
+    return 0;
 }
 
-/* Elements from the first to behind the last of an operand. */
-static size_t reach(int64_t batch, int64_t stride, int64_t rows, int64_t cols, int64_t ld)
+static int aligned(const void *p, uint64_t unit, const char *what)
 {
-    return (size_t)((batch - 1) * stride + (rows - 1) * ld + cols);
+    return (uintptr_t)p % unit == 0 || complain(what);
 }
 
-/* Whether every operand lies in device memory, to its last element. */
-static int operands_right(const struct product *w)
+/* Every matrix lies in device memory, to its last element. */
+static int reaches(const void *p, const struct cublasLtMatrixLayout *l)
 {
-    const struct vt_lt_plan *p = &w->plan;
-    int64_t a_rows = p->trans_a ? p->k : p->m, a_cols = p->trans_a ? p->m : p->k;
-    int64_t b_rows = p->trans_b ? p->n : p->k, b_cols = p->trans_b ? p->k : p->n;
-    size_t ab = size_of(p->type_ab), c = size_of(p->type_c);
-    size_t c_bytes = c * reach(p->batch, p->stride_c, p->m, p->n, p->ldc);
-    return aligned(w->a, p->type_ab) && aligned(w->b, p->type_ab) && aligned(w->c, p->type_c) &&
-           sim_is_device(w->a, ab * reach(p->batch, p->stride_a, a_rows, a_cols, p->lda)) &&
-           sim_is_device(w->b, ab * reach(p->batch, p->stride_b, b_rows, b_cols, p->ldb)) &&
-           sim_is_device(w->c, c_bytes) && (w->bias != NULL) == p->has_bias &&
-           (w->residual != NULL) == p->has_residual &&
-           (!w->bias || sim_is_device(w->bias, c * (size_t)p->n)) &&
-           (!w->residual || sim_is_device(w->residual, c_bytes));
+    int64_t last = (l->batch - 1) * l->stride + (l->cols - 1) * l->ld + l->rows;
+    return sim_is_device(p, size_of(l->type) * (size_t)last) ||
+           complain("an operand leaves device memory");
 }
 
-int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
-                 const void *bias, const void *residual, void *c, cudaStream_t stream)
+static int algorithm_fits(const struct product *x, const cublasLtMatmulAlgo_t *algo)
 {
-    struct product w = {*p, a, b, bias, residual, c};
-    if (!is_prepared(lt, p) || !operands_right(&w))
-        return cudaErrorInvalidValue;
-    return sim_enqueue(stream, multiply, &w, sizeof w);
+    const void *operands[] = {x->a, x->b, x->c, x->d};
+    if (!algo || !algo->data[ALGO_NUMBER] || algo->data[ALGO_PROBLEM] != digest(&x->p))
+        return complain("by an algorithm for another one");
+    for (int i = 0; i < 4; i++)
+        if (!aligned(operands[i], algo->data[ALGO_ALIGNMENT] >> 16 * i & 0xffff,
+                     "an operand is less aligned than was said when its algorithm was found"))
+            return 0;
+    return !x->bias || aligned(x->bias, algo->data[ALGO_BIAS],
+                               "a bias is less aligned than the one its algorithm was found for");
+}
+
+static int operands_right(const struct product *x)
+{
+    size_t biases = size_of(x->p.d.type) * (size_t)x->p.d.rows;
+    return reaches(x->a, &x->p.a) && reaches(x->b, &x->p.b) && reaches(x->c, &x->p.c) &&
+           reaches(x->d, &x->p.d) &&
+           (!x->bias || sim_is_device(x->bias, biases) || complain("a bias leaves device memory"));
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t d, const void *alpha,
+                              const void *a, cublasLtMatrixLayout_t la, const void *b,
+                              cublasLtMatrixLayout_t lb, const void *beta, const void *c,
+                              cublasLtMatrixLayout_t lc, void *to, cublasLtMatrixLayout_t lto,
+                              const cublasLtMatmulAlgo_t *algo, void *workspace,
+                              size_t workspace_bytes, cudaStream_t stream)
+{
+    struct product x = {problem_of(d, la, lb, lc, lto), *(const float *)alpha,
+                        *(const float *)beta,           a,
+                        b,                              c,
+                        NULL,                           to};
+    cublasStatus_t s = possible(&x.p);
+    if (d->epilogue & CUBLASLT_EPILOGUE_BIAS) {
+        x.bias = d->bias;
+        if (!x.bias)
+            return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    if (s != CUBLAS_STATUS_SUCCESS)
+        return s;
+    if (!handle || !algorithm_fits(&x, algo) || !operands_right(&x) ||
+        !sim_is_device(workspace, workspace_bytes))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    return sim_enqueue(stream, multiply, &x, sizeof x) == cudaSuccess
+               ? CUBLAS_STATUS_SUCCESS
+               : CUBLAS_STATUS_EXECUTION_FAILED;
 }

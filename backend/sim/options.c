@@ -43,6 +43,7 @@ static void read_environment(void)
         .workers = number("VT_SIM_WORKERS", 1, 1, SIM_WORKERS_MAX),
         .strict = number("VT_SIM_STRICT", 0, 0, 1),
         .devices = number("VT_SIM_DEVICES", 1, 0, SIM_DEVICES_MAX),
+        .algorithms = number("VT_SIM_ALGORITHMS", 1, 0, SIM_ALGORITHMS_MAX),
     };
 }
 

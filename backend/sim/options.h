@@ -7,6 +7,7 @@
  *   VT_SIM_STRICT   1: the host may not touch device memory (needs AddressSanitizer), and kernels
  *                   get no pointer to anything else
  *   VT_SIM_DEVICES  how many there are, 0 to 8
+ *   VT_SIM_ALGORITHMS  how many ways to compute a product cuBLASLt proposes, 0 to 8
  * A word that is none of these ends the process. */
 #ifndef BACKEND_SIM_OPTIONS_H
 #define BACKEND_SIM_OPTIONS_H
@@ -17,13 +18,13 @@
 enum sim_order { SIM_FORWARD, SIM_REVERSE, SIM_RANDOM };
 enum sim_streams { SIM_EAGER, SIM_LAZY, SIM_SHUFFLED };
 
-enum { SIM_WORKERS_MAX = 16, SIM_DEVICES_MAX = 8 };
+enum { SIM_WORKERS_MAX = 16, SIM_DEVICES_MAX = 8, SIM_ALGORITHMS_MAX = 8 };
 
 struct sim_options {
     enum sim_order order;
     enum sim_streams streams;
     uint64_t seed;
-    int workers, strict, devices;
+    int workers, strict, devices, algorithms;
 };
 
 /* Read once. */

@@ -15,6 +15,19 @@ if [ -n "${VITTM_SHARED:-}" ]; then
     done
 fi
 
+# Several algorithms a product, the first of them unusable: chosen by time and kept; without a place to keep it, the
+# first usable one.
+linear() { # linear CACHE
+    env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP=linear VITTM_TEST_TOKENS="49 65" VT_SIM_ALGORITHMS=3 \
+        XDG_CACHE_HOME="$1" "$BUILD/tests/backend/test_devices"
+}
+check "products by the fastest of several algorithms" linear "$scratch/cache"
+kept=$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)
+check "which are kept, a line a product" test "$kept" -gt 2
+check "and taken from there" linear "$scratch/cache"
+check "none is found again" test "$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)" = "$kept"
+check "without a place for them, the first that can be used" linear /proc/none
+
 cat > "$scratch/tiny.yaml" << 'END'
 name: tiny
 title: Three steps of a tiny ViTTM
