@@ -16,7 +16,8 @@
 # Variables: BUILD=build/release (all output goes there), CC=gcc, EXTRA_CFLAGS=, PREFIX=/usr/local, DESTDIR=,
 # JOBS=(processors), TESTS=(a part of test names: make test TESTS=strbuf). VITTM_TEST_FULL=1 in the environment: tests
 # that kill and crowd processes in the counts of a release, minutes instead of seconds.
-# CUDA: CUDA=/usr/local/cuda, NVCC=(found there or in PATH; empty: no CUDA backend),
+# CUDA: CUDA=/usr/local/cuda (else where the nvcc in PATH is), CUDNN=(a folder with include and lib, where cuDNN is not
+# in those of CUDA or the system), NVCC=(found there or in PATH; empty: no CUDA backend),
 # CUDA_ARCHS=90 (all: 80 86 89 90 100 and PTX, for binaries that are given away).
 
 VERSION := 0.1.0
@@ -106,15 +107,21 @@ SIM_H    := $(sort $(wildcard backend/sim/*.h backend/sim/include/*.h))
 
 # ---- nvcc -----------------------------------------------------------------------------------------------------
 
-# backend-cuda.so, where nvcc is.
-CUDA       ?= /usr/local/cuda
-NVCC       ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+# backend-cuda.so, where nvcc is. The toolkit is NVIDIA's folder, or the one that the nvcc in PATH belongs to.
+NVCC_HERE  := $(shell command -v nvcc 2>/dev/null)
+CUDA       ?= $(firstword $(patsubst %/bin/nvcc,%,$(wildcard /usr/local/cuda/bin/nvcc) $(realpath $(NVCC_HERE))) \
+                /usr/local/cuda)
+NVCC       ?= $(firstword $(wildcard $(CUDA)/bin/nvcc) $(NVCC_HERE))
 CUDA_ARCHS ?= 90
 # A header of this name where nvcc's compiler looks.
-cuda_header = $(wildcard $(addsuffix /$(1),$(CUDA)/include /usr/include /usr/include/$(MACHINE)))
-ifneq (,$(and $(NVCC),$(CUDA_CU),$(call cuda_header,cublasLt.h),$(call cuda_header,cudnn.h)))
+cuda_header = $(wildcard $(addsuffix /$(1),$(CUDA)/include $(CUDNN:%=%/include) /usr/include /usr/include/$(MACHINE)))
+ifneq (,$(and $(NVCC),$(CUDA_CU),$(call cuda_header,cublasLt.h)))
 CUDA_PLUGIN := $(BUILD)/backend-cuda.so
 endif
+# cuDNN is looked for when it is needed; without its header the own kernels compute all attention.
+CUDNN_C    := $(wildcard backend/cuda/cudnn*.c)
+CUDNN_NONE := backend/cuda/sdpa_none.c
+CUDA_LACKS := $(if $(call cuda_header,cudnn.h),$(CUDNN_NONE),$(CUDNN_C))
 empty       :=
 space       := $(empty) $(empty)
 comma       := ,
@@ -124,9 +131,11 @@ ARCH_FLAGS  := $(foreach a,$(patsubst all,$(ARCHS_ALL),$(CUDA_ARCHS)),-gencode=a
 # gcc links: function-local statics of nvcc's stubs must not ask for libstdc++.
 NVCC_HOST   := -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti -fno-threadsafe-statics -Wall -Wextra
 NVCC_FLAGS  := -O3 -std=c++17 -lineinfo $(ARCH_FLAGS) -Xptxas -v -Xcompiler $(subst $(space),$(comma),$(NVCC_HOST))
-CUDA_CFLAGS := -isystem $(CUDA)/include
-CUDA_LIBS   := -L$(CUDA)/lib64 -lcublasLt -lcudnn -Wl,-rpath,$(CUDA)/lib64 -lcudart_static -lrt
-CUDA_O      := $(CUDA_C:%.c=$(BUILD)/cuda/%.o) $(CUDA_CU:%=$(BUILD)/cuda/%.o)
+CUDA_CFLAGS := $(addprefix -isystem ,$(CUDA)/include $(CUDNN:%=%/include))
+CUDA_FOLDERS := $(wildcard $(CUDA)/lib64 $(CUDA)/lib $(CUDNN:%=%/lib))
+CUDA_RPATH  := $(foreach f,$(CUDA_FOLDERS),-Wl$(comma)-rpath$(comma)$(f))
+CUDA_LIBS   := $(CUDA_FOLDERS:%=-L%) -lcublasLt $(CUDA_RPATH) -lcudart_static -lrt
+CUDA_O      := $(patsubst %.c,$(BUILD)/cuda/%.o,$(filter-out $(CUDA_LACKS),$(CUDA_C))) $(CUDA_CU:%=$(BUILD)/cuda/%.o)
 
 # ---- program -----------------------------------------------------------------------------------------------
 
@@ -205,18 +214,17 @@ $(BUILD)/cuda/flags: FORCE
 	@echo '$(NVCC) $(NVCC_FLAGS)' | cmp -s - $@ || echo '$(NVCC) $(NVCC_FLAGS)' > $@
 
 # Asks cuDNN about the graphs of attention, without a device: for tests/cuda/test_cudnn.sh.
-ifneq (,$(and $(CUDA_PLUGIN),$(wildcard $(CUDA)/include/cudnn.h)))
+ifneq (,$(and $(CUDA_PLUGIN),$(call cuda_header,cudnn.h)))
 ASK_CUDNN := $(BUILD)/cuda/ask_cudnn
 endif
-$(BUILD)/cuda/ask_cudnn: $(addprefix $(BUILD)/cuda/,tests/cuda/ask_cudnn.o backend/cuda/cudnn_graph.o \
-                           backend/cuda/cudnn_sdpa.o) $(ARCHIVE)
+$(BUILD)/cuda/ask_cudnn: $(addprefix $(BUILD)/cuda/,tests/cuda/ask_cudnn.o $(CUDNN_C:.c=.o)) $(ARCHIVE)
 	@echo "  link $@"
-	@$(CC) $(EXTRA_CFLAGS) -o $@ $^ -L$(CUDA)/lib64 -lcudnn -Wl,-rpath,$(CUDA)/lib64 $(LDLIBS)
+	@$(CC) $(EXTRA_CFLAGS) -o $@ $^ $(CUDA_RPATH) $(LDLIBS)
 
 # backend-sim.so: the same sources, but for the doors to NVIDIA's libraries. Plain, under AddressSanitizer and
 # UndefinedBehaviorSanitizer, and with the kernels under ThreadSanitizer: the scheduler must not be instrumented.
 CXX         := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-SIM_LACKS   := $(wildcard backend/cuda/cudnn*.c)
+SIM_LACKS   := $(CUDNN_C) $(CUDNN_NONE)
 SIM_SOURCES := $(filter-out $(SIM_LACKS),$(CUDA_C)) $(CUDA_CU) $(SIM_C)
 SIM_FLAGS   := -DVT_SIM -Ibackend/sim/include
 SIM_CXXFLAGS := -std=c++17 -g $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(WARNINGS)) -Wno-unused-function -Wno-unknown-pragmas \

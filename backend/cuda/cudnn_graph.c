@@ -18,9 +18,9 @@ static void check(struct dnn_graph *g, cudnnStatus_t status, const char *what)
     char text[TEXT] = "";
     if (status == CUDNN_STATUS_SUCCESS || failed(g))
         return;
-    cudnnGetLastErrorString(text, sizeof text);
+    g->lib->cudnnGetLastErrorString(text, sizeof text);
     text[strcspn(text, "\n")] = 0;
-    error_env(&g->error, "cuDNN: %s: %s (%s)", what, cudnnGetErrorString(status), text);
+    error_env(&g->error, "cuDNN: %s: %s (%s)", what, g->lib->cudnnGetErrorString(status), text);
 }
 
 static cudnnBackendDescriptor_t create(struct dnn_graph *g, cudnnBackendDescriptorType_t type)
@@ -30,7 +30,7 @@ static cudnnBackendDescriptor_t create(struct dnn_graph *g, cudnnBackendDescript
         BUG("a graph of more than %d descriptors", DNN_DESCRIPTORS);
     if (failed(g))
         return NULL;
-    check(g, cudnnBackendCreateDescriptor(type, &d), "a descriptor");
+    check(g, g->lib->cudnnBackendCreateDescriptor(type, &d), "a descriptor");
     g->all[g->n_all++] = d;
     return d;
 }
@@ -42,7 +42,7 @@ static void set(struct dnn_graph *g, cudnnBackendDescriptor_t d, cudnnBackendAtt
     if (failed(g))
         return;
     snprintf(what, sizeof what, "attribute %d", (int)name);
-    check(g, cudnnBackendSetAttribute(d, name, type, count, values), what);
+    check(g, g->lib->cudnnBackendSetAttribute(d, name, type, count, values), what);
 }
 
 static void set_desc(struct dnn_graph *g, cudnnBackendDescriptor_t d,
@@ -54,7 +54,7 @@ static void set_desc(struct dnn_graph *g, cudnnBackendDescriptor_t d,
 static void finish(struct dnn_graph *g, cudnnBackendDescriptor_t d, const char *what)
 {
     if (!failed(g))
-        check(g, cudnnBackendFinalize(d), what);
+        check(g, g->lib->cudnnBackendFinalize(d), what);
 }
 
 static void finish_op(struct dnn_graph *g, cudnnBackendDescriptor_t op, const char *what)
@@ -69,7 +69,7 @@ void dnn_graph_release(struct dnn_graph *g)
 {
     for (int i = 0; i < g->n_all; i++)
         if (g->all[i])
-            cudnnBackendDestroyDescriptor(g->all[i]);
+            g->lib->cudnnBackendDestroyDescriptor(g->all[i]);
     g->n_all = 0;
 }
 
@@ -176,7 +176,7 @@ static int64_t offers(struct dnn_graph *g, cudnnBackendDescriptor_t graph,
         list[i] = create(g, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
     if (!failed(g))
         check(g,
-              cudnnBackendGetAttribute(d, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+              g->lib->cudnnBackendGetAttribute(d, CUDNN_ATTR_ENGINEHEUR_RESULTS,
                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, OFFERS, &n, list),
               "the list of engines");
     return failed(g) ? 0 : n;
@@ -204,16 +204,16 @@ static int compile(struct dnn_plan *p, cudnnBackendDescriptor_t offer, cudnnHand
 {
     cudnnBackendDescriptor_t d;
     int64_t n = 0;
-    if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &d))
+    if (p->lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &d))
         return -1;
-    if (cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
+    if (p->lib->cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
                                  &handle) ||
-        cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+        p->lib->cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &offer) ||
-        cudnnBackendFinalize(d) ||
-        cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+        p->lib->cudnnBackendFinalize(d) ||
+        p->lib->cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
                                  &n, &p->workspace_bytes)) {
-        cudnnBackendDestroyDescriptor(d);
+        p->lib->cudnnBackendDestroyDescriptor(d);
         return -1;
     }
     p->plan = d;
@@ -224,7 +224,7 @@ int dnn_plan_build(struct dnn_plan *p, struct dnn_graph *g, cudnnHandle_t handle
 {
     cudnnBackendDescriptor_t list[OFFERS];
     int64_t n = offers(g, operation_graph(g, handle), NULL, list);
-    *p = (struct dnn_plan){0};
+    *p = (struct dnn_plan){.lib = g->lib};
     if (failed(g)) {
         *err = g->error;
         return -1;
@@ -238,7 +238,7 @@ int dnn_plan_build(struct dnn_plan *p, struct dnn_graph *g, cudnnHandle_t handle
 void dnn_plan_release(struct dnn_plan *p)
 {
     if (p->plan)
-        cudnnBackendDestroyDescriptor(p->plan);
+        p->lib->cudnnBackendDestroyDescriptor(p->plan);
     p->plan = NULL;
 }
 
@@ -246,21 +246,21 @@ int dnn_plan_execute(const struct dnn_plan *p, cudnnHandle_t handle, int n, cons
                      void *const *addresses, void *workspace)
 {
     cudnnBackendDescriptor_t pack;
-    cudnnStatus_t s = cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
+    cudnnStatus_t s = p->lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
     if (s)
         return (int)s;
-    s = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n,
+    s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n,
                                  uids);
     if (!s)
-        s = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
+        s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
                                      CUDNN_TYPE_VOID_PTR, n, addresses);
     if (!s)
-        s = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR,
+        s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR,
                                      1, &workspace);
     if (!s)
-        s = cudnnBackendFinalize(pack);
+        s = p->lib->cudnnBackendFinalize(pack);
     if (!s)
-        s = cudnnBackendExecute(handle, p->plan, pack);
-    cudnnBackendDestroyDescriptor(pack);
+        s = p->lib->cudnnBackendExecute(handle, p->plan, pack);
+    p->lib->cudnnBackendDestroyDescriptor(pack);
     return (int)s;
 }

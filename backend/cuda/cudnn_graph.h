@@ -4,11 +4,7 @@
 #ifndef BACKEND_CUDA_CUDNN_GRAPH_H
 #define BACKEND_CUDA_CUDNN_GRAPH_H
 
-#include "base/error.h"
-
-#include <stdbool.h>
-
-#include <cudnn.h>
+#include "backend/cuda/cudnn_library.h"
 
 /* A tensor of rank 4. Operands have the address that is bound to their uid. */
 struct dnn_tensor {
@@ -29,8 +25,9 @@ struct dnn_shape {
 enum { DNN_OPS = 24, DNN_DESCRIPTORS = 160 };
 
 /* Building never fails half way: the first refusal is kept, and every later call does nothing.
- * Zero-initialise, use, release. */
+ * Initialise with lib and zeros, use, release. */
 struct dnn_graph {
+    const struct dnn_library *lib;
     cudnnBackendDescriptor_t ops[DNN_OPS], all[DNN_DESCRIPTORS];
     int n_ops, n_all;
     int64_t last_uid;
@@ -57,6 +54,7 @@ int dnn_graph_offers(struct dnn_graph *g, const char *device_json, struct error 
 
 /* A graph compiled for the current device. */
 struct dnn_plan {
+    const struct dnn_library *lib;
     cudnnBackendDescriptor_t plan;
     int64_t workspace_bytes;
 };

@@ -149,20 +149,15 @@ struct entry {
 };
 
 struct vt_sdpa {
-    cudnnHandle_t handle;
+    struct dnn_library lib;
+    cudnnHandle_t handle; /* NULL before the first shape */
     struct entry **entries;
     size_t n, cap;
 };
 
-struct vt_sdpa *vt_sdpa_new(struct error *err)
+struct vt_sdpa *vt_sdpa_new(void)
 {
-    struct vt_sdpa *s = mem_zalloc(1, sizeof *s);
-    cudnnStatus_t status = cudnnCreate(&s->handle);
-    if (!status)
-        return s;
-    error_env(err, "cuDNN: %s", cudnnGetErrorString(status));
-    free(s);
-    return NULL;
+    return mem_zalloc(1, sizeof(struct vt_sdpa));
 }
 
 void vt_sdpa_free(struct vt_sdpa *s)
@@ -172,8 +167,44 @@ void vt_sdpa_free(struct vt_sdpa *s)
         free(s->entries[i]);
     }
     free(s->entries);
-    cudnnDestroy(s->handle);
+    if (s->handle)
+        s->lib.cudnnDestroy(s->handle);
     free(s);
+}
+
+static int open_library(struct vt_sdpa *s, struct error *err)
+{
+    if (s->handle)
+        return 0;
+    if (dnn_library_open(&s->lib, err))
+        return -1;
+    cudnnStatus_t status = s->lib.cudnnCreate(&s->handle);
+    if (!status)
+        return 0;
+    s->handle = NULL;
+    return error_env(err, "cuDNN: %s", s->lib.cudnnGetErrorString(status));
+}
+
+enum { /* versions, as cudnnGetVersion gives them */
+       BROKEN_FROM = 91000,
+       BROKEN_TO = 91001,
+       MASKS_TO = 91500,
+       TILE = 128
+};
+
+/* What releases of cuDNN compute wrongly, by the source of NVIDIA's own front end (cudnn-frontend
+ * 1.23): attention in 9.10.0 and 9.10.1; backward in 9.15 and before, where the last tile of keys
+ * is not full and no mask says so. */
+static int trusted(const struct vt_sdpa *s, const struct vt_attention_size *a,
+                   enum vt_sdpa_pass pass, struct error *err)
+{
+    size_t version = s->lib.cudnnGetVersion();
+    if (version >= BROKEN_FROM && version <= BROKEN_TO)
+        return error_env(err, "cuDNN %zu computes attention wrongly", version);
+    if (pass == VT_SDPA_BACKWARD && version <= MASKS_TO && a->keys % TILE)
+        return error_env(err, "cuDNN %zu computes gradients of %lld keys wrongly: of multiples of "
+                              "%d alone rightly", version, (long long)a->keys, TILE);
+    return 0;
 }
 
 /* Compared as memory up to the last field, before which there is no padding. */
@@ -194,7 +225,7 @@ static struct entry *find(const struct vt_sdpa *s, const struct vt_attention_siz
 static struct entry *build(struct vt_sdpa *s, const struct vt_attention_size *a,
                            enum vt_sdpa_pass pass)
 {
-    struct dnn_graph g = {0};
+    struct dnn_graph g = {.lib = &s->lib};
     struct entry *e = mem_zalloc(1, sizeof *e);
     e->a = *a;
     e->pass = pass;
@@ -224,6 +255,8 @@ int vt_sdpa_prepare(struct vt_sdpa *s, const struct vt_attention_size *a, enum v
                     size_t *workspace_bytes, struct error *err)
 {
     struct entry *e = find(s, a, pass);
+    if (!e && (open_library(s, err) || trusted(s, a, pass, err)))
+        return -1;
     e = e ? e : build(s, a, pass);
     if (!e->plan.plan) {
         *err = e->why;
@@ -250,7 +283,7 @@ static int execute(struct vt_sdpa *s, const struct entry *e, const struct bindin
         uids[i] = list[i].uid;
         memcpy(&addresses[i], &list[i].address, sizeof addresses[i]); /* cuDNN has no const */
     }
-    if (cudnnSetStream(s->handle, stream) ||
+    if (s->lib.cudnnSetStream(s->handle, stream) ||
         dnn_plan_execute(&e->plan, s->handle, n, uids, addresses, workspace))
         return cudaErrorUnknown;
     return 0;

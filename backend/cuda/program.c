@@ -354,9 +354,8 @@ struct program *cuda_load(const struct plan *plan, const struct backend_options 
         cuda_error(err, code, "no memory for inputs: use a smaller batch");
         goto failed;
     }
-    struct error no_cudnn;
     if (p->precision == PRECISION_BF16)
-        p->sdpa = vt_sdpa_new(&no_cudnn); /* without it, attention is by the own kernel */
+        p->sdpa = vt_sdpa_new();
     p->lt = vt_lt_new();
     if (resolve(p, err))
         goto failed;

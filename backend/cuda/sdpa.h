@@ -15,12 +15,12 @@ struct vt_sdpa;
 
 enum vt_sdpa_pass { VT_SDPA_FORWARD, VT_SDPA_BACKWARD };
 
-/* NULL and one line why where cuDNN cannot be used here. */
-struct vt_sdpa *vt_sdpa_new(struct error *err);
+/* Room for shapes; NULL where the program was built without cuDNN. */
+struct vt_sdpa *vt_sdpa_new(void);
 void vt_sdpa_free(struct vt_sdpa *s);
 
 /* 0 and the bytes of workspace that executing it needs; -1 and one line why if cuDNN does not
- * compute this shape on this device. Asked for again, it costs nothing. */
+ * compute this shape on this device, or is not here. Asked for again, it costs nothing. */
 int vt_sdpa_prepare(struct vt_sdpa *s, const struct vt_attention_size *a, enum vt_sdpa_pass pass,
                     size_t *workspace_bytes, struct error *err);
 

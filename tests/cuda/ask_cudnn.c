@@ -16,7 +16,10 @@ typedef void build(struct dnn_graph *g, struct sdpa_uids *u, const struct vt_att
 static int asked(const char *device, build *graph, const struct vt_attention_size *a,
                  struct error *err)
 {
-    struct dnn_graph g = {0};
+    struct dnn_library lib;
+    struct dnn_graph g = {.lib = &lib};
+    if (dnn_library_open(&lib, err))
+        return 0;
     struct sdpa_uids u;
     graph(&g, &u, a);
     int n = dnn_graph_offers(&g, device, err);

@@ -37,7 +37,7 @@ int attention_cudnn_setup(struct cuda_setup *s, enum vt_sdpa_pass pass, struct a
     if (((const struct attention_attr *)s->node->attr)->has_bias)
         return error_set(why, "attention with a key bias is none of cuDNN's");
     if (!s->sdpa)
-        return error_env(why, "cuDNN cannot be used here");
+        return error_env(why, "this program was built without cuDNN");
     if (vt_sdpa_prepare(s->sdpa, &a, pass, &workspace, why))
         return -1;
     way->workspace = place_results(results, s->node, pass, s->half_out, NULL, NULL);
