@@ -39,6 +39,8 @@ const struct config_key mix_keys[] = {
      "what one draw of mixup or cutmix, lambda and box applies to"},
     {"data.mix.pairing", CONFIG_CHOICE, "roll", 0, 0, pairing_choice, 0,
      "which two samples of a batch are mixed"},
+    {"data.mix.smooth", CONFIG_BOOL, "false", 0, 0, NULL, 0,
+     "mixed labels are smoothed by train.label_smoothing first (the authors leave them)"},
     {"data.erase.probability", CONFIG_FLOAT, "0", 0, 1, NULL, 0,
      "random erasing: chance that a rectangle becomes the mean colour; 0 is off"},
     {"data.erase.scope", CONFIG_CHOICE, "batch", 0, 0, scope_choice, 0,
@@ -55,6 +57,7 @@ int mix_init(struct mix *m, const struct config *c, struct error *err)
     m->cutmix_alpha = config_float(c, "data.mix.cutmix_alpha");
     m->pairing = (enum mix_pairing)(config_choice(c, "data.mix.pairing") - pairings);
     m->scope = (enum mix_scope)(config_choice(c, "data.mix.scope") - scopes);
+    m->smoothing = config_bool(c, "data.mix.smooth") ? config_float(c, "train.label_smoothing") : 0;
     m->erase_probability = config_float(c, "data.erase.probability");
     m->erase_scope = (enum mix_scope)(config_choice(c, "data.erase.scope") - scopes);
     if (config_range(c, "data.erase.scale", m->erase_scale, err))
@@ -297,14 +300,16 @@ void mix_apply(const struct mix_plan *p, int batch, int channels, int height, in
 }
 
 void mix_targets(const struct mix_plan *p, const int32_t *labels, int batch, int classes,
-                 float *targets)
+                 double smoothing, float *targets)
 {
-    memset(targets, 0, (size_t)batch * (size_t)classes * sizeof *targets);
+    double own = 1 - smoothing;
+    for (int64_t i = 0; i < (int64_t)batch * classes; i++)
+        targets[i] = (float)(smoothing / classes);
     for (int i = 0; i < batch; i++) {
         float *row = targets + (size_t)i * (size_t)classes;
         const struct mix_draw *d = &p->draw[i];
         int j = d->kind == MIX_NONE ? i : p->partner[i];
-        row[labels[i]] += (float)d->lambda;
-        row[labels[j]] += (float)(1 - d->lambda);
+        row[labels[i]] += (float)(own * d->lambda);
+        row[labels[j]] += (float)(own * (1 - d->lambda));
     }
 }

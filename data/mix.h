@@ -31,6 +31,7 @@ struct mix {
     double mixup_alpha, cutmix_alpha; /* 0: off; both on: one of them a draw, evenly */
     enum mix_pairing pairing;
     enum mix_scope scope;     /* of a draw of kind, lambda and box */
+    double smoothing;         /* of labels before they are mixed */
     double erase_probability; /* 0: off */
     enum mix_scope erase_scope;
     double erase_scale[2], erase_ratio[2]; /* share of the area; height / width */
@@ -75,9 +76,10 @@ void mix_plan_mean(const struct mix_plan *p, int batch, struct mix_mean *mean);
 /* images (B,C,H,W) -> out (B,C,H,W), which must not overlap. */
 void mix_apply(const struct mix_plan *p, int batch, int channels, int height, int width,
                const float *images, float *out);
-/* labels (B) -> targets (B,classes); every row sums to 1. */
+/* labels (B) -> targets (B,classes), of labels smoothed by that share (0: not); every row sums to
+ * 1. */
 void mix_targets(const struct mix_plan *p, const int32_t *labels, int batch, int classes,
-                 float *targets);
+                 double smoothing, float *targets);
 
 /* The cutmix box around (cx, cy) for lambda; *lambda becomes the share of pixels that stay. */
 struct box mix_cutmix_box(double *lambda, int cx, int cy, int height, int width);

@@ -104,7 +104,9 @@ const struct config_key train_keys[] = {
      .fallback = "0",
      .min = 0,
      .max = 0.999,
-     .doc = "share of the target spread evenly over all classes, in training only"},
+     .doc = "share of the target spread evenly over all classes, in training only; of mixed labels "
+            "with "
+            "data.mix.smooth"},
     {.name = "train.eval_every",
      .type = CONFIG_INT,
      .fallback = "1",

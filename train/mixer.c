@@ -66,7 +66,7 @@ void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint
             m->pixels[i] = b->masks[i];
         network_write(n, n->target, m->pixels);
     } else if (m->targets) {
-        mix_targets(&m->plan, b->labels, b->count, n->classes, m->targets);
+        mix_targets(&m->plan, b->labels, b->count, n->classes, m->mix.smoothing, m->targets);
         network_write(n, n->target, m->targets);
     } else {
         network_write(n, n->target, b->labels);

@@ -290,7 +290,7 @@ static int run_batch(struct golden_case *g, const float *x, int batch, int size)
     int rc = t && t->count == batch ? safetensors_read_int32(t, labels, g->err) : -1;
     if (!rc) {
         mix_apply(&p, batch, 3, size, size, x, out);
-        mix_targets(&p, labels, batch, classes, targets);
+        mix_targets(&p, labels, batch, classes, 0, targets);
         rc = compare_batch(g, "after_erase_mixup", out, batch, size * size, p.partner) ||
                      case_compare(g, "targets", targets, batch * classes,
                                   (struct golden_allowance){.tolerance = 1e-6})

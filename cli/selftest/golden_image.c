@@ -366,7 +366,7 @@ static int follow(struct golden_case *g, struct mix_plan *p,
     float *targets = mem_alloc(sizeof *targets * (size_t)(batch * classes + 1));
     rc = safetensors_read_int32(t, labels, g->err);
     if (!rc) {
-        mix_targets(p, labels, batch, classes, targets);
+        mix_targets(p, labels, batch, classes, 0, targets);
         rc = case_compare(g, "out_targets", targets, batch * classes,
                           (struct golden_allowance){.tolerance = 1e-6});
     }

@@ -68,7 +68,7 @@ static void pairings_pair(void **state)
         m.pairing = n % 2 ? MIX_PERMUTATION : MIX_FLIP;
         mix_plan_draw(&m, 3, 0, n, B, S, S, &p);
         mix_apply(&p, B, 1, S, S, x, y);
-        mix_targets(&p, labels, B, B, t);
+        mix_targets(&p, labels, B, B, 0, t);
         for (int i = 0; i < B; i++) {
             int j = p.partner[i];
             assert_in_range(j, 0, B - 1);
@@ -172,7 +172,7 @@ static void targets_weigh_both_labels(void **state)
     struct mix_plan p;
     mix_plan_init(&p, B);
     mix_plan_draw(&both, 1, 0, 0, B, S, S, &p);
-    mix_targets(&p, labels, B, 3, t);
+    mix_targets(&p, labels, B, 3, 0, t);
     for (int i = 0; i < B; i++)
         assert_true(fabsf(t[3 * i] + t[3 * i + 1] + t[3 * i + 2] - 1) < 1e-6f);
     assert_true(fabsf(t[0] - (float)p.draw[0].lambda) < 1e-6f);

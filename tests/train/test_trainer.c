@@ -150,6 +150,38 @@ static void test_nonfinite(void **state)
     config_free(c);
 }
 
+/* Labels that are mixed keep their whole weight, but with data.mix.smooth. */
+static void test_smooth_mixing(void **state)
+{
+    (void)state;
+    for (int smooth = 0; smooth < 2; smooth++) {
+        struct config *c = training_configure(
+            (const char *const[][2]){{"data.mix.mixup_alpha", "1"},
+                                     {"data.mix.smooth", smooth ? "true" : "false"},
+                                     {"train.label_smoothing", "0.2"},
+                                     {NULL, NULL}});
+        struct device d = training_device();
+        struct error err = {0};
+        struct trainer t;
+        struct trainer_options o = {
+            .config = c, .device = &d, .seed = 3, .cell = "", .stop_after = 1};
+        if (trainer_open(&t, &o, &err) || trainer_run(&t, &err) < 0)
+            fail_msg("%s", err.msg);
+        for (int i = 0; i < 16; i++) {
+            const float *row = t.mixer.targets + 10 * (ptrdiff_t)i;
+            float least = 1, sum = 0;
+            for (int k = 0; k < 10; k++) {
+                least = fminf(least, row[k]);
+                sum += row[k];
+            }
+            assert_true(fabsf(sum - 1) < 1e-6F);
+            assert_true(fabsf(least - (smooth ? 0.02F : 0)) < 1e-7F);
+        }
+        trainer_close(&t);
+        config_free(c);
+    }
+}
+
 static void expect_refusal(const char *const pairs[][2], int code, const char *says)
 {
     struct config *c = training_configure(pairs);
@@ -186,9 +218,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),       cmocka_unit_test(test_events),
-        cmocka_unit_test(test_short_epochs), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_best),         cmocka_unit_test(test_nonfinite),
-        cmocka_unit_test(test_refusals)};
+        cmocka_unit_test(test_learns),        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_short_epochs),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_best),          cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_smooth_mixing), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests_name("trainer", tests, training_setup, training_teardown);
 }
