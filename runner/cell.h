@@ -69,7 +69,8 @@ void cell_cost_clear(struct cell_cost *cost); /* all -1 */
 const char *cell_state_name(enum cell_state state);
 
 /* Evaluates an expression over the cell's keys (model.dim), its named model (model) and its costs
- * (cost.macs). Keys that the cell does not read are missing. */
+ * (cost.macs). Keys that the cell does not read are missing; a list of one number is that number.
+ */
 int cell_test(const struct cell *c, const struct expr *e, int *out, struct error *err);
 int cell_value(const struct cell *c, const struct expr *e, struct expr_value *out,
                struct error *err);

@@ -24,7 +24,7 @@
  * Axis values: a scalar, a list, range(0,10,2) (stop exclusive), logspace(1e-4,1e-2,3) (both ends
  * included), or a list with those among its elements (inside [ ] and { } YAML wants them quoted).
  * model: [vit_s16, vittm_s_64_64] is an axis of model files. Values computed by range and logspace
- * are rounded to 12 digits.
+ * are rounded to 12 digits; of a key that is a list they are lists of one.
  *
  * Merging. A file may set anything that a later one overrides: sections, grid, zip, when and limits
  * are merged key by key, everything else is replaced whole. base paths are looked up next to the

@@ -161,8 +161,8 @@ static int add_call(struct values *v, const char *text, struct config_origin ori
     size_t length = strlen(text);
     if (!is_range && !is_logspace)
         return 0;
-    if (v->declaration && v->declaration->type != CONFIG_INT &&
-        v->declaration->type != CONFIG_FLOAT)
+    if (v->declaration && !(1u << v->declaration->type & (1u << CONFIG_INT | 1u << CONFIG_FLOAT |
+                                                          1u << CONFIG_INTS | 1u << CONFIG_FLOATS)))
         return 0;
     if (text[length - 1] != ')')
         return experiment_fail(origin, v->err, v->key,

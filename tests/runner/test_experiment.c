@@ -86,6 +86,15 @@ static void test_zip_cells_ranges(void **state)
     lab_labels_are(&e, "0.1 0.2 0.3 0.4 1");
     assert_int_equal(e.seeds[0], 5);
     experiment_release(&e);
+    /* Of a key that is a list, a list of one, which expressions take for its number. */
+    lab_load(lab, &e,
+             "grid: {model.patch: 'range(4,16,4)'}\nexclude: ['model.patch == 8']\n"
+             "where: model.patch < 12\n",
+             NULL, 0);
+    lab_labels_are(&e, "[4] [8] [12]");
+    assert_int_equal(e.n_planned, 1);
+    assert_int_equal(e.n_excluded, 2);
+    experiment_release(&e);
 }
 
 static void test_models_and_bases(void **state)
