@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/strbuf.h"
 #include "cli/cost.h"
 #include "cli/expect.h"
@@ -38,6 +39,26 @@ static void set_count(struct rows_cell *cell, int64_t value)
         rows_set_integer(cell, value);
 }
 
+/* Columns of these names, and of the keys that match solved. */
+static struct rows *new_rows(const struct experiment *e, size_t n, const char *const *names)
+{
+    const char **all = mem_alloc((n + (size_t)e->n_solved) * sizeof *all);
+    memcpy(all, names, n * sizeof *names);
+    for (int i = 0; i < e->n_solved; i++)
+        all[n++] = e->axes[e->n_axes - e->n_solved + i];
+    struct rows *r = rows_new(n, all);
+    free(all);
+    return r;
+}
+
+static void set_solved(struct rows_cell *cell, const struct experiment *e, const struct cell *c)
+{
+    int64_t value;
+    for (int i = e->n_axes - e->n_solved; i < e->n_axes; i++, cell++)
+        if (c->state == CELL_PLANNED && c->values[i] != NULL && !number_int(c->values[i], &value))
+            rows_set_integer(cell, value);
+}
+
 static struct rows *machine_rows(const struct experiment *e, const double *expected)
 {
     static const char *const names[] = {"index",           "cell",   "label",
@@ -45,7 +66,7 @@ static struct rows *machine_rows(const struct experiment *e, const double *expec
                                         "macs_fvcore",     "flops",  "peak_train_bytes",
                                         "peak_eval_bytes", "runs",   "expected_s",
                                         "reason"};
-    struct rows *r = rows_new(sizeof names / sizeof names[0], names);
+    struct rows *r = new_rows(e, sizeof names / sizeof names[0], names);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
         double seconds = expected[i];
@@ -64,6 +85,7 @@ static struct rows *machine_rows(const struct experiment *e, const double *expec
         if (isfinite(seconds))
             rows_set_real(&cell[11], seconds);
         rows_set_text(r, &cell[12], c->reason);
+        set_solved(&cell[13], e, c);
     }
     return r;
 }
@@ -87,7 +109,7 @@ static void set_short(struct rows *r, struct rows_cell *cell, int64_t value, con
 static struct rows *human_rows(const struct experiment *e, const double *expected)
 {
     static const char *const names[] = {"cell", "params", "MACs", "memory", "time", "state"};
-    struct rows *r = rows_new(sizeof names / sizeof names[0], names);
+    struct rows *r = new_rows(e, sizeof names / sizeof names[0], names);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
         double seconds = expected[i];
@@ -100,6 +122,7 @@ static struct rows *human_rows(const struct experiment *e, const double *expecte
         if (isfinite(seconds))
             rows_set_text(r, &cell[4], clock_format(seconds, text, sizeof text));
         rows_set_text(r, &cell[5], cell_state_name(c->state));
+        set_solved(&cell[6], e, c);
     }
     return r;
 }

@@ -94,6 +94,7 @@ struct experiment {
     /* By experiment_expand. */
     const char **axes; /* keys that vary, in the order of the file */
     int n_axes;
+    int n_solved;       /* the last so many of them have values that match found */
     struct cell *cells; /* all of them, in order of expansion */
     int n_cells;
     int n_planned, n_excluded, n_refused, n_folded;

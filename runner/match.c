@@ -142,8 +142,10 @@ int match_prepare(struct experiment *e, const struct cost_model *cost, struct er
         int known = 0;
         for (int i = 0; i < e->n_axes; i++)
             known |= !strcmp(e->axes[i], m->key->name);
-        if (!known)
+        if (!known) {
             e->axes[e->n_axes++] = m->key->name;
+            e->n_solved++;
+        }
     }
     return 0;
 }

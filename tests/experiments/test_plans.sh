@@ -37,6 +37,12 @@ check "the rate is kept in the database" test "$(rate_of)" = "$(rate_of)"
 printf 'name: c\nmodel: vit_s16\nmeasure: [cost]\n' > "$scratch/c.yaml"
 expect_text "about 0" "costs alone take no time" "$vittm" plan "$scratch/c.yaml" --db "$scratch/none.db"
 
+# What match found is in the plan.
+printf 'name: m\nseeds: 1\ngrid: {model.patch: [4, 8]}\nmatch: {cost.macs: {like: {model.patch: 8}, within: 5%%, solve: model.dim}}\n' > "$scratch/m.yaml"
+printf 'model: {family: vit, image_size: 32, dim: 48, depth: 2, heads: 1, classes: 10}\n' >> "$scratch/m.yaml"
+check "solved keys are columns" sh -c "'$vittm' plan '$scratch/m.yaml' --format csv | sed -n '1p;3p' | sed 's/.*,//' |
+    tr '\n' ' ' | grep -q '^model.dim 48 $'"
+
 # What the test is for: a file that asks for what cannot be.
 printf 'model: vit_s16\nmodel: {patch: 16}\n' > "$scratch/twice.yaml"
 printf 'model: {family: vit, latent_dim: 8}\n' > "$scratch/unread.yaml"
