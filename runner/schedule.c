@@ -47,6 +47,7 @@ static int take_stock_of(struct schedule *q, struct run_state *r, struct arena *
         return -1;
     r->phase = first_phases[fate];
     r->retry = fate == SCHEDULE_RETRY;
+    r->left = fate == SCHEDULE_LEAVE;
     r->recovered = fate == SCHEDULE_RECOVER; /* until recover_all has looked: a mark for it */
     r->attempts = row.attempts;
     r->score = (struct progress_score){0};
@@ -310,7 +311,13 @@ static void summarise(struct schedule *q)
         .runs = (int)q->n, .done = report->done, .failed = report->failed, .left_s = NAN};
     struct strbuf line = STRBUF_INIT;
     char text[32];
+    int left = 0;
+    for (size_t i = 0; i < q->n; i++)
+        left += q->runs[i].left && q->runs[i].phase == PHASE_FAILED;
     progress_total_text(&line, &total, 200);
+    if (left)
+        strbuf_addf(&line, ", %d of these earlier: --retry-failed runs %s again", left,
+                    left == 1 ? "it" : "them");
     if (report->interrupted)
         strbuf_addf(&line, ", %d left: run the same command again to go on", report->interrupted);
     progress_say(q->progress, report->failed ? PROGRESS_BAD : PROGRESS_PLAIN, "%s (%s)", line.text,

@@ -38,6 +38,7 @@ struct run_state {
     enum phase phase;
     struct launch_job job;
     int retry; /* may be claimed although it failed earlier */
+    int left;  /* failed earlier and is left so */
     int recovered;
     int attempts;                                    /* in the store, when it was last looked at */
     int failures[CAUSES];                            /* in this call */

@@ -133,4 +133,12 @@ echo "fallback: {data.dataset: shapes}" >> "$scratch/tiny.yaml"
 expect_text "going on with data.dataset=shapes" "a fallback is used and named" \
     run whole data.dataset=cifar10 --dry-run
 
+# A run that diverges: once, then only where that is asked for.
+mkdir "$scratch/diverged"
+bad() { run diverged model.fusion=add train.optimizer=sgd train.lr=100 train.warmup_epochs=0 train.clip=0 "$@"; }
+expect_code 1 "a run that diverges is exit code 1" bad
+expect_text "1 failed, 1 of these earlier: --retry-failed runs it again" "it is left so, and that is said" bad
+check "it was tried once" test "$(ask diverged "SELECT sum(attempts) FROM v_compute")" = 1
+expect_code 1 "--retry-failed" bad --retry-failed
+check "tries it again" test "$(ask diverged "SELECT sum(attempts) FROM v_compute")" = 2
 finish
