@@ -227,6 +227,24 @@ const char *table_epoch_words(size_t best, size_t all)
                            "train.select asks for that";
 }
 
+/* "3 common seeds cannot give p < 0.05 (at least 0.75 after correction); 7 seeds could"; nothing
+ * where they can. */
+static void add_hopeless(struct strbuf *out, const struct layout *l)
+{
+    size_t hopeless = 0, pairs = 0;
+    for (size_t i = 0; i < l->d->count; i++) {
+        hopeless += (size_t)l->figures[i].hopeless;
+        pairs = l->figures[i].pairs > pairs ? l->figures[i].pairs : pairs;
+    }
+    if (hopeless)
+        strbuf_addf(out,
+                    "n too small to decide in %zu of %zu comparisons: %zu common seed%s cannot "
+                    "give p < 0.05 (at least %.2g after correction); %zu seeds could",
+                    hopeless, l->comparisons, pairs, pairs == 1 ? "" : "s",
+                    fmin(1, stats_signflip_floor(pairs) * (double)l->comparisons),
+                    stats_signflip_needed(0.05, l->comparisons));
+}
+
 static void put_caption(struct rows *r, const struct layout *l)
 {
     const struct table_data *d = l->d;
@@ -244,12 +262,20 @@ static void put_caption(struct rows *r, const struct layout *l)
         strbuf_addf(&s, "%zu", most);
     strbuf_addf(&s, "); %s; %s is better.", table_epoch_words(d->selecting, d->count),
                 d->maximize ? "larger" : "smaller");
-    if (l->o->test == TABLE_PAIRED && d->baseline)
+    if (l->o->cols)
+        strbuf_addf(&s, " Columns: %s.", l->o->cols);
+    if (l->o->test == TABLE_PAIRED && d->baseline) {
+        struct strbuf hopeless = STRBUF_INIT;
         strbuf_addf(
             &s,
             " p: exact paired sign-flip test over common seeds against %s, Holm-corrected for %zu"
-            " comparisons.",
-            d->baseline->label, l->comparisons);
+            " comparison%s.",
+            d->baseline->label, l->comparisons, l->comparisons == 1 ? "" : "s");
+        add_hopeless(&hopeless, l);
+        if (hopeless.len)
+            strbuf_addf(&s, " %s.", hopeless.text);
+        strbuf_release(&hopeless);
+    }
     if (l->has_front)
         strbuf_addf(&s,
                     " P(front): how often it is on the Pareto front of %s and %s when seeds are "
@@ -263,7 +289,7 @@ static void put_caption(struct rows *r, const struct layout *l)
 static void put_warnings(const struct layout *l, struct strbuf *out)
 {
     const struct table_data *d = l->d;
-    size_t hopeless = 0, pairs = 0;
+    struct strbuf hopeless = STRBUF_INIT;
     if (d->commits > 1)
         strbuf_addf(out, "vittm: warning: %s: the runs come from %zu different commits\n",
                     d->experiment, d->commits);
@@ -272,18 +298,10 @@ static void put_warnings(const struct layout *l, struct strbuf *out)
             out,
             "vittm: warning: %s: the runs come from %zu device classes: choose one with --device\n",
             d->experiment, d->devices);
-    for (size_t i = 0; i < d->count; i++) {
-        hopeless += (size_t)l->figures[i].hopeless;
-        pairs = l->figures[i].pairs > pairs ? l->figures[i].pairs : pairs;
-    }
-    if (hopeless)
-        strbuf_addf(
-            out,
-            "vittm: warning: %s: n too small to decide in %zu of %zu comparisons: %zu common seeds "
-            "cannot give p < 0.05 (at least %.2g after correction); %zu seeds could\n",
-            d->experiment, hopeless, l->comparisons, pairs,
-            fmin(1, stats_signflip_floor(pairs) * (double)l->comparisons),
-            stats_signflip_needed(0.05, l->comparisons));
+    add_hopeless(&hopeless, l);
+    if (hopeless.len)
+        strbuf_addf(out, "vittm: warning: %s: %s\n", d->experiment, hopeless.text);
+    strbuf_release(&hopeless);
 }
 
 /* ---- a row a cell ---------------------------------------------------------------------------- */
@@ -476,6 +494,14 @@ static struct rows *by_keys(const struct layout *l, struct error *err)
 
 /* ---- machines -------------------------------------------------------------------------------- */
 
+static void put_key(struct rows *r, struct rows_cell *out, const struct rows_cell *value)
+{
+    if (value->type == ROWS_TEXT)
+        rows_set_text(r, out, value->text);
+    else
+        *out = *value;
+}
+
 /* Flat: cell, label, keys, metric, mean, std|sem|ci95, n, failed, runs, best, delta, p, p_holm,
  * p_front, costs. */
 static struct rows *flat(const struct layout *l)
@@ -504,7 +530,7 @@ static struct rows *flat(const struct layout *l)
         rows_set_text(r, cell++, c->hash);
         rows_set_text(r, cell++, c->label);
         for (size_t k = 0; k < d->key_count; k++)
-            rows_set_text(r, cell++, c->keys[k]);
+            put_key(r, cell++, &c->typed[k]);
         rows_set_text(r, cell++, d->metric);
         rows_set_real(cell++, f->mean);
         rows_set_real(cell++, f->error);

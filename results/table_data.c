@@ -222,8 +222,13 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
         c->hash = arena_strdup(&d->arena, rows_cell(r, i, 1)->text);
         c->label = arena_strdup(&d->arena, rows_cell(r, i, 2)->text);
         c->keys = ARENA_ARRAY(&d->arena, const char *, d->key_count);
-        for (size_t k = 0; k < d->key_count; k++)
-            c->keys[k] = value_text(&d->arena, rows_cell(r, i, 4 + k));
+        c->typed = ARENA_ARRAY(&d->arena, struct rows_cell, d->key_count);
+        for (size_t k = 0; k < d->key_count; k++) {
+            c->typed[k] = *rows_cell(r, i, 4 + k);
+            c->keys[k] = value_text(&d->arena, &c->typed[k]);
+            if (c->typed[k].type == ROWS_TEXT)
+                c->typed[k].text = c->keys[k];
+        }
         d->selecting += rows_cell(r, i, 3)->integer != 0;
         c->costs = ARENA_ARRAY(&d->arena, double, d->cost_count);
     }

@@ -4,6 +4,7 @@
 #define RESULTS_TABLE_DATA_H
 
 #include "base/arena.h"
+#include "results/rows.h"
 #include "results/table.h"
 
 #include <stddef.h>
@@ -12,7 +13,8 @@
 struct table_cell {
     int64_t id;
     const char *hash, *label;
-    const char **keys; /* values of table_data.keys, as text */
+    const char **keys;       /* values of table_data.keys, as text */
+    struct rows_cell *typed; /* the same as they are stored */
     int is_baseline;
     double *values; /* of the metric, one a run that is done */
     int64_t *seeds; /* of those runs */

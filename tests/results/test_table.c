@@ -79,6 +79,7 @@ static void test_pivot(void **state)
     assert_non_null(
         strstr(r->caption, "val/top1, mean ± standard deviation (n-1) over n seeds (n = 0 to 3)"));
     assert_non_null(strstr(r->caption, "final epoch"));
+    assert_non_null(strstr(r->caption, "Columns: model.fusion."));
     assert_int_equal(warnings.len, 0);
     rows_free(r);
     r = table(s,
@@ -137,6 +138,8 @@ static void test_cells_and_tests(void **state)
         strstr(warnings.text, "n too small to decide in 9 of 9 comparisons: 3 common seeds"));
     assert_non_null(strstr(warnings.text, "9 seeds could"));
     assert_non_null(strstr(r->caption, "against linear add, Holm-corrected for 9 comparisons"));
+    assert_non_null(strstr(r->caption, "n too small to decide in 9 of 9 comparisons: 3 common"));
+    assert_non_null(strstr(r->caption, "9 seeds could."));
     rows_free(r);
     r = table(s,
               (struct table_options){.machine = 1,
@@ -149,6 +152,11 @@ static void test_cells_and_tests(void **state)
     assert_true(rows_cell(r, 0, (size_t)base)->integer == 1);
     assert_true(rows_cell(r, 6, (size_t)mean)->type == ROWS_NULL);
     assert_true(rows_number(rows_cell(r, 0, (size_t)rows_column(r, "cost/params"))) == 1000000);
+    rows_free(r);
+    /* Keys are of their own type for machines: no "96". */
+    r = table(s, (struct table_options){.machine = 1, .rows = "model.dim"}, NULL);
+    assert_int_equal(rows_cell(r, 0, (size_t)rows_column(r, "model.dim"))->type, ROWS_INTEGER);
+    assert_int_equal(rows_cell(r, 0, (size_t)rows_column(r, "model.rw_head"))->type, ROWS_TEXT);
     rows_free(r);
     struct error err = {0};
     struct table_options bad = {.experiment = "quick", .baseline = "model.rw_head=linear"};
