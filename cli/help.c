@@ -5,16 +5,13 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 enum { WIDTH = 79, INDENT = 27 };
 
-/* How many columns a UTF-8 text takes (all of ours are one column a character). */
 static int columns(const char *text, size_t len)
 {
-    int n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += ((unsigned char)text[i] & 0xC0) != 0x80;
-    return n;
+    return (int)utf8_columns(text, len);
 }
 
 /* Adds text from column `at`, broken at spaces before WIDTH, further lines indented. */

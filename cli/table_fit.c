@@ -3,15 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "results/rows.h"
 
-/* Columns of a text (each character of ours is one wide). */
 static size_t text_width(const char *text)
 {
-    size_t n = 0;
-    for (; *text != 0; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
+    return utf8_columns(text, strlen(text));
 }
 
 static size_t column_width(const struct rows *r, size_t column)

@@ -15,26 +15,12 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 #include "plots/style.h"
 
 extern char **environ;
 
 /* ---- text ---- */
-
-/* Bytes of the UTF-8 character at s, or 0 where it is not one. */
-static size_t character(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 && s[0] < 0xf5   ? 4
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-                                             : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
 
 static int dropped(const unsigned char *s, size_t n, int bold)
 {
@@ -55,7 +41,7 @@ void gnuplot_quote_as(struct strbuf *out, const char *text, int bold)
     strbuf_adds(out, bold ? "'{/:Bold " : "'");
     int kept = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s != 0;) {
-        size_t n = character(s);
+        size_t n = utf8_character((const char *)s, NULL);
         if (!dropped(s, n, bold)) {
             if (++kept > GNUPLOT_LABEL_MAX) {
                 strbuf_adds(out, "…");

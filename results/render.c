@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -62,13 +63,9 @@ static int is_plain_ascii(const char *text)
 
 /* ---- table ----------------------------------------------------------------------------------- */
 
-/* Columns on a terminal, taking every code point as one. */
 static size_t display_width(const char *text)
 {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
+    return utf8_columns(text, strlen(text));
 }
 
 static void put_blanks(FILE *out, size_t n)
@@ -80,14 +77,15 @@ static void put_blanks(FILE *out, size_t n)
     }
 }
 
-/* At most room code points; control characters become blanks. */
+/* At most room columns, padded to them where a wide character does not fit; control characters
+ * become blanks. */
 static void put_plain(FILE *out, const char *text, size_t room)
 {
-    for (const char *p = text; *p; p++) {
-        if (((unsigned char)*p & 0xc0) != 0x80 && room-- == 0)
-            return;
+    size_t n = utf8_fit(text, room), used = utf8_columns(text, n);
+    for (const char *p = text; p < text + n; p++)
         putc_unlocked((unsigned char)*p < 32 || *p == 127 ? ' ' : *p, out);
-    }
+    if (text[n])
+        put_blanks(out, room - used);
 }
 
 /* Text cut to width columns and padded to it. Almost all of it is plain, and goes out whole. */

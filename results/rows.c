@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -65,47 +66,24 @@ void rows_set_real(struct rows_cell *cell, double value)
     cell->real = value;
 }
 
-/* Length of the UTF-8 sequence at p (shortest form, no surrogates), or 0. */
-static int utf8_length(const unsigned char *p)
-{
-    int n = *p < 0x80             ? 1
-            : (*p & 0xe0) == 0xc0 ? 2
-            : (*p & 0xf0) == 0xe0 ? 3
-            : (*p & 0xf8) == 0xf0 ? 4
-                                  : 0;
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (n < 2)
-        return n;
-    unsigned code = *p & (0xffu >> (n + 1));
-    for (int i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (p[i] & 0x3f);
-    }
-    return code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : n;
-}
-
 static int is_utf8(const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int n = utf8_length(p);
-        if (!n)
+    for (size_t n; *text; text += n)
+        if (!(n = utf8_character(text, NULL)))
             return 0;
-        p += n;
-    }
     return 1;
 }
 
 static char *repair_utf8(struct rows *r, const char *text)
 {
     struct strbuf s = STRBUF_INIT;
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int n = utf8_length(p);
+    while (*text) {
+        size_t n = utf8_character(text, NULL);
         if (n)
-            strbuf_add(&s, (const char *)p, (size_t)n);
+            strbuf_add(&s, text, n);
         else
             strbuf_adds(&s, "\xef\xbf\xbd");
-        p += n ? n : 1;
+        text += n ? n : 1;
     }
     char *copy = arena_strndup(&r->arena, s.text, s.len);
     strbuf_release(&s);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -202,31 +203,13 @@ done:
     return result;
 }
 
-/* Length of the UTF-8 character at p of at most n bytes, 0 if it is none. */
-static size_t character(const unsigned char *p, size_t n)
-{
-    size_t len = p[0] < 0x80                   ? 1
-                 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                               : 0;
-    if (!len || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return len;
-}
-
-/* Appends text, with '?' for stray bytes and a blank for control characters other than newlines. */
+/* Appends text, which a zero byte ends, with '?' for stray bytes and a blank for control characters
+ * other than newlines. */
 static void add_clean(struct strbuf *out, const char *text, size_t size)
 {
     for (size_t i = 0; i < size;) {
         const unsigned char *p = (const unsigned char *)text + i;
-        size_t len = character(p, size - i);
+        size_t len = utf8_character(text + i, NULL);
         if (len > 1)
             strbuf_add(out, text + i, len);
         else

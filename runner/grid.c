@@ -217,6 +217,9 @@ static void name_cell(struct expansion *x, struct cell *c, const struct hand_cel
         for (int k = 0; k < x->axes[i].n_columns; k++)
             add_part(s, k ? "," : "/", cell_text(c, x->axes[i].columns[k]->key));
     }
+    for (size_t i = 0; i < s->len; i++) /* it stands in lines on terminals */
+        if ((unsigned char)s->text[i] < ' ' || s->text[i] == 127)
+            s->text[i] = ' ';
     c->label = arena_strdup(&e->arena, s->len ? s->text : c->model ? c->model : e->name);
     c->values = ARENA_ARRAY(&e->arena, const char *, e->n_axes);
     for (int i = 0; i < e->n_axes; i++)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -111,26 +112,15 @@ void progress_draw(struct progress *p, const struct progress_run *runs, int n,
     strbuf_release(&s);
 }
 
-/* Cuts what was added since `from` to columns characters; UTF-8 is cut between characters. */
+/* Cuts what was added since `from` to so many columns. */
 static void cut(struct strbuf *s, size_t from, int columns)
 {
-    size_t i = from;
-    for (int n = 0; i < s->len; i++) {
-        if (((unsigned char)s->text[i] & 0xc0) == 0x80)
-            continue;
-        if (n++ == columns)
-            break;
-    }
-    strbuf_truncate(s, i);
+    strbuf_truncate(s, from + utf8_fit(s->text + from, columns > 0 ? (size_t)columns : 0));
 }
 
-/* Number of characters, not bytes. */
 static int width_of(const char *text)
 {
-    int n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
+    return (int)utf8_columns(text, strlen(text));
 }
 
 void progress_score_note(struct progress_score *s, const char *metric, double value)

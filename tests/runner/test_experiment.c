@@ -79,6 +79,9 @@ static void test_zip_cells_ranges(void **state)
     lab_load(lab, &e, "cells: [{model.dim: 96}, {model.dim: 48}]\n", NULL, 0);
     lab_labels_are(&e, "96 48");
     experiment_release(&e);
+    lab_load(lab, &e, "cells: [{label: \"a\\e[31m\\nb\", model.dim: 96}]\n", NULL, 0);
+    lab_labels_are(&e, "a [31m b"); /* nothing that moves a cursor */
+    experiment_release(&e);
     lab_load(lab, &e, "name: one\n", NULL, 0);
     lab_labels_are(&e, "one");
     experiment_release(&e);
