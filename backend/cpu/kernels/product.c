@@ -50,6 +50,11 @@ static int packs(struct operand b, int64_t rows)
     return !b.ordered && (b.transposed || (b.ld > NEAR && rows >= ROWS_LEAST));
 }
 
+static int in_place(struct operand b, int64_t rows)
+{
+    return !b.ordered && !packs(b, rows);
+}
+
 /* A strip of b (depth, width), packed. */
 static void pack(real *to, struct operand b, int64_t depth, int64_t width)
 {
@@ -70,14 +75,14 @@ static struct ahead rows_ahead(const real *x, int64_t ld, int64_t first, int64_t
     return ahead_of(x + first * ld, ld, rows, ld);
 }
 
-/* What is read for the first time soon: of b, and of a where it is turned, the rows of the next
- * depth; else the rows of a that follow, if they all stay in cache. */
+/* What is read for the first time soon: of b that is read in place, and of a where it is turned,
+ * the rows of the next depth; else the rows of a that follow, if they all stay in cache. */
 static void look_ahead(struct ahead f[2], struct operand a, struct operand b, int64_t m, int64_t n,
                        int64_t depth, int64_t left)
 {
     int64_t next = min_i64(depth, left);
     f[0] = f[1] = AHEAD_NOTHING;
-    if (!b.transposed)
+    if (in_place(b, m))
         f[0] = rows_ahead(b.x, b.ld, depth, next, n);
     if (a.transposed)
         f[1] = rows_ahead(a.x, a.ld, depth, next, m);
@@ -85,20 +90,24 @@ static void look_ahead(struct ahead f[2], struct operand a, struct operand b, in
         f[1] = rows_ahead(a.x, a.ld, 8, m - 8, depth);
 }
 
-/* Depths row .. row+depth-1 of the strip that begins at column col of an ordered b: strips of ld
- * rows lie one after the other. */
-static struct operand ordered_strip(struct operand b, int64_t row, int64_t col, int64_t width)
+/* A strip of b: depths deep .. of columns j .. j+width-1. Those of an ordered b, of ld rows each,
+ * lie one after the other. */
+static struct operand strip_at(struct operand b, int64_t deep, int64_t j, int64_t width)
 {
-    return (struct operand){b.x + col * b.ld + row * width, width, 0, 0};
+    if (b.ordered)
+        return (struct operand){b.x + j * b.ld + deep * width, width, 0, 0};
+    return at(b, deep, j);
 }
 
-/* The strip after that at column j. */
+/* The strip after that at column j, of n columns. */
 static struct ahead strip_ahead(struct operand b, int64_t deep, int64_t depth, int64_t j, int64_t n)
 {
-    int64_t next = j + STRIP, width = min_i64(STRIP, n - next);
+    int64_t width = min_i64(STRIP, n - j - STRIP);
     if (width <= 0)
         return AHEAD_NOTHING;
-    return ahead_of(ordered_strip(b, deep, next, width).x, width, depth, width);
+    struct operand strip = strip_at(b, deep, j + STRIP, width);
+    return strip.transposed ? ahead_of(strip.x, strip.ld, width, depth)
+                            : ahead_of(strip.x, strip.ld, depth, width);
 }
 
 static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_t m, int64_t n,
@@ -111,16 +120,15 @@ static void own(real *c, int64_t ldc, struct operand a, struct operand b, int64_
         struct ahead next[2];
         look_ahead(next, slice, at(b, deep, 0), m, n, depth, k - deep - depth);
         for (int64_t j = 0; j < n; j += STRIP) {
-            struct operand strip = at(b, deep, j);
             int64_t width = min_i64(STRIP, n - j);
+            struct operand strip = strip_at(b, deep, j, width);
             struct start from = deep ? FROM_C : start_at(start, 0, j);
-            if (b.ordered) {
-                strip = ordered_strip(b, deep, j, width);
-                next[0] = strip_ahead(b, deep, depth, j, n);
-            } else if (packs(b, m)) {
+            if (packs(b, m)) {
                 pack(work, strip, depth, width);
                 strip = (struct operand){work, width, 0, 0};
             }
+            if (!in_place(b, m))
+                next[0] = strip_ahead(b, deep, depth, j, n);
             KERNEL(mm_ahead)
             (c + j, ldc, strided(slice), strip.x, strip.ld, m, width, depth, from,
              &next[next[1].left > 0]);
