@@ -315,7 +315,7 @@ $(TEST_X): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT_O) $(ARCHIVE)
 	@echo "  link $@"
 	@$(CC) $(EXTRA_CFLAGS) -o $@ $< $(SUPPORT_O) $(ARCHIVE) -lcmocka $(LDLIBS)
 
-$(BUILD)/bench/%.o: CFLAGS += -fopenmp
+$(BUILD)/bench/%.o $(BUILD)/tests/backend/%.o: CFLAGS += -fopenmp
 
 $(BENCH_X): $(BUILD)/%: $(BUILD)/%.o $(BENCH_SUPPORT_O) $(ARCHIVE)
 	@echo "  link $@"

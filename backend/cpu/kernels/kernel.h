@@ -7,6 +7,7 @@
 #define BACKEND_CPU_KERNELS_KERNEL_H
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/kernels/shares.h"
 #include "tensor/ops/ops.h"
 
 #include <omp.h>
@@ -21,11 +22,14 @@ typedef KERNEL_REAL real;
 /* kernel_softmax_avx512 */
 #define KERNEL(name) KERNEL_PASTE(kernel_, name, KERNEL_VARIANT)
 
-/* A loop over blocks, shared out among the call's threads. Blocks cost about the same. */
+/* A loop over blocks, shared out among the call's threads (shares.h). Blocks cost about the same.
+ */
 #define KERNEL_PRAGMA(x) _Pragma(#x)
-#define KERNEL_FOR_BLOCKS(c, i, n)                                                                   \
-    KERNEL_PRAGMA(omp parallel for schedule(static) num_threads((c)->threads) if ((c)->threads > 1)) \
-    for (int64_t i = 0; i < (n); i++)
+#define KERNEL_FOR_BLOCKS(c, i, n)                                                                 \
+    for (struct shares shares_, *work_ = shares_begin(&shares_, (n), (c)->threads); work_;         \
+         work_ = NULL)                                                                             \
+        KERNEL_PRAGMA(omp parallel num_threads((c)->threads) if ((c)->threads > 1))                \
+    for (int64_t i; (i = shares_next(work_)) >= 0;)
 
 /* The calling thread's private memory, within KERNEL_FOR_BLOCKS. */
 static inline void *kernel_work(const struct kernel_call *c)
