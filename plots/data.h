@@ -109,7 +109,7 @@ int data_maximize(const struct plot_data *d, const char *metric);
 /* Whether a column of runs holds a configuration key, or what counts as one. */
 int data_is_key(const char *column);
 /* The cell's label where somebody gave it one, "ViT ToMe", behind experiment and device where these
- * differ; else its levels in words, "linear · add" (title.c). In the arena. */
+ * differ; else its levels in words, "linear · depth 2" (title.c). In the arena. */
 const char *data_cell_title(struct plot_data *d, const struct plot_cell *c);
 
 #endif

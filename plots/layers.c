@@ -36,19 +36,34 @@ static int find_name(const struct layers *l, const char *name, size_t length)
     return -1;
 }
 
-/* Fails where there would be too many. */
+static void insert_name(struct layers *l, int at, const char *name)
+{
+    memmove(&l->names[at + 1], &l->names[at], (size_t)(l->n++ - at) * sizeof *l->names);
+    l->names[at] = name;
+}
+
+/* In the order of the forward pass: a layer that only some cells have comes behind the one that it
+ * follows there. Fails where there would be too many. */
 static int list_names(struct layers *l, struct plot_data *d, const struct columns *k, int depth)
 {
     const struct rows *r = d->source.costs;
+    const char *cell = "";
+    int behind = -1;
     l->n = 0;
     for (size_t i = 0; i < r->count; i++) {
         const char *name = text(r, i, k->name);
         size_t n = prefix(name, depth);
-        if (strcmp(text(r, i, k->by), "layer") != 0 || n == 0 || find_name(l, name, n) >= 0)
+        if (strcmp(text(r, i, k->by), "layer") != 0 || n == 0)
             continue;
-        if (l->n == LAYERS_MOST)
+        if (strcmp(text(r, i, k->cell), cell) != 0)
+            behind = -1;
+        cell = text(r, i, k->cell);
+        int at = find_name(l, name, n);
+        if (at < 0 && l->n == LAYERS_MOST)
             return 0;
-        l->names[l->n++] = arena_strndup(&d->arena, name, n);
+        if (at < 0)
+            insert_name(l, at = behind + 1, arena_strndup(&d->arena, name, n));
+        behind = at;
     }
     return 1;
 }
@@ -91,21 +106,25 @@ static void add_up(struct layers *l, struct plot_data *d, const struct encoding 
                    const struct columns *k, int depth)
 {
     const struct rows *r = d->source.costs;
+    for (int i = 0; i < l->series * l->n; i++)
+        l->macs[i] = NAN; /* no cell of the series has the layer */
     for (size_t i = 0; i < r->count; i++) {
         if (strcmp(text(r, i, k->by), "layer") != 0)
             continue;
         const char *name = text(r, i, k->name);
         int at = find_name(l, name, prefix(name, depth)), s = series_of(d, e, text(r, i, k->cell));
         double macs = rows_number(rows_cell(r, i, (size_t)k->macs));
-        if (at >= 0 && s >= 0 && isfinite(macs))
-            l->macs[s * l->n + at] += macs;
+        if (at < 0 || s < 0 || !isfinite(macs))
+            continue;
+        double *sum = &l->macs[s * l->n + at];
+        *sum = isfinite(*sum) ? *sum + macs : macs;
     }
     for (int s = 0; s < l->series; s++) {
         int cells = count_cells(d, e, k, s);
         for (int i = 0; i < l->n; i++) {
             double *macs = &l->macs[s * l->n + i];
             *macs = cells > 0 ? *macs / cells : NAN;
-            l->largest = cells > 0 ? fmax(l->largest, *macs) : l->largest;
+            l->largest = fmax(l->largest, *macs); /* a number, whatever NAN says */
         }
     }
 }

@@ -11,7 +11,7 @@ struct layers {
     const char **names; /* in the data's arena; paths cut so that there are at most LAYERS_MOST */
     int n;
     int series;   /* levels of the colour factor, at least 1 */
-    double *macs; /* series x n, NAN where a level has no cell with costs */
+    double *macs; /* series x n, NAN where a level has no cell with that layer */
     double largest;
 };
 

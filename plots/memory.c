@@ -169,6 +169,9 @@ static void layer_legend(struct memory *m)
         return;
     char text[64], color[8];
     double x = 64, y = m->layers_top - 16;
+    metric_key_title(m->data->factors[m->encoding.color].key, text, 32);
+    canvas_text(m->out, x, y, CANVAS_LEFT, SMALL, 1, STYLE_INK, text);
+    x += gnuplot_text_width(text) * SMALL * 1.1 + 16; /* bold is wider */
     for (int s = 0; s < m->layers.series; s++) {
         metric_level_title(m->data->factors[m->encoding.color].levels[s], text, 32);
         double width = gnuplot_text_width(text) * SMALL + 34;

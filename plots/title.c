@@ -39,14 +39,25 @@ static int is_place(const char *key)
     return strcmp(key, "experiment") == 0 || strcmp(key, "device") == 0;
 }
 
+/* Words speak for themselves; "2", "true" and "[4, 8]" do not. */
+static int needs_key(const struct plot_factor *f, const char *level)
+{
+    return f->numeric || level[0] == '[' || strcmp(level, "true") == 0 ||
+           strcmp(level, "false") == 0;
+}
+
 static void add_levels(struct plot_data *d, const struct plot_cell *c, int places, struct strbuf *s)
 {
-    char level[128];
+    char level[128], key[64];
     for (int f = 0; f < d->n_factors; f++) {
         if (c->levels[f] < 0 || (places && !is_place(d->factors[f].key)))
             continue;
-        metric_level_title(d->factors[f].levels[c->levels[f]], level, sizeof level);
-        strbuf_addf(s, "%s%s", s->len > 0 ? " · " : "", level);
+        const struct plot_factor *factor = &d->factors[f];
+        metric_level_title(factor->levels[c->levels[f]], level, sizeof level);
+        metric_key_title(factor->key, key, sizeof key);
+        int with_key = needs_key(factor, factor->levels[c->levels[f]]);
+        strbuf_addf(s, "%s%s%s%s", s->len > 0 ? " · " : "", with_key ? key : "",
+                    with_key ? " " : "", level);
     }
 }
 

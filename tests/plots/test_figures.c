@@ -14,6 +14,8 @@
 #include "base/strbuf.h"
 #include "plots/axis.h"
 #include "plots/canvas.h"
+#include "plots/encode.h"
+#include "plots/layers.h"
 #include "plots/figure.h"
 #include "plots/front.h"
 #include "plots/gnuplot.h"
@@ -444,6 +446,64 @@ static void test_titles(void **state)
     data_release(&d);
 }
 
+/* Numbers and flags are said with their key. */
+static void test_title_keys(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    static const char *const depths[] = {"2", "4", "6", "8"};
+    struct plot_data d;
+    memcpy(s.heads, depths, sizeof depths);
+    s.fusions[0] = "true";
+    arrange(&d, &s, 0);
+    d.cells[0].label = "";
+    assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 2 · fusion true");
+    data_release(&d);
+}
+
+static void put_layer(struct rows *r, const char *cell, const char *name)
+{
+    struct rows_cell *c = rows_append(r);
+    rows_set_text(r, &c[0], cell);
+    rows_set_text(r, &c[1], "layer");
+    rows_set_text(r, &c[2], name);
+    rows_set_real(&c[3], 1e6);
+}
+
+/* Layers stand in the order of the forward pass, also those that only deeper cells have. */
+static void test_layers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cell", "by", "name", "macs"};
+    static const char *const shallow[] = {"embed", "blocks.0", "head"};
+    static const char *const deep[] = {"embed", "blocks.0", "blocks.1", "blocks.2", "head"};
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_source source = synthetic_source(&s, 0);
+    struct plot_data d;
+    struct error err = {0};
+    struct encoding e;
+    struct layers l;
+    char first[32], last[32];
+    synthetic_id(first, sizeof first, 0, 0);
+    synthetic_id(last, sizeof last, SYNTHETIC_HEADS - 1, 0);
+    rows_free(source.costs);
+    source.costs = rows_new(4, names);
+    for (int i = 0; i < 3; i++)
+        put_layer(source.costs, first, shallow[i]);
+    for (int i = 0; i < 5; i++)
+        put_layer(source.costs, last, deep[i]);
+    assert_int_equal(data_arrange(&d, source, &err), 0);
+    encode_init(&e, &d);
+    layers_collect(&l, &d, &e);
+    assert_int_equal(l.n, 5);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(l.names[i], deep[i]);
+    assert_true(isnan(l.macs[2])); /* the first level has no blocks.1 */
+    assert_true(l.macs[4] == 1e6);
+    assert_true(l.macs[(SYNTHETIC_HEADS - 1) * l.n + 2] == 1e6);
+    data_release(&d);
+}
+
 static void effects_say(int seeds, const char *expected)
 {
     struct synthetic s = SYNTHETIC_INIT;
@@ -572,7 +632,8 @@ int main(void)
         cmocka_unit_test(test_arrange),         cmocka_unit_test(test_front),
         cmocka_unit_test(test_labels_apart),    cmocka_unit_test(test_scales),
         cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
-        cmocka_unit_test(test_effects_caption),
+        cmocka_unit_test(test_effects_caption), cmocka_unit_test(test_title_keys),
+        cmocka_unit_test(test_layers),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }
