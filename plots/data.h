@@ -108,6 +108,8 @@ const char *data_main_cost(const struct plot_data *d);
 int data_maximize(const struct plot_data *d, const char *metric);
 /* Whether a column of runs holds a configuration key, or what counts as one. */
 int data_is_key(const char *column);
+/* Whether somebody gave the cell a label: it is not just its values. */
+int data_is_labelled(struct plot_data *d, const struct plot_cell *c);
 /* The cell's label where somebody gave it one, "ViT ToMe", behind experiment and device where these
  * differ; else its levels in words, "linear · depth 2" (title.c). In the arena. */
 const char *data_cell_title(struct plot_data *d, const struct plot_cell *c);

@@ -20,6 +20,7 @@
 #include "plots/style.h"
 
 enum { TEXT = 12, ROW = 23, HEADING = 30, MOST_FACTORS = 8 };
+#define BOLD 1.1 /* how much wider bold letters are */
 
 struct effects {
     struct plot_data *data;
@@ -106,6 +107,8 @@ static double name_width(const struct effects *e)
     for (int i = 0; i < e->list.n; i++) {
         level_name(e, i, text, sizeof text);
         width = fmax(width, gnuplot_text_width(text) * TEXT);
+        metric_key_title(e->data->factors[e->list.levels[i].factor].key, text, sizeof text);
+        width = fmax(width, gnuplot_text_width(text) * TEXT * BOLD - 12); /* further left */
     }
     return width;
 }

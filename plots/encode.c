@@ -50,6 +50,29 @@ static double wider(double width, const char *text, int size, double indent)
     return fmax(width, gnuplot_text_width(text) * size + indent);
 }
 
+static int has_inactive(const struct plot_data *d, int factor)
+{
+    for (size_t i = 0; i < d->n_cells; i++)
+        if (d->cells[i].levels[factor] < 0)
+            return 1;
+    return 0;
+}
+
+/* Cells that do not read the key. Returns the entry's text. */
+static const char *add_inactive(const struct encoding *e, int factor, enum encode_kind kind,
+                                struct legend *l)
+{
+    static const char text[] = "(not read)";
+    char color[8];
+    int shape = factor == e->color ? 0 : STYLE_MARKERS - 1;
+    const char *ink = factor == e->color ? encode_level_color(e, -1, color) : STYLE_MUTED;
+    if (l != NULL && kind == ENCODE_POINTS)
+        legend_point(l, style_marker(shape), ink, text);
+    else if (l != NULL)
+        legend_line(l, style_dash(shape), 2.4, ink, text);
+    return text;
+}
+
 static double add_factor(const struct encoding *e, int factor, enum encode_kind kind, int size,
                          struct legend *l)
 {
@@ -72,6 +95,8 @@ static double add_factor(const struct encoding *e, int factor, enum encode_kind 
     }
     if (l != NULL && f->n > LEGEND_LEVELS)
         legend_note(l, "… and more");
+    if (has_inactive(e->data, factor))
+        width = wider(width, add_inactive(e, factor, kind, l), size, 26);
     if (l != NULL)
         legend_gap(l);
     return width;

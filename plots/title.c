@@ -61,10 +61,15 @@ static void add_levels(struct plot_data *d, const struct plot_cell *c, int place
     }
 }
 
+int data_is_labelled(struct plot_data *d, const struct plot_cell *c)
+{
+    return c->label[0] != 0 && !is_made_of_values(d, c);
+}
+
 const char *data_cell_title(struct plot_data *d, const struct plot_cell *c)
 {
     struct strbuf s = STRBUF_INIT;
-    int labelled = c->label[0] != 0 && !is_made_of_values(d, c);
+    int labelled = data_is_labelled(d, c);
     add_levels(d, c, labelled, &s);
     if (labelled)
         strbuf_addf(&s, "%s%s", s.len > 0 ? " · " : "", c->label);

@@ -550,30 +550,57 @@ static void test_front(void **state)
     front_release(&f);
 }
 
-static void test_labels_apart(void **state)
+static void boxes_are_apart(const struct placer *p, size_t first)
 {
-    (void)state;
-    struct placer p = {.bounds = {0, 0, 600, 400}};
-    struct rng r;
-    rng_init(&r, 1, "labels", 0, 0);
-    double x[200], y[200];
-    for (int i = 0; i < 200; i++) {
-        x[i] = rng_range(&r, 10, 590);
-        y[i] = rng_range(&r, 10, 390);
-        place_hard(&p, (struct place_box){x[i] - 5, y[i] - 5, x[i] + 5, y[i] + 5});
-    }
-    int placed = 0;
-    for (int i = 0; i < 200; i++) {
-        struct place_spot spot = {0};
-        placed += place_label(&p, x[i], y[i], 60, 12, &spot);
-    }
-    assert_true(placed > 20);
-    for (size_t i = 200; i < p.n_hard; i++)
+    for (size_t i = first; i < p->n_hard; i++)
         for (size_t k = 0; k < i; k++) {
-            const struct place_box *a = &p.hard[i], *b = &p.hard[k];
+            const struct place_box *a = &p->hard[i], *b = &p->hard[k];
             int apart = a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0;
             assert_true(apart);
         }
+}
+
+static void test_labels_apart(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    struct placer once = {.bounds = {0, 0, 600, 400}}, often = once;
+    struct place_wish wishes[N];
+    struct rng r;
+    rng_init(&r, 1, "labels", 0, 0);
+    for (int i = 0; i < N; i++) {
+        double x = rng_range(&r, 10, 590), y = rng_range(&r, 10, 390);
+        wishes[i] = (struct place_wish){.x = x, .y = y, .width = 60, .weight = 1};
+        place_point(&once, x, y, 5);
+        place_point(&often, x, y, 5);
+    }
+    int placed = 0, placed_often = 0;
+    for (int i = 0; i < N; i++) {
+        struct place_spot spot = {0};
+        placed += place_label(&once, wishes[i].x, wishes[i].y, 60, 12, &spot);
+    }
+    place_labels(&often, wishes, N, 12);
+    for (int i = 0; i < N; i++)
+        placed_often += wishes[i].placed;
+    assert_true(placed > 20);
+    assert_true(placed_often > placed); /* those that found no room had another chance */
+    boxes_are_apart(&once, N);
+    boxes_are_apart(&often, N);
+    place_release(&once);
+    place_release(&often);
+}
+
+/* A label that stands between two points, without a line to its own, is nobody's. */
+static void test_labels_near_their_own(void **state)
+{
+    (void)state;
+    struct placer p = {.bounds = {0, 0, 600, 400}};
+    struct place_wish w = {.x = 100, .y = 100, .width = 60, .weight = 1};
+    place_point(&p, 100, 100, 5);
+    place_point(&p, 178, 100, 5); /* to the right of where the label would be */
+    place_labels(&p, &w, 1, 12);
+    assert_true(w.placed);
+    assert_true(w.spot.x + 60 < 100); /* to the left then */
     place_release(&p);
 }
 
@@ -633,7 +660,7 @@ int main(void)
         cmocka_unit_test(test_labels_apart),    cmocka_unit_test(test_scales),
         cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_effects_caption), cmocka_unit_test(test_title_keys),
-        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_layers),          cmocka_unit_test(test_labels_near_their_own),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }
