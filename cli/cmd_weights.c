@@ -214,8 +214,8 @@ static int find_weights(struct source *s, const struct args *a, struct error *er
         s->path = strbuf_detach(&path);
         if (!file_exists(s->path))
             rc = error_env(err,
-                           "run %s has no weights (%s is not there): it is not done, or it "
-                           "measured no accuracy",
+                           "run %s has no weights (%s is not there): it is not done, "
+                           "measured no accuracy, or its folder was removed",
                            s->run, s->path);
     }
     store_close(store);

@@ -52,6 +52,8 @@ static int unknown_option(const struct command *c, const char *typed, struct err
     const char *near = config_nearest(typed, option_name, c);
     if (near != NULL)
         return error_set(err, "unknown option --%s (did you mean --%s?)", typed, near);
+    if ((c->flags & COMMAND_OVERRIDES) && strchr(typed, '.') != NULL)
+        return error_set(err, "unknown option --%s (keys have no dashes: %s=…)", typed, typed);
     return error_set(err, "unknown option --%s (`vittm help %s` lists the options)", typed,
                      c->name);
 }
@@ -224,10 +226,16 @@ static int check_operands(const struct args *a, struct error *err)
     const char *usage = c->operands != NULL ? c->operands : "";
     if (a->n_operands < c->min_operands)
         return too_few(c, usage, err);
-    if (c->max_operands >= 0 && a->n_operands > c->max_operands)
-        return error_set(err, "unexpected argument %s: vittm %s %s", a->operands[c->max_operands],
-                         c->name, usage);
-    return 0;
+    if (c->max_operands < 0 || a->n_operands <= c->max_operands)
+        return 0;
+    for (int i = 0; i < a->n_operands; i++)
+        if (a->operands[i][0] != 0 && a->operands[i][strspn(a->operands[i], "=<>!*")] == 0)
+            return error_set(err,
+                             "unexpected argument %s: quote what has blanks, and write "
+                             "key=value without",
+                             a->operands[i]);
+    return error_set(err, "unexpected argument %s: vittm %s %s", a->operands[c->max_operands],
+                     c->name, usage);
 }
 
 /* Also for what prints progress on stderr, which sees the environment alone. */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "results/query.h"
@@ -22,29 +21,6 @@ static char *name_list(const char *const *names, size_t n)
     for (size_t i = 0; i < n; i++)
         strbuf_addf(&s, "%s\n", names[i]);
     return strbuf_detach(&s);
-}
-
-static const char *experiment_at(const void *context, int i)
-{
-    const struct rows *r = context;
-    return (size_t)i < r->count ? rows_cell(r, (size_t)i, 0)->text : NULL;
-}
-
-static int check_names(const struct rows *known, const char *const *names, size_t n,
-                       struct error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < known->count && strcmp(experiment_at(known, (int)k), names[i]) != 0)
-            k++;
-        if (k < known->count)
-            continue;
-        const char *near = config_nearest(names[i], experiment_at, known);
-        return error_set(err, "no experiment is called %s%s%s%s", names[i],
-                         near != NULL ? " (did you mean " : " (`vittm status` lists them)",
-                         near != NULL ? near : "", near != NULL ? "?)" : "");
-    }
-    return 0;
 }
 
 /* Runs a statement in which @ stands for "is one of these experiments". The names are a parameter
@@ -114,14 +90,14 @@ int data_load(struct plot_data *d, struct store *s, const char *const *experimen
     struct plot_source p = {0};
     char *names = name_list(experiments, n);
     *d = (struct plot_data){0};
-    static const char experiments_sql[] = "SELECT * FROM v_experiments WHERE @ ORDER BY experiment";
-    p.experiments = ask(s, NULL, experiments_sql, err);
-    int rc = p.experiments != NULL ? check_names(p.experiments, experiments, n, err) : -1;
-    if (rc == 0 && n > 0) {
-        rows_free(p.experiments);
-        p.experiments = ask(s, names, experiments_sql, err);
-        rc = p.experiments != NULL ? 0 : -1;
-    }
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = store_check_experiment(s, experiments[i], err);
+    if (rc == 0)
+        p.experiments =
+            ask(s, names, "SELECT * FROM v_experiments WHERE @ ORDER BY experiment", err);
+    if (rc == 0 && p.experiments == NULL)
+        rc = -1;
     if (rc == 0)
         rc = load_parts(&p, s, names, err);
     if (rc == 0)

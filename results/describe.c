@@ -2,7 +2,10 @@
  * ingest.c. */
 #include "results/ingest.h"
 #include "results/store_internal.h"
+#include "results/query.h"
+#include "results/rows.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "base/strbuf.h"
@@ -10,12 +13,43 @@
 #include <math.h>
 #include <string.h>
 
+static const char *experiment_at(const void *context, int i)
+{
+    const struct rows *r = context;
+    return (size_t)i < r->count ? rows_cell(r, (size_t)i, 0)->text : NULL;
+}
+
+/* People also give the file, whose stem is the name mostly. */
+static int no_experiment(struct store *s, const char *typed, struct error *err)
+{
+    const char *slash = strrchr(typed, '/'), *start = slash ? slash + 1 : typed;
+    size_t n = strlen(start);
+    struct strbuf stem = STRBUF_INIT;
+    strbuf_add(&stem, start, n > 5 && strcmp(start + n - 5, ".yaml") == 0 ? n - 5 : n);
+    struct rows *known = store_query(s, err, "SELECT name FROM experiment ORDER BY name", "");
+    if (known) {
+        const char *near = config_nearest(stem.text, experiment_at, known);
+        error_set(err, "%s: has no experiment %s%s%s%s", s->path, typed,
+                  near ? " (did you mean " : " (`vittm status` lists them", near ? near : "",
+                  near ? "?)" : ")");
+    }
+    rows_free(known);
+    strbuf_release(&stem);
+    return -1;
+}
+
 int find_experiment(struct store *s, const char *name, int64_t *id, struct error *err)
 {
     int rc = sql_integer(s, err, id, "SELECT id FROM experiment WHERE name=?", "s", name);
     if (rc == 0)
-        return error_set(err, "%s: has no experiment %s: `vittm status` lists them", s->path, name);
+        return no_experiment(s, name, err);
     return rc < 0 ? -1 : 0;
+}
+
+int store_check_experiment(struct store *s, const char *name, struct error *err)
+{
+    int64_t id;
+    return find_experiment(s, name, &id, err);
 }
 
 int find_cell(struct store *s, const char *hash, int64_t *id, struct error *err)

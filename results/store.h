@@ -165,6 +165,9 @@ struct store_run {
 /* The runs of an experiment (NULL: all runs), by position, seed and device. */
 int store_runs(struct store *s, const char *experiment, struct arena *arena,
                struct store_run **runs, size_t *count, struct error *err);
+/* 0 where there is an experiment of this name; else -1, and the error has the nearest one. */
+int store_check_experiment(struct store *s, const char *name, struct error *err);
+
 /* One run by its full id. Returns 1 if it is there, 0 if not, -1 on an error. */
 int store_run(struct store *s, const char *id, struct arena *arena, struct store_run *run,
               struct error *err);

@@ -91,6 +91,8 @@ expect_text "expected key=value, or a file or model first" "a key without a valu
 expect_text "command line: grid: is set in the file alone" "a grid" "$vittm" plan "$scratch/vit.yaml" grid=3
 expect_text "seeds: no value" "no seeds" "$vittm" plan "$scratch/vit.yaml" "seeds=[]"
 check "what is measured" "$vittm" plan "$scratch/vit.yaml" measure=cost
+expect_text "keys have no dashes: model.dim=" "a key as an option" "$vittm" plan "$scratch/vit.yaml" --model.dim=16
+expect_text "unexpected argument =: quote" "blanks around =" "$vittm" plan "$scratch/vit.yaml" model.dim = 16
 expect_text "(one of models, devices, metrics" "the lists" "$vittm" list
 
 # Tokens that are left out, where weights count them.

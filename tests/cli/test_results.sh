@@ -95,6 +95,8 @@ check "nothing is cut" sh -c "! grep -q '…' '$scratch/wide'"
 check "short headers before columns are left out" grep -q 'M params  M MACs' "$scratch/wide"
 expect_text "(n=3)" "pivots that fit say n" v table wide --format md
 expect_text "41.10 ± 0.10" "the figures stay" cat "$scratch/wide"
+expect_text "(did you mean wide?)" "a file in place of an experiment" v table runs/wide.yaml
+expect_text "(did you mean wide?)" "also for figures" v plot pareto wide.yaml -o "$scratch/x.svg"
 expect_code 2 "effects of what has no axes" v table heads --effects
 expect_text "does not go with --rows" "effects are over all axes" v table heads --effects --rows model.fusion
 expect_text "kept no list of the images" "runs without bits cannot be compared by image" \
