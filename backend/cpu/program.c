@@ -134,7 +134,7 @@ static void resolve(struct program *p, size_t stride, int threads)
 
 static int may_be_ordered(const struct tensor *t)
 {
-    return t->kind == TENSOR_PARAM && t->type == TENSOR_VALUE && t->shape.rank == 2;
+    return t->kind == TENSOR_PARAM && t->type == TENSOR_VALUE && t->shape.rank >= 2;
 }
 
 /* Whether input i of a step may be ordered, as far as this step goes. */
@@ -178,17 +178,19 @@ static void *begin_write(const struct program *p, const struct tensor *t)
 
 static void end_write(const struct program *p, const struct tensor *t, void *values)
 {
+    int64_t rows = t->shape.dim[0];
     if (!p->ordered[t->id])
         return;
-    p->table->order->order(address_of(p, t), values, t->shape.dim[0], t->shape.dim[1]);
+    p->table->order->order(address_of(p, t), values, rows, shape_count(t->shape) / rows);
     free(values);
 }
 
 static void *begin_read(const struct program *p, const struct tensor *t)
 {
     void *values = begin_write(p, t);
+    int64_t rows = t->shape.dim[0];
     if (p->ordered[t->id])
-        p->table->order->restore(values, address_of(p, t), t->shape.dim[0], t->shape.dim[1]);
+        p->table->order->restore(values, address_of(p, t), rows, shape_count(t->shape) / rows);
     return values;
 }
 

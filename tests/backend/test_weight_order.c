@@ -30,7 +30,8 @@ static struct graph *layer(const struct size *s, int also_read)
     struct graph *g = graph_new();
     struct init spread = {INIT_NORMAL, 1};
     struct tensor *x = graph_input(g, "x", SHAPE(s->rows, s->in), TENSOR_VALUE);
-    struct tensor *w = graph_param(g, "w", SHAPE(s->out, s->in), spread);
+    struct shape shape = s->in % 3 ? SHAPE(s->out, s->in) : SHAPE(s->out, 3, s->in / 3);
+    struct tensor *w = graph_param(g, "w", shape, spread);
     struct tensor *b = graph_param(g, "b", SHAPE(s->out), spread);
     struct tensor *y = op_linear(g, x, w, b);
     if (s->residual)
