@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "plots/gnuplot.h"
 #include "plots/style.h"
@@ -37,14 +38,34 @@ void canvas_point(struct canvas *c, double x, double y, int type, double size, c
                 fx(c, x), fy(c, y), type, size, color);
 }
 
+static void solid_line(struct canvas *c, double x0, double y0, double x1, double y1, double width,
+                       const char *color)
+{
+    strbuf_addf(&c->script,
+                "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linewidth %.2f "
+                "linecolor rgb '%s' front\n",
+                fx(c, x0), fy(c, y0), fx(c, x1), fy(c, y1), width, color);
+}
+
+/* Dashes are drawn one by one: gnuplot's SVG draws every arrow solid. */
 void canvas_line(struct canvas *c, double x0, double y0, double x1, double y1, double width,
                  const char *dash, const char *color)
 {
-    strbuf_addf(
-        &c->script,
-        "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linewidth %.2f dashtype %s "
-        "linecolor rgb '%s' front\n",
-        fx(c, x0), fy(c, y0), fx(c, x1), fy(c, y1), width, dash, color);
+    double length = hypot(x1 - x0, y1 - y0), at = 0;
+    if (*dash != '(' || length <= 0) {
+        solid_line(c, x0, y0, x1, y1, width, color);
+        return;
+    }
+    const char *next = dash + 1;
+    for (int on = 1; at < length; on = !on) {
+        char *end;
+        double part = strtod(next, &end), to = fmin(at + fmax(part, 1), length);
+        if (on)
+            solid_line(c, x0 + (x1 - x0) * at / length, y0 + (y1 - y0) * at / length,
+                       x0 + (x1 - x0) * to / length, y0 + (y1 - y0) * to / length, width, color);
+        at = to;
+        next = *end == ',' ? end + 1 : dash + 1;
+    }
 }
 
 void canvas_box(struct canvas *c, double x0, double y0, double x1, double y1, const char *color)

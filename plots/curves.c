@@ -137,7 +137,7 @@ static void draw_panels(struct curves *c)
     strbuf_adds(&c->out->script, "set multiplot\n");
     for (int i = 0; i < count_panels(c); i++) {
         if (c->facet >= 0)
-            metric_level_title(c->data->factors[c->facet].levels[i], heading, sizeof heading);
+            data_level_title(c->data, c->facet, i, heading, sizeof heading);
         panels_select(&c->panels, i, c->out, c->facet >= 0 ? heading : NULL);
         set_tics(c, i);
         plot_panel(c, i);

@@ -126,17 +126,18 @@ static void write_script(struct effects *e)
     strbuf_addf(&c->script, "set yrange [%g:%g]\nunset ytics\nset border 1\nset errorbars 0\n",
                 bottom, 10.0);
     double mean = e->list.mean * e->scale.factor;
-    strbuf_addf(&c->script,
-                "set arrow from first %.10g,graph 0 to first %.10g,graph 1 nohead dashtype (4,4) "
-                "linewidth 1 linecolor rgb '%s' back\n",
-                mean, mean, STYLE_FAINT);
+    canvas_block(c, "mean", "mean row");
+    strbuf_addf(&c->data, "%.10g %g\n%.10g %g\n", mean, 10.0, mean, bottom);
+    canvas_block_end(c);
     canvas_titles(c, e->scale.label, "", 0);
     draw_names(e);
     strbuf_addf(
         &c->script,
-        "plot data index 'levels' using 1:2:3:4 with xerrorbars ps 0 lw 1.8 lc rgb variable, \\\n"
+        "plot data index 'mean' using 1:2 with lines lw 1 dt (4,4) lc rgb '%s', \\\n"
+        "     data index 'levels' using 1:2:3:4 with xerrorbars ps 0 lw 1.8 lc rgb variable, \\\n"
         "     data index 'levels' using 1:2 with points pt 7 ps 1.75*scale lc rgb '#ffffff', \\\n"
-        "     data index 'levels' using 1:2:4 with points pt 7 ps 1.25*scale lc rgb variable\n");
+        "     data index 'levels' using 1:2:4 with points pt 7 ps 1.25*scale lc rgb variable\n",
+        STYLE_FAINT);
 }
 
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,

@@ -62,7 +62,7 @@ static int has_inactive(const struct plot_data *d, int factor)
 static const char *add_inactive(const struct encoding *e, int factor, enum encode_kind kind,
                                 struct legend *l)
 {
-    static const char text[] = "(not read)";
+    static const char text[] = "(not active)";
     char color[8];
     int shape = factor == e->color ? 0 : STYLE_MARKERS - 1;
     const char *ink = factor == e->color ? encode_level_color(e, -1, color) : STYLE_MUTED;

@@ -212,7 +212,7 @@ static void write_script(struct heatmap *h)
 
 static void summarize(struct heatmap *h)
 {
-    char row[64] = "", column[64];
+    char row[128] = "", column[128];
     metric_key_title(h->data->factors[h->column].key, column, sizeof column);
     if (h->row >= 0)
         metric_key_title(h->data->factors[h->row].key, row, sizeof row);
@@ -220,8 +220,9 @@ static void summarize(struct heatmap *h)
                 column);
     int best = best_square(h);
     if (best >= 0) {
-        level_text(h, h->row, best / h->columns, row, sizeof row);
-        level_text(h, h->column, best % h->columns, column, sizeof column);
+        if (h->row >= 0)
+            data_level_title(h->data, h->row, best / h->columns, row, sizeof row);
+        data_level_title(h->data, h->column, best % h->columns, column, sizeof column);
         strbuf_addf(&h->out->summary, "; best: %s%s%s, outlined", row, h->row >= 0 ? " · " : "",
                     column);
     }

@@ -29,6 +29,24 @@ void html_text(struct strbuf *out, const char *text)
     }
 }
 
+void html_prose(struct strbuf *out, const char *text)
+{
+    int code = 0;
+    for (const char *s = text;; s++) {
+        size_t n = strcspn(s, "`");
+        char *part = mem_alloc(n + 1);
+        memcpy(part, s, n);
+        part[n] = 0;
+        html_text(out, part);
+        free(part);
+        s += n;
+        if (!*s)
+            break;
+        strbuf_adds(out, code ? "</code>" : "<code>");
+        code = !code;
+    }
+}
+
 void html_textf(struct strbuf *out, const char *fmt, ...)
 {
     struct strbuf s = STRBUF_INIT;

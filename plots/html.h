@@ -10,6 +10,9 @@ void html_text(struct strbuf *out, const char *text);
 /* printf, then html_text. */
 void html_textf(struct strbuf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same of our own words: what stands between two ` is code. */
+void html_prose(struct strbuf *out, const char *text);
+
 /* Tables: html_table, html_head cells, html_body, then rows: html_row, cells, html_row_end;
  * html_table_end. */
 enum html_kind {

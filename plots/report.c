@@ -135,9 +135,10 @@ static void page_head(struct report *r)
 static void page_end(struct report *r)
 {
     strbuf_adds(r->out, "<footer><p>");
-    if (r->options->database != NULL)
-        html_textf(r->out, "Every number can be traced to a run of %s: `vittm show RUN`. ",
-                   r->options->database);
+    if (r->options->database != NULL) {
+        html_textf(r->out, "Every number can be traced to a run of %s: ", r->options->database);
+        html_prose(r->out, "`vittm show RUN`. ");
+    }
     strbuf_adds(r->out, "This page reads nothing from a network.</p></footer>\n</main>\n<script>");
     strbuf_adds(r->out, report_script);
     strbuf_adds(r->out, "</script>\n</body>\n</html>\n");

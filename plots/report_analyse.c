@@ -192,6 +192,8 @@ void report_analyse(struct report *r)
     r->front = mem_zalloc(n, 1);
     r->front_chance = mem_zalloc(n, sizeof *r->front_chance);
     encode_init(&r->encoding, r->data);
+    for (size_t i = 0; i < r->data->n_cells; i++)
+        r->labelled |= data_is_labelled(r->data, &r->data->cells[i]);
     count_runs(r);
     r->commits = count_kinds(r->data, "commit_hash");
     r->devices = count_kinds(r->data, "device");

@@ -33,6 +33,7 @@ struct report {
     size_t runs, done, failed, unfinished;
     size_t most_seeds, least_seeds; /* over cells, of runs that are done */
     size_t commits, devices;        /* distinct, of runs that are done */
+    int labelled;                   /* cells have names of their own */
 };
 
 void report_analyse(struct report *r);

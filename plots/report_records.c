@@ -113,9 +113,10 @@ static void latency_row(struct report *r, const struct rows *l, const struct tim
     html_row(r->out);
     html_row_name(r->out, cell_title(r, text_of(l, t->row, "cell")));
     double mean = stats_mean(t->p50, t->n), std = stats_std(t->p50, t->n);
-    strbuf_addf(&text, "%.2f", mean);
+    int decimals = mean < 0.1 ? 4 : mean < 1 ? 3 : 2;
+    strbuf_addf(&text, "%.*f", decimals, mean);
     if (isfinite(std))
-        strbuf_addf(&text, " ± %.2f", std);
+        strbuf_addf(&text, " ± %.*f", decimals, std);
     html_value(r->out, HTML_NUMBER, mean, text.text);
     number_cell(r->out, (double)t->n, 0);
     number_cell(r->out, number_of(l, t->row, "p90_ms"), 2);
@@ -144,7 +145,7 @@ static void latency_note(struct report *r, const struct rows *l, const struct co
         strbuf_addf(&text, " %c%s ", conditions[i].column[0] - 32, conditions[i].column + 1);
         size_t named = text.len;
         condition_text(&conditions[i], l, 0, &text);
-        if (conditions[i].varies || text.len == named)
+        if (conditions[i].varies || conditions[i].brief || text.len == named)
             strbuf_truncate(&text, before);
         else
             strbuf_addc(&text, '.');

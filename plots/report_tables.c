@@ -113,7 +113,8 @@ static void margin(struct report *r, const struct pivot *p, int first, int step,
     html_value(r->out, HTML_NUMBER, sum / n, text);
 }
 
-static void pivot_caption(struct report *r, const struct pivot *p, struct strbuf *s)
+/* others: keys that vary within a square. */
+static void ablation_caption(const struct report *r, int others, struct strbuf *s)
 {
     strbuf_addf(s, "%s, mean ± standard deviation over seeds (n = ", r->metric_scale.label);
     if (r->least_seeds != r->most_seeds)
@@ -123,7 +124,6 @@ static void pivot_caption(struct report *r, const struct pivot *p, struct strbuf
     strbuf_addf(s, "); %s; %s is better, the best is bold.",
                 table_epoch_words(report_selecting(r), r->data->n_cells),
                 r->maximize ? "larger" : "smaller");
-    int others = r->data->n_factors - 1 - (p->column >= 0);
     if (others > 0)
         strbuf_adds(s, " Means over the cells that differ in other keys only.");
 }
@@ -133,13 +133,13 @@ static void write_pivot(struct report *r, const struct pivot *p)
     char text[128];
     struct strbuf caption = STRBUF_INIT;
     int margins = p->columns > 1 && p->rows > 1;
-    pivot_caption(r, p, &caption);
+    ablation_caption(r, r->data->n_factors - 1 - (p->column >= 0), &caption);
     html_table(r->out, caption.text, margins ? "sortable margins" : "sortable");
     metric_key_title(r->data->factors[p->row].key, text, sizeof text);
     html_head(r->out, HTML_WORD, text);
     for (int x = 0; x < p->columns; x++) {
         if (p->column >= 0)
-            level_title(r, p->column, x, text, sizeof text);
+            data_level_title(r->data, p->column, x, text, sizeof text);
         html_head(r->out, HTML_NUMBER, p->column >= 0 ? text : r->metric_scale.header);
     }
     if (margins)
@@ -167,6 +167,44 @@ static void write_pivot(struct report *r, const struct pivot *p)
     strbuf_release(&caption);
 }
 
+/* A row a cell: where cells have names, or a key that some do not read. */
+static void write_list(struct report *r)
+{
+    struct strbuf caption = STRBUF_INIT, text = STRBUF_INIT;
+    ablation_caption(r, 0, &caption);
+    html_table(r->out, caption.text, "sortable");
+    html_head(r->out, HTML_WORD, "cell");
+    html_head(r->out, HTML_NUMBER, r->metric_scale.header);
+    html_body(r->out);
+    for (size_t i = 0; i < r->data->n_cells; i++) {
+        const struct plot_stat s = r->stats[i];
+        int best = r->best >= 0 && s.mean == r->stats[r->best].mean;
+        strbuf_clear(&text);
+        if (s.n > 0)
+            report_value(&text, s, &r->metric_scale);
+        else
+            strbuf_addf(&text, "no result (%zu runs)", r->data->cells[i].n_rows);
+        html_row(r->out);
+        html_row_name(r->out, data_cell_title(r->data, &r->data->cells[i]));
+        html_value(r->out, best ? HTML_STRONG : HTML_NUMBER, s.mean, text.text);
+        html_row_end(r->out);
+    }
+    html_table_end(r->out);
+    strbuf_release(&caption);
+    strbuf_release(&text);
+}
+
+/* Whether a cell has no place among the rows and columns. */
+static int leaves_out(const struct report *r, const struct pivot *p)
+{
+    for (size_t i = 0; i < r->data->n_cells; i++) {
+        const int *levels = r->data->cells[i].levels;
+        if (levels[p->row] < 0 || (p->column >= 0 && levels[p->column] < 0))
+            return 1;
+    }
+    return 0;
+}
+
 void report_ablation(struct report *r)
 {
     if (r->encoding.color < 0 || r->metric == NULL)
@@ -177,9 +215,13 @@ void report_ablation(struct report *r)
     if (p.rows == 0 || p.columns == 0)
         return;
     section(r, "ablation", "Ablation");
-    fill_pivot(r, &p);
-    write_pivot(r, &p);
-    free(p.squares);
+    if (r->labelled || leaves_out(r, &p)) {
+        write_list(r);
+    } else {
+        fill_pivot(r, &p);
+        write_pivot(r, &p);
+        free(p.squares);
+    }
     end_section(r);
 }
 
@@ -276,12 +318,12 @@ static void cells_head(struct report *r, const struct column *columns, int n)
 {
     char text[96];
     const char *metric = r->metric != NULL ? r->metric_scale.header : "result";
+    if (r->labelled || r->data->n_factors == 0)
+        html_head(r->out, HTML_WORD, "cell");
     for (int f = 0; f < r->data->n_factors; f++) {
         metric_key_title(r->data->factors[f].key, text, sizeof text);
         html_head(r->out, HTML_WORD, text);
     }
-    if (r->data->n_factors == 0)
-        html_head(r->out, HTML_WORD, "cell");
     html_head(r->out, HTML_NUMBER, "n");
     html_head(r->out, HTML_NUMBER, metric);
     if (r->comparisons > 0) {
@@ -298,7 +340,7 @@ static void cells_head(struct report *r, const struct column *columns, int n)
 static void cell_names(struct report *r, const struct plot_cell *c)
 {
     char text[128];
-    if (r->data->n_factors == 0)
+    if (r->labelled || r->data->n_factors == 0)
         html_row_name(r->out, c->label);
     for (int f = 0; f < r->data->n_factors; f++) {
         level_title(r, f, c->levels[f], text, sizeof text);

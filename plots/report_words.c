@@ -32,6 +32,19 @@ static void add_hours(struct strbuf *s, double hours)
 
 /* ---- summary ---- */
 
+/* "families", "depths", "channels". */
+static void add_counted(struct strbuf *s, const char *word, int n)
+{
+    size_t length = strlen(word);
+    char last = length > 1 ? word[length - 1] : 's';
+    if (n == 1 || last == 's')
+        strbuf_adds(s, word);
+    else if (last == 'y' && strchr("aeiou", word[length - 2]) == NULL)
+        strbuf_addf(s, "%.*sies", (int)length - 1, word);
+    else
+        strbuf_addf(s, "%ss", word);
+}
+
 static void what_was_run(const struct report *r, struct strbuf *s)
 {
     const struct plot_data *d = r->data;
@@ -39,8 +52,8 @@ static void what_was_run(const struct report *r, struct strbuf *s)
     strbuf_addf(s, "%zu %s", d->n_cells, d->n_cells == 1 ? "cell" : "cells");
     for (int i = 0; i < d->n_factors && i < 4; i++) {
         metric_key_title(d->factors[i].key, key, sizeof key);
-        strbuf_addf(s, "%s%d %s%s", i == 0 ? " (" : " × ", d->factors[i].n, key,
-                    d->factors[i].n > 1 && key[strlen(key) - 1] != 's' ? "s" : "");
+        strbuf_addf(s, "%s%d ", i == 0 ? " (" : " × ", d->factors[i].n);
+        add_counted(s, key, d->factors[i].n);
     }
     strbuf_adds(s, d->n_factors > 4 ? " × …)" : d->n_factors > 0 ? ")" : "");
     const char *dataset = report_common(r, "data.dataset");
@@ -144,7 +157,7 @@ static void warning(struct report *r, size_t *n, const char *text)
     if ((*n)++ == 0)
         strbuf_adds(r->out, "<aside class=\"warnings\" aria-label=\"Warnings\"><ul>\n");
     strbuf_adds(r->out, "<li>");
-    html_text(r->out, text);
+    html_prose(r->out, text);
     strbuf_adds(r->out, "</li>\n");
 }
 

@@ -1,6 +1,7 @@
 /* What a cell is called in figures and in the report. */
 #include "plots/data.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -46,18 +47,24 @@ static int needs_key(const struct plot_factor *f, const char *level)
            strcmp(level, "false") == 0;
 }
 
+void data_level_title(const struct plot_data *d, int factor, int level, char *text, size_t size)
+{
+    const struct plot_factor *f = &d->factors[factor];
+    char key[64], words[128];
+    metric_level_title(f->levels[level], words, sizeof words);
+    metric_key_title(f->key, key, sizeof key);
+    int with_key = needs_key(f, f->levels[level]);
+    snprintf(text, size, "%s%s%s", with_key ? key : "", with_key ? " " : "", words);
+}
+
 static void add_levels(struct plot_data *d, const struct plot_cell *c, int places, struct strbuf *s)
 {
-    char level[128], key[64];
+    char level[192];
     for (int f = 0; f < d->n_factors; f++) {
         if (c->levels[f] < 0 || (places && !is_place(d->factors[f].key)))
             continue;
-        const struct plot_factor *factor = &d->factors[f];
-        metric_level_title(factor->levels[c->levels[f]], level, sizeof level);
-        metric_key_title(factor->key, key, sizeof key);
-        int with_key = needs_key(factor, factor->levels[c->levels[f]]);
-        strbuf_addf(s, "%s%s%s%s", s->len > 0 ? " · " : "", with_key ? key : "",
-                    with_key ? " " : "", level);
+        data_level_title(d, f, c->levels[f], level, sizeof level);
+        strbuf_addf(s, "%s%s", s->len > 0 ? " · " : "", level);
     }
 }
 

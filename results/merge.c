@@ -307,6 +307,65 @@ static int merge_runs(struct merge *m, struct error *err)
     return rc;
 }
 
+/* ---- published numbers ----------------------------------------------------------------------- */
+
+/* Every row of the statement over there, into the one here. */
+static int copy_rows(struct merge *m, sqlite3_stmt *from, const char *insert, struct error *err)
+{
+    sqlite3_stmt *to = from ? sql_open(m->to, err, insert, "") : NULL;
+    int rc = to ? 1 : -1;
+    while (rc > 0 && (rc = sql_step(m->from, from, err)) > 0) {
+        sqlite3_reset(to);
+        for (int i = 0; rc > 0 && i < sqlite3_column_count(from); i++) {
+            int bound = sqlite3_bind_value(to, i + 1, sqlite3_column_value(from, i));
+            rc = bound == SQLITE_OK ? 1 : sql_error(m->to, bound, err);
+        }
+        if (rc > 0)
+            rc = sql_step(m->to, to, err) < 0 ? -1 : 1;
+    }
+    if (to)
+        sql_close(m->to, to);
+    if (from)
+        sql_close(m->from, from);
+    return rc;
+}
+
+/* The numbers of a file that this store has not: ids follow ours. */
+static int copy_published(struct merge *m, const char *file, struct error *err)
+{
+    int64_t most;
+    if (sql_integer(m->to, err, &most, "SELECT coalesce(max(id), 0) FROM published", "") < 0)
+        return -1;
+    m->to->views_dirty = 1; /* v_published has a column for each key */
+    sqlite3_stmt *numbers =
+        sql_open(m->from, err,
+                 "SELECT id + ?2, file, line, source, \"table\", row, metric, value, unit,"
+                 " convention, device, precision, batch, note FROM published WHERE file=?1",
+                 "si", file, most);
+    if (copy_rows(m, numbers, "INSERT INTO published VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err))
+        return -1;
+    sqlite3_stmt *keys = sql_open(m->from, err,
+                                  "SELECT k.published + ?2, k.key, k.value FROM published_key k"
+                                  " JOIN published p ON p.id=k.published WHERE p.file=?1",
+                                  "si", file, most);
+    return copy_rows(m, keys, "INSERT INTO published_key VALUES(?,?,?)", err);
+}
+
+static int merge_published(struct merge *m, struct error *err)
+{
+    struct rows *r = store_query(m->from, err, "SELECT DISTINCT file FROM published", "");
+    int rc = r ? 0 : -1;
+    for (size_t i = 0; !rc && i < r->count; i++) {
+        const char *file = rows_cell(r, i, 0)->text;
+        int64_t id;
+        int there = sql_integer(m->to, err, &id, "SELECT id FROM published WHERE file=? LIMIT 1",
+                                "s", file);
+        rc = there < 0 ? -1 : there ? 0 : copy_published(m, file, err);
+    }
+    rows_free(r);
+    return rc;
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static int check(struct store *from, struct error *err)
@@ -328,7 +387,7 @@ static int merge_all(struct merge *m, struct error *err)
     if (tx_enter(m->to, &tx, err))
         return -1;
     int rc = merge_experiments(m, err) || merge_cells(m, err) || merge_runs(m, err) ||
-                     merge_members(m, err)
+                     merge_members(m, err) || merge_published(m, err)
                  ? -1
                  : 0;
     return tx_leave(m->to, &tx, rc, err);

@@ -165,6 +165,7 @@ static void test_plain(void **state)
     assert_non_null(strstr(page.text, "never falls below p = 0.25"));
     assert_non_null(strstr(page.text, "vittm run experiments/quick.yaml"));
     assert_non_null(strstr(page.text, "vittm report quick -o r.html"));
+    assert_null(strstr(page.text, "`")); /* code is marked up */
     static const char *const sections[] = {"ablation",  "effects",       "cells",   "latency",
                                            "published", "configuration", "compute", "environment",
                                            "checklist", "reproduce"};
@@ -232,6 +233,31 @@ static void test_warnings(void **state)
     page_of(&s, &o, 0, &page);
     assert_null(strstr(page.text, "cannot decide"));
     assert_null(strstr(page.text, "n too small"));
+    strbuf_release(&page);
+}
+
+/* Cells that somebody named stand under their names; numbers in a table's head have their key. */
+static void test_names(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    struct report_options o = {0};
+    struct plot_data d;
+    struct error err = {0};
+    struct strbuf page = STRBUF_INIT;
+    s.fusions[0] = "1";
+    s.fusions[1] = "2";
+    s.fusions[2] = "3";
+    page_of(&s, &o, 0, &page);
+    assert_non_null(strstr(page.text, ">fusion 2</th>"));
+    strbuf_clear(&page);
+    assert_int_equal(data_arrange(&d, synthetic_source(&s, 0), &err), 0);
+    d.cells[1].label = "Our best";
+    assert_int_equal(report_page(&d, &o, &page, &err), 0);
+    assert_int_equal(count(page.text, ">Our best</th>"), 3); /* ablation, all cells, latency */
+    assert_null(strstr(page.text, ">fusion 2</th>"));
+    check_tags(page.text);
+    data_release(&d);
     strbuf_release(&page);
 }
 
@@ -364,11 +390,12 @@ static void test_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),          cmocka_unit_test(test_published_beside_measured),
-        cmocka_unit_test(test_warnings),       cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_escape),         cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_figures_inside), cmocka_unit_test(test_without_gnuplot),
-        cmocka_unit_test(test_empty),          cmocka_unit_test(test_write),
+        cmocka_unit_test(test_plain),           cmocka_unit_test(test_published_beside_measured),
+        cmocka_unit_test(test_warnings),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_hostile),         cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_policy),          cmocka_unit_test(test_figures_inside),
+        cmocka_unit_test(test_without_gnuplot), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

@@ -198,6 +198,31 @@ static void test_both_ran(void **state)
     store_close(a);
 }
 
+static void test_published_too(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "source,table,row,metric,value,unit,convention,device,precision,batch,note,model.dim\n"
+        "Paper,1,ViT-S,val/top1,79.9,%,,,,,,384\n"
+        "Paper,1,ViT-B,val/top1,81.8,%,,,,,,768\n";
+    struct error err = {0};
+    struct store *a = open_store("without.db"), *b = open_store("with.db");
+    assert_int_equal(file_write(in_folder("one.csv"), text, sizeof text - 1, &err), 0);
+    assert_int_equal(file_write(in_folder("two.csv"), text, sizeof text - 1, &err), 0);
+    OK(store_published(a, in_folder("one.csv"), &ok_err));
+    OK(store_published(b, in_folder("one.csv"), &ok_err));
+    OK(store_published(b, in_folder("two.csv"), &ok_err));
+    store_close(b);
+    for (int i = 0; i < 2; i++) {
+        merge(a, "with.db");
+        assert_int_equal(number(a, "SELECT count(*) FROM v_published"), 4);
+        assert_int_equal(number(a, "SELECT 10 * value FROM v_published WHERE file='two'"
+                                   " AND \"model.dim\"=768"),
+                         818);
+    }
+    store_close(a);
+}
+
 /* A damaged page in the middle of their file: named and left alone, ours whole. */
 static void test_damaged(void **state)
 {
@@ -320,9 +345,13 @@ static void test_gc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merge),   cmocka_unit_test(test_conflicts),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_export_import),
-        cmocka_unit_test(test_gc),      cmocka_unit_test(test_both_ran),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_conflicts),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_export_import),
+        cmocka_unit_test(test_gc),
+        cmocka_unit_test(test_both_ran),
+        cmocka_unit_test(test_published_too),
     };
     return cmocka_run_group_tests_name("results/merge", tests, make_folder, drop_folder);
 }
