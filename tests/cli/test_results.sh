@@ -30,6 +30,13 @@ expect_text "cross/erase" "show by a beginning" v show aaaa1111-s0
 expect_code 2 "show of nothing" v show zzzz
 expect_code 2 "show with two views" v show aaaa1111-s0 --log --env
 expect_text "erase" "diff names the key's values" v diff aaaa bbbb
+long=$(printf 'x%.0s' $(seq 400))
+printf 'experiment,cell,seed,device,state,data.root,val/top1\npages,dddd4444dddd4444,0,cpu,done,%s,1\n' "$long" > "$scratch/long.csv"
+printf 'pages,eeee5555eeee5555,0,cpu,done,%sy,1\n' "$long" >> "$scratch/long.csv"
+"$vittm" import "$scratch/long.csv" --db "$scratch/long.db" > "$scratch/said" 2>&1
+expect_text "data.root  400 characters" "a text of a page does not make diff's lines as long" \
+    "$vittm" diff dddd4444-s0 eeee5555-s0 --db "$scratch/long.db"
+expect_text "$long" "for programs it is whole" "$vittm" diff dddd eeee --format csv --db "$scratch/long.db"
 expect_text "41.00" "table has the mean" v table heads --rows model.rw_head --cols model.fusion
 expect_text "n=2" "and n" v table heads --rows model.rw_head --cols model.fusion
 expect_text "failed" "and failures" v table heads --rows model.rw_head --cols model.fusion
