@@ -38,8 +38,9 @@ static const struct option_spec options[] = {
      .doc = "what stands behind ±"},
     {.name = "baseline",
      .type = OPTION_TEXT,
-     .value = "KEY=VALUE,…",
-     .doc = "the cell to compare with (default: the experiment's)"},
+     .value = "EXPR",
+     .doc = "the cell to compare with: KEY=VALUE,… or \"label == ViT\" (default: the "
+            "experiment's)"},
     {.name = "test",
      .type = OPTION_CHOICE,
      .value = "KIND",

@@ -20,7 +20,8 @@ struct table_options {
     const char *rows, *cols; /* configuration keys; both NULL: a row a cell with its cost columns */
     const char *metric;      /* NULL: the first objective, else val/top1 or what there is */
     enum table_error error;
-    /* "model.rw_head=linear,model.fusion=add"; NULL: the experiment's, if any */
+    /* "model.rw_head=linear,model.fusion=add", or an expression (base/expr.h) over keys and label
+     * that one cell fits; NULL: the experiment's, if any */
     const char *baseline;
     enum table_test test; /* TABLE_PAIRED: exact sign-flip test against the baseline over common
                            * seeds, Holm-corrected over the cells */

@@ -129,7 +129,7 @@ static const char *key_at(const void *context, int i)
     return NULL;
 }
 
-static int64_t key_id(const struct store *s, const char *key)
+int64_t table_key_id(const struct store *s, const char *key)
 {
     for (size_t k = 0; k < s->name_count; k++)
         if (s->names[k].kind == NAME_KEY && s->names[k].in_cell &&
@@ -138,10 +138,10 @@ static int64_t key_id(const struct store *s, const char *key)
     return -1;
 }
 
-static int check_key(struct store *s, const char *key, struct error *err)
+int table_check_key(struct store *s, const char *key, struct error *err)
 {
     struct key_context context = {s};
-    if (key_id(s, key) >= 0)
+    if (table_key_id(s, key) >= 0)
         return 0;
     const char *near = config_nearest(key, key_at, &context);
     return error_set(err, "no cell has the key %s%s%s%s", key, near ? " (did you mean " : "",
@@ -152,7 +152,8 @@ static int check_key(struct store *s, const char *key, struct error *err)
 static int load_keys(struct table_data *d, struct store *s, const struct table_options *o,
                      struct error *err)
 {
-    if ((o->rows && check_key(s, o->rows, err)) || (o->cols && check_key(s, o->cols, err)))
+    if ((o->rows && table_check_key(s, o->rows, err)) ||
+        (o->cols && table_check_key(s, o->cols, err)))
         return -1;
     struct rows *axes = store_query(s, err,
                                     "SELECT a.key FROM experiment_axis a JOIN experiment e ON e.id "
@@ -168,7 +169,7 @@ static int load_keys(struct table_data *d, struct store *s, const struct table_o
         d->keys[d->key_count++] = o->cols;
     for (size_t i = 0; i < axes->count; i++) {
         const char *key = rows_cell(axes, i, 0)->text;
-        int taken = key_id(s, key) < 0 || (o->rows && strcmp(key, o->rows) == 0) ||
+        int taken = table_key_id(s, key) < 0 || (o->rows && strcmp(key, o->rows) == 0) ||
                     (o->cols && strcmp(key, o->cols) == 0);
         if (!taken)
             d->keys[d->key_count++] = arena_strdup(&d->arena, key);
@@ -179,7 +180,7 @@ static int load_keys(struct table_data *d, struct store *s, const struct table_o
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static const char *value_text(struct arena *arena, const struct rows_cell *cell)
+const char *table_value_text(struct arena *arena, const struct rows_cell *cell)
 {
     char text[32];
     switch (cell->type) {
@@ -197,7 +198,7 @@ static const char *value_text(struct arena *arena, const struct rows_cell *cell)
 /* An SQL expression: whether the cell's values are of the epoch that was best in validation. */
 static const char *selects_sql(struct arena *arena, const struct store *s)
 {
-    int64_t id = key_id(s, "train.select");
+    int64_t id = table_key_id(s, "train.select");
     return id < 0 ? "0" : arena_printf(arena, "coalesce(c.k%lld LIKE 'best%%', 0)", (long long)id);
 }
 
@@ -207,7 +208,7 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
     strbuf_addf(&sql, "SELECT c.id, c.hash, coalesce(mc.label, substr(c.hash, 1, 8)), %s",
                 selects_sql(&d->arena, s));
     for (size_t k = 0; k < d->key_count; k++)
-        strbuf_addf(&sql, ", c.k%lld", (long long)key_id(s, d->keys[k]));
+        strbuf_addf(&sql, ", c.k%lld", (long long)table_key_id(s, d->keys[k]));
     strbuf_adds(&sql, " FROM experiment e JOIN member_cell mc ON mc.experiment = e.id"
                       " JOIN cell c ON c.id = mc.cell WHERE e.name = ? ORDER BY mc.position, c.id");
     struct rows *r = store_query(s, err, sql.text, "s", d->experiment);
@@ -225,7 +226,7 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
         c->typed = ARENA_ARRAY(&d->arena, struct rows_cell, d->key_count);
         for (size_t k = 0; k < d->key_count; k++) {
             c->typed[k] = *rows_cell(r, i, 4 + k);
-            c->keys[k] = value_text(&d->arena, &c->typed[k]);
+            c->keys[k] = table_value_text(&d->arena, &c->typed[k]);
             if (c->typed[k].type == ROWS_TEXT)
                 c->typed[k].text = c->keys[k];
         }
@@ -354,116 +355,6 @@ static int load_mixtures(struct table_data *d, struct store *s, const char *devi
     return 0;
 }
 
-/* ---- baseline -------------------------------------------------------------------------------- */
-
-/* A condition of the baseline: the column and the text its value must have. */
-struct condition {
-    const char *key, *text;
-};
-
-static size_t parse_baseline(struct table_data *d, const char *text, struct condition **list,
-                             struct error *err)
-{
-    size_t n = 0, cap = 0;
-    char *copy = arena_strdup(&d->arena, text), *rest = copy;
-    for (char *item; (item = strsep(&rest, ","));) {
-        item += strspn(item, " ");
-        char *equals = strchr(item, '=');
-        if (!equals || equals == item) {
-            error_set(err, "--baseline %s: write KEY=VALUE,KEY=VALUE", text);
-            free(*list);
-            *list = NULL;
-            return 0;
-        }
-        *equals = 0;
-        *list = mem_grow(*list, n, &cap, sizeof **list);
-        (*list)[n++] = (struct condition){item, equals + 1};
-    }
-    return n;
-}
-
-static size_t stored_baseline(struct table_data *d, struct store *s, struct condition **list,
-                              struct error *err)
-{
-    struct rows *r = store_query(
-        s, err,
-        "SELECT b.key, b.value FROM experiment_baseline b JOIN experiment e ON e.id = b.experiment"
-        " WHERE e.name = ?",
-        "s", d->experiment);
-    if (!r)
-        return 0;
-    size_t n = r->count;
-    *list = mem_zalloc(n, sizeof **list);
-    for (size_t i = 0; i < n; i++)
-        (*list)[i] = (struct condition){arena_strdup(&d->arena, rows_cell(r, i, 0)->text),
-                                        value_text(&d->arena, rows_cell(r, i, 1))};
-    rows_free(r);
-    return n;
-}
-
-/* Marks the cells of the experiment that meet all conditions. Returns how many, or -1. */
-static int mark_baseline(struct table_data *d, struct store *s, const struct condition *list,
-                         size_t n, struct error *err)
-{
-    struct strbuf sql = STRBUF_INIT;
-    int marked = 0;
-    strbuf_adds(&sql, "SELECT c.id");
-    for (size_t i = 0; i < n; i++) {
-        if (check_key(s, list[i].key, err)) {
-            strbuf_release(&sql);
-            return -1;
-        }
-        strbuf_addf(&sql, ", c.k%lld", (long long)key_id(s, list[i].key));
-    }
-    strbuf_adds(&sql, " FROM experiment e JOIN member_cell m ON m.experiment = e.id"
-                      " JOIN cell c ON c.id = m.cell WHERE e.name = ? ORDER BY m.position, c.id");
-    struct rows *r = store_query(s, err, sql.text, "s", d->experiment);
-    strbuf_release(&sql);
-    if (!r)
-        return -1;
-    for (size_t row = 0; row < r->count && row < d->count; row++) {
-        int good = 1;
-        for (size_t i = 0; i < n && good; i++) {
-            double number;
-            const struct rows_cell *cell = rows_cell(r, row, i + 1);
-            good = strcmp(value_text(&d->arena, cell), list[i].text) == 0 ||
-                   (number_float(list[i].text, &number) == 0 && rows_number(cell) == number);
-        }
-        d->cells[row].is_baseline = good;
-        marked += good;
-        if (good)
-            d->baseline = &d->cells[row];
-    }
-    rows_free(r);
-    return marked;
-}
-
-static int load_baseline(struct table_data *d, struct store *s, const struct table_options *o,
-                         struct error *err)
-{
-    struct condition *list = NULL;
-    size_t n = o->baseline ? parse_baseline(d, o->baseline, &list, err)
-                           : stored_baseline(d, s, &list, err);
-    int needed = o->baseline || o->test == TABLE_PAIRED;
-    int marked = n ? mark_baseline(d, s, list, n, needed ? err : NULL) : 0;
-    free(list);
-    if (n && marked == 1)
-        return 0;
-    d->baseline = NULL;
-    for (size_t i = 0; i < d->count; i++)
-        d->cells[i].is_baseline = 0;
-    if (!needed)
-        return 0;
-    if (o->baseline && (!n || marked < 0))
-        return -1;
-    if (!n)
-        return error_set(err, "%s has no baseline to test against: give --baseline KEY=VALUE,…",
-                         d->experiment);
-    return error_set(err, "the baseline is %s of %s: %s", marked > 1 ? "several cells" : "no cell",
-                     d->experiment,
-                     marked > 1 ? "name more keys in --baseline" : "see `vittm plan`");
-}
-
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static int load_experiment(struct table_data *d, struct store *s, const char *name,
@@ -476,7 +367,7 @@ static int load_experiment(struct table_data *d, struct store *s, const char *na
     if (!r)
         return -1;
     d->experiment = arena_strdup(&d->arena, name);
-    d->title = r->count ? value_text(&d->arena, rows_cell(r, 0, 0)) : "";
+    d->title = r->count ? table_value_text(&d->arena, rows_cell(r, 0, 0)) : "";
     rows_free(r);
     return names_load(s, err);
 }
@@ -486,7 +377,7 @@ int table_load(struct table_data *d, struct store *s, const struct table_options
 {
     if (load_experiment(d, s, o->experiment, err) || load_metrics(d, s, o->metric, err) ||
         load_keys(d, s, o, err) || load_cells(d, s, err) || load_runs(d, s, o->device, err) ||
-        load_mixtures(d, s, o->device, err) || load_baseline(d, s, o, err)) {
+        load_mixtures(d, s, o->device, err) || table_baseline(d, s, o, err)) {
         table_release(d);
         return -1;
     }

@@ -44,6 +44,16 @@ struct table_data {
 int table_load(struct table_data *d, struct store *s, const struct table_options *o,
                struct error *err);
 void table_release(struct table_data *d);
+/* Marks the baseline, which o or the experiment name. */
+int table_baseline(struct table_data *d, struct store *s, const struct table_options *o,
+                   struct error *err);
+
+/* The column of a configuration key is k and this number; -1: no cell has it. */
+int64_t table_key_id(const struct store *s, const char *key);
+/* Refuses a key that no cell has, with the nearest one. */
+int table_check_key(struct store *s, const char *key, struct error *err);
+/* A value as text, in the arena; "" for NULL. */
+const char *table_value_text(struct arena *arena, const struct rows_cell *cell);
 
 /* How often each cell is on the front of the metric and front_cost when its seeds are drawn again
  * (up to 2000 times): a number a cell, NAN where it has no value. Returns 0 where that says

@@ -41,6 +41,13 @@ expect_text "41.00" "table has the mean" v table heads --rows model.rw_head --co
 expect_text "n=2" "and n" v table heads --rows model.rw_head --cols model.fusion
 expect_text "failed" "and failures" v table heads --rows model.rw_head --cols model.fusion
 expect_code 2 "table of an unknown experiment" v table haeds
+baseline_is() { v table heads --baseline "$1" --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "baseline") c = i }
+    NR > 1 && $c == 1 { print $2 }'; }
+check "a baseline by keys" test "$(baseline_is model.rw_head=cross,model.fusion=add)" = cross/add
+check "by an expression" test "$(baseline_is "model.rw_head == cross and model.fusion != add")" = cross/erase
+check "by its label" test "$(baseline_is "label == 'linear/add'")" = linear/add
+expect_text "several cells" "which one cell must fit" v table heads --baseline "model.rw_head == cross"
+expect_text "did you mean model.fusion?" "with known keys" v table heads --baseline "model.fusoin == add"
 expect_text "4 of 5 runs done" "status" v status heads
 expect_code 0 "tag" v tag bbbb2222-s1 "the one in the talk"
 expect_text "the one in the talk" "a tag shows" v show bbbb2222-s1
