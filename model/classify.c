@@ -12,7 +12,7 @@ static struct tensor *head_loss(struct graph *g, const struct model_options *o,
     return op_cross_entropy(g, logits, target, o->smoothing);
 }
 
-/* Both classifiers are trained with equal weight (the authors' train_lt.py). */
+/* Both classifiers are trained with equal weight (the authors' train_lt.py, which sums). */
 static void add_loss(struct builder *b, const struct model_options *o, struct model_io *io)
 {
     struct graph *g = b->g;
@@ -30,6 +30,8 @@ static void add_loss(struct builder *b, const struct model_options *o, struct mo
             io->n_logits > 1 ? model_head_name(&g->arena, io->logits_names[i]) : NULL;
         model_add_loss(g, io, name, head_loss(g, o, io->logits[i], io->target));
     }
+    if (o->mean_heads && io->n_terms > 1 && !io->consistency)
+        io->loss = op_affine(g, io->loss, 1.0 / io->n_terms, 0);
     if (io->loss)
         graph_output(g, "loss", io->loss);
 }

@@ -33,7 +33,7 @@ struct model_io {
     int n_logits;
     struct tensor *loss; /* output "loss", the sum of its terms; NULL without a loss */
     /* The terms where there are several, outputs "loss_NAME": of two classifiers "memory" and
-     * "process". */
+     * "process". With mean_heads the loss is their mean. */
     const char *terms[MODEL_TERMS_MAX];
     int n_terms;
     /* a second pass adds to the loss; NULL: none */
@@ -77,6 +77,7 @@ struct model_options {
     int training;          /* stochastic depth is active */
     double smoothing;
     int bce, bce_mean; /* binary cross entropy; averaged over classes, not summed */
+    int mean_heads;    /* the loss of two classifiers is the mean of theirs, not the sum */
     int bytes;         /* the image comes in bytes: see model_io.image */
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
                         * "output/process_tokens" */

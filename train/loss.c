@@ -44,13 +44,26 @@ static const struct config_choice *loss_choice(int i)
     return i < 2 ? &losses[i] : NULL;
 }
 
+static const struct config_choice combinations[] = {
+    {"sum", "the losses of two classifiers are summed, the authors' way", NULL},
+    {"mean", "they are averaged", NULL}};
+
+static const struct config_choice *combination_choice(int i)
+{
+    return i < 2 ? &combinations[i] : NULL;
+}
+
 const struct config_key loss_keys[] = {
     {.name = "train.loss",
      .type = CONFIG_CHOICE,
      .fallback = "ce",
      .choice = loss_choice,
-     .doc = "what training minimises, mean over the batch; the sum of it where there are two "
-            "classifiers"},
+     .doc = "what training minimises, mean over the batch"},
+    {.name = "train.head_loss",
+     .type = CONFIG_CHOICE,
+     .fallback = "sum",
+     .choice = combination_choice,
+     .doc = "what becomes of the losses where there are two classifiers"},
     {0}};
 
 static int is_bce(const struct config *c)
@@ -72,4 +85,5 @@ void loss_options(const struct config *c, struct model_options *o)
 {
     o->bce = is_bce(c);
     o->bce_mean = is_mean(c);
+    o->mean_heads = config_choice(c, "train.head_loss") == &combinations[1];
 }

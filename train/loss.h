@@ -6,7 +6,7 @@
 
 struct model_options;
 
-/* Root table of the schema: train.loss. */
+/* Root table of the schema: train.loss, train.head_loss. */
 extern const struct config_key loss_keys[];
 
 /* A training loss of a labelled image as an evaluation reports it, beside the cross entropy. */

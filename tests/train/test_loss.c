@@ -98,6 +98,7 @@ static void test_losses(void **state)
     static const char *const sum[][2] = {{"train.loss", "bce"}};
     static const char *const mean[][2] = {{"train.loss", "bce"}, {"train.bce_reduction", "mean"}};
     static const char *const ce[][2] = {{"train.loss", "ce"}};
+    static const char *const halves[][2] = {{"train.head_loss", "mean"}};
     (void)state;
     double s = loss_of(sum, 1), m = loss_of(mean, 2);
     assert_true(isfinite(s) && s > 0);
@@ -105,6 +106,8 @@ static void test_losses(void **state)
     /* Nothing set is cross entropy, and that is not the binary one. */
     assert_true(loss_of(NULL, 0) == loss_of(ce, 1));
     assert_true(fabs(loss_of(ce, 1) - s) > 0.1);
+    /* Two classifiers. */
+    assert_true(fabs(loss_of(halves, 1) - loss_of(ce, 1) / 2) < 1e-6);
 }
 
 int main(void)
