@@ -165,8 +165,9 @@ static size_t widest(const struct rows *r, const size_t *widths, const unsigned 
     return found;
 }
 
-/* Takes characters off the widest texts until the lines fit, or all texts are short. */
-static void fit(const struct rows *r, size_t *widths, const unsigned char *right, size_t width)
+/* Takes characters off the widest texts until the lines fit, or all texts are short. Returns the
+ * width of a line. */
+static size_t fit(const struct rows *r, size_t *widths, const unsigned char *right, size_t width)
 {
     size_t total = 2 * (r->columns - 1);
     unsigned char *allowed = mem_zalloc(r->columns, 1);
@@ -179,6 +180,45 @@ static void fit(const struct rows *r, size_t *widths, const unsigned char *right
             widths[c]--;
     }
     free(allowed);
+    return total;
+}
+
+/* What no terminal can show side by side: a block a row, a line a value that is there. */
+static void print_records(const struct rows *r, const char **texts, FILE *out)
+{
+    size_t names = 0;
+    for (size_t c = 0; c < r->columns; c++)
+        names = display_width(r->names[c]) > names ? display_width(r->names[c]) : names;
+    for (size_t i = 0; i < r->count; i++) {
+        if (i > 0)
+            putc_unlocked('\n', out);
+        for (size_t c = 0; c < r->columns; c++) {
+            const char *text = texts[i * r->columns + c];
+            if (!*text)
+                continue;
+            put_padded(out, r->names[c], names, 0, 0);
+            fputs_unlocked("  ", out);
+            put_plain(out, text, strlen(text));
+            putc_unlocked('\n', out);
+        }
+    }
+}
+
+static void print_lines(const struct rows *r, const char **texts, const size_t *widths,
+                        const unsigned char *right, FILE *out)
+{
+    for (size_t c = 0; c < r->columns; c++) {
+        fputs_unlocked(c ? "  " : "", out);
+        put_padded(out, r->names[c], widths[c], right[c], c + 1 == r->columns);
+    }
+    putc_unlocked('\n', out);
+    for (size_t i = 0; i < r->count; i++) {
+        for (size_t c = 0; c < r->columns; c++) {
+            fputs_unlocked(c ? "  " : "", out);
+            put_padded(out, texts[i * r->columns + c], widths[c], right[c], c + 1 == r->columns);
+        }
+        putc_unlocked('\n', out);
+    }
 }
 
 static void print_caption(const struct rows *r, FILE *out)
@@ -194,19 +234,10 @@ static void print_table(const struct rows *r, int width, FILE *out)
     size_t *widths = mem_zalloc(r->columns, sizeof *widths);
     unsigned char *right = mem_zalloc(r->columns, 1);
     measure(r, texts, widths, right);
-    fit(r, widths, right, (size_t)width);
-    for (size_t c = 0; c < r->columns; c++) {
-        fputs_unlocked(c ? "  " : "", out);
-        put_padded(out, r->names[c], widths[c], right[c], c + 1 == r->columns);
-    }
-    putc_unlocked('\n', out);
-    for (size_t i = 0; i < r->count; i++) {
-        for (size_t c = 0; c < r->columns; c++) {
-            fputs_unlocked(c ? "  " : "", out);
-            put_padded(out, texts[i * r->columns + c], widths[c], right[c], c + 1 == r->columns);
-        }
-        putc_unlocked('\n', out);
-    }
+    if (fit(r, widths, right, (size_t)width) / 2 > (size_t)width)
+        print_records(r, texts, out);
+    else
+        print_lines(r, texts, widths, right, out);
     print_caption(r, out);
     free(texts);
     arena_release(&arena);

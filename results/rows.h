@@ -59,14 +59,20 @@ const char *rows_format_name(enum rows_format format); /* "table", "csv", … */
 int rows_format_find(const char *name, struct error *err);
 
 /* Prints everything, with a header line.
- *   table  aligned, numbers to the right, shortened to width columns by cutting the widest text
- * columns (width 0: 80; rows_print_width), digits grouped by nothing; for people, may change csv
- * RFC 4180 with LF line ends; a text that begins with = + - @ tab or CR gets a ' in front, so that
- * a spreadsheet does not run it; NULL is empty json   one array of flat objects; keys are the
- * column names; integers unabbreviated; numbers that are not finite are null jsonl  one object a
- * line md     a GitHub table latex  a booktabs tabular, all text escaped; inside a table
- * environment where there is a caption Returns 0, or -1 where out could not be written (a closed
- * pipe, a full disk). */
+ *
+ *   table  aligned, numbers to the right, shortened to width columns by cutting the widest texts
+ *          (width 0: 80), a block a row where lines would still be more than twice as wide; for
+ *          people: may change
+ *   csv    RFC 4180 with LF line ends; a text that begins with = + - @ tab or CR gets a ' in front,
+ *          so that a spreadsheet does not run it; NULL is empty
+ *   json   one array of flat objects; keys are the column names; integers unabbreviated; numbers
+ *          that are not finite are null
+ *   jsonl  one object a line
+ *   md     a GitHub table
+ *   latex  a booktabs tabular, all text escaped; inside a table environment where there is a
+ *          caption
+ *
+ * Returns 0, or -1 where out could not be written (a closed pipe, a full disk). */
 int rows_print(const struct rows *r, enum rows_format format, FILE *out, struct error *err);
 int rows_print_width(const struct rows *r, enum rows_format format, int width, FILE *out,
                      struct error *err);

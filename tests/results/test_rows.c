@@ -110,6 +110,29 @@ static void test_json_reads_back(void **state)
     rows_free(r);
 }
 
+/* Forty numbers side by side fit no terminal. */
+static void test_records(void **state)
+{
+    (void)state;
+    const char *names[40];
+    for (int i = 0; i < 40; i++)
+        names[i] = i ? "number" : "label \u6f22\u5b57";
+    struct rows *r = rows_new(40, names);
+    for (int k = 0; k < 2; k++) {
+        struct rows_cell *c = rows_append(r);
+        rows_set_text(r, &c[0], k ? "second" : "first");
+        rows_set_integer(&c[39], 1 + k);
+    }
+    char *text = print(r, ROWS_TABLE, 80);
+    assert_string_equal(text, "label \u6f22\u5b57  first\nnumber      1\n\n"
+                              "label \u6f22\u5b57  second\nnumber      2\n");
+    free(text);
+    text = print(r, ROWS_TABLE, 1000);
+    assert_null(strstr(text, "\n\n"));
+    free(text);
+    rows_free(r);
+}
+
 static void test_table_fits(void **state)
 {
     (void)state;
@@ -254,9 +277,10 @@ static void test_csv_garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formats),    cmocka_unit_test(test_json_reads_back),
-        cmocka_unit_test(test_table_fits), cmocka_unit_test(test_write_errors),
-        cmocka_unit_test(test_csv),        cmocka_unit_test(test_csv_garbage),
+        cmocka_unit_test(test_formats),      cmocka_unit_test(test_json_reads_back),
+        cmocka_unit_test(test_table_fits),   cmocka_unit_test(test_records),
+        cmocka_unit_test(test_write_errors), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_garbage),
     };
     return cmocka_run_group_tests_name("results/rows", tests, NULL, NULL);
 }
