@@ -53,15 +53,17 @@ static void check_whole(const struct subject *t, const struct run *u, const void
 
 enum { PRECISIONS = PRECISION_BF16 + 1 };
 
-/* The true results of a case, and those of plain loops by precision (none in tf32). */
+/* The true results of a case, and those of plain loops by precision: in fp32, and in what is
+ * tested. */
 struct expected {
     struct run truth, plain[PRECISIONS];
 };
 
 typedef void plain_loop(const struct node *n, float *const *in, float *const *out);
 
-static plain_loop *const plain_loops[PRECISIONS] = {
-    [PRECISION_FP32] = reference_float, [PRECISION_BF16] = reference_bf16};
+static plain_loop *const plain_loops[PRECISIONS] = {[PRECISION_FP32] = reference_float,
+                                                    [PRECISION_TF32] = reference_tf32,
+                                                    [PRECISION_BF16] = reference_bf16};
 
 static struct run plain_run(const struct node *n, const struct values *v, plain_loop *loop)
 {
@@ -75,7 +77,16 @@ static struct run plain_run(const struct node *n, const struct values *v, plain_
     return u;
 }
 
-static struct expected expect(const struct node *n, const struct values *v)
+/* The precisions that somebody among the subjects has, a bit each. */
+static unsigned precisions_of(const struct subject *subjects)
+{
+    unsigned all = 1u << PRECISION_FP32;
+    for (int i = 0; subjects[i].variant; i++)
+        all |= 1u << subjects[i].precision;
+    return all;
+}
+
+static struct expected expect(const struct node *n, const struct values *v, unsigned precisions)
 {
     struct expected e = {.truth = run_new(n, v, sizeof(double))};
     double *in[16], *out[8];
@@ -85,16 +96,16 @@ static struct expected expect(const struct node *n, const struct values *v)
         out[i] = e.truth.out[i];
     reference_double(n, in, out);
     for (int p = 0; p < PRECISIONS; p++)
-        if (plain_loops[p])
+        if (precisions >> p & 1)
             e.plain[p] = plain_run(n, v, plain_loops[p]);
     return e;
 }
 
-static void release_expected(struct expected *e)
+static void release_expected(struct expected *e, unsigned precisions)
 {
     run_free(&e->truth);
     for (int p = 0; p < PRECISIONS; p++)
-        if (plain_loops[p])
+        if (precisions >> p & 1)
             run_free(&e->plain[p]);
 }
 
@@ -124,6 +135,7 @@ static void check_values(const struct subject *t, const struct run *u, const str
     char text[1000];
     double gross = t->value_size == sizeof(double)  ? 1e-11
                    : t->precision == PRECISION_BF16 ? 1e-2
+                   : t->precision == PRECISION_TF32 ? 1e-3
                                                     : 2e-5;
     for (int i = 0; i < n_results(u->node); i++) {
         int64_t count = shape_count(result_tensor(u->node, i)->shape);
@@ -223,10 +235,11 @@ static void check_case(const struct recipe *recipe, uint64_t number, const struc
     fill(&v, g, recipe, &r);
     const struct node *n = last_node(g);
     assert_string_equal(n->op->name, recipe->op);
-    struct expected e = expect(n, &v);
+    unsigned precisions = precisions_of(subjects);
+    struct expected e = expect(n, &v, precisions);
     for (int i = 0; subjects[i].variant; i++)
         check_subject(&subjects[i], n, &v, &e, record->kernel[i], record->plain[i]);
-    release_expected(&e);
+    release_expected(&e, precisions);
     release(&v);
     graph_free(g);
 }

@@ -42,6 +42,22 @@ static float bf16_of(float x)
 #define REF(name)    name##_bf16
 #define REF_ROUND(x) bf16_of(x)
 #include "tests/backend/reference.h"
+#undef REF
+#undef REF_ROUND
+
+/* The nearest float with ten bits of mantissa, ties away from zero: tf32. */
+static float tf32_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x1000) & ~0x1fffu;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#define REF(name)    name##_tf32
+#define REF_ROUND(x) tf32_of(x)
+#include "tests/backend/reference.h"
 
 /* ---- values ---------------------------------------------------------------------------------- */
 

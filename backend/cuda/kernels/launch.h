@@ -30,11 +30,12 @@ int vt_copy_rows(void *y, int64_t ldy, const void *x, int64_t ldx, int64_t rows,
 /* x (outer, n, m, inner) -> y (outer, m, n, inner) */
 int vt_swap(void *y, const void *x, int64_t outer, int64_t n, int64_t m, int64_t inner,
             unsigned half, cudaStream_t stream);
-/* image (batch, channels, height, width) <-> tokens, see op_patchify */
+/* image (batch, channels, height, width) <-> tokens, with half in bf16; see op_patchify */
 struct vt_patches {
     int64_t batch, channels, height, width, patch;
 };
-int vt_patchify(float *tokens, const float *image, struct vt_patches p, cudaStream_t stream);
+int vt_patchify(void *tokens, int half, const float *image, struct vt_patches p,
+                cudaStream_t stream);
 int vt_unpatchify(float *image, const float *tokens, struct vt_patches p, cudaStream_t stream);
 /* the same of bytes, whose values are in table (channels, 256): as tokens, with half in bf16, or
  * where they are */

@@ -9,7 +9,7 @@ static struct vt_patches patches_of(const struct node *n)
 
 int cuda_patchify(const struct cuda_call *c)
 {
-    return vt_patchify(c->out[0], c->in[0], patches_of(c->node), c->stream);
+    return vt_patchify(c->out[0], c->half_out & 1, c->in[0], patches_of(c->node), c->stream);
 }
 
 int cuda_unpatchify(const struct cuda_call *c)

@@ -76,9 +76,10 @@ static void build_sum(struct graph *g, struct rng *r)
 {
     struct shape s = any_shape(r);
     int first = (int)rng_below(r, s.rank);
-    if (chance(r)) {
+    if (chance(r) || fixed_tokens == 64) {
         int64_t rows = any(r, 2000, 6000), batch = any(r, 1, 3), images = any(r, 10, 30);
         s = SHAPE(batch, fixed_tokens ? images * fixed_tokens : rows, any(r, 1, 21));
+        s.dim[2] = fixed_tokens == 64 ? 20 : s.dim[2]; /* four columns at once */
         first = 1;
     }
     op_sum(g, leaf(g, "x", s), first, (int)any(r, 1, s.rank - first), chance(r), 0.37);

@@ -48,9 +48,16 @@ static void build_swap(struct graph *g, struct rng *r)
     op_swap(g, leaf(g, "x", s), (int)rng_below(r, s.rank - 1));
 }
 
+/* Kernels move four values at once where patches allow it: always so at 64 tokens. */
+static int64_t any_patch(struct rng *r)
+{
+    int64_t p = any(r, 1, 5);
+    return fixed_tokens == 64 ? 4 : p;
+}
+
 static void build_patchify(struct graph *g, struct rng *r)
 {
-    int64_t p = any(r, 1, 5), batch = any(r, 1, 3), channels = any(r, 1, 4), rows, cols;
+    int64_t p = any_patch(r), batch = any(r, 1, 3), channels = any(r, 1, 4), rows, cols;
     any_grid(r, 5, &rows, &cols);
     op_patchify(g, leaf(g, "x", SHAPE(batch, channels, p * rows, p * cols)), p);
 }
@@ -70,7 +77,7 @@ static void build_levels(struct graph *g, struct rng *r)
 
 static void build_patch_levels(struct graph *g, struct rng *r)
 {
-    int64_t p = any(r, 1, 5);
+    int64_t p = any_patch(r);
     struct tensor *image = byte_leaf(g, r, p);
     const int64_t *dim = image->shape.dim;
     struct tensor *in[] = {image, leaf(g, "table", SHAPE(dim[1], 256))};
