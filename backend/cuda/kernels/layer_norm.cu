@@ -88,6 +88,105 @@ static __device__ __forceinline__ void norm_row(T *to, vt_bf16 *copy, float *mea
     }
 }
 
+/* ---- rows in registers ----------------------------------------------------------------------- */
+
+/* A row of up to 1024 columns, of a number that is a multiple of four, lies in a warp's registers:
+ * it is read once, with all reads under way at once. Value k of quarter j of a lane is column
+ * column_of(j) + k. */
+enum { QUARTERS = 8, HELD_MOST = 32 * 4 * QUARTERS };
+
+static bool is_held(int64_t width)
+{
+    return width % 4 == 0 && width <= HELD_MOST;
+}
+
+static __device__ __forceinline__ int column_of(int quarter)
+{
+    return 4 * (((int)threadIdx.x & 31) + 32 * quarter);
+}
+
+template <class X> static __device__ __forceinline__ float4 quarter_of(const X *row, int i, int width)
+{
+    return i < width ? vt_io<X>::ld4(row + i) : make_float4(0, 0, 0, 0);
+}
+
+/* The rest of a norm, from the sum of a lane's values on. */
+template <class T>
+static __device__ __forceinline__ void norm_held(T *to, vt_bf16 *copy, float *mean, float *rstd,
+                                                 const float4 (&v)[QUARTERS], const float *gamma,
+                                                 const float *beta, float sum, int width, float eps)
+{
+    typedef columns<4> io;
+    float share = 1.0f / (float)width, square = 0;
+    float m = vt_warp_sum(sum) * share;
+#pragma unroll
+    for (int j = 0; j < QUARTERS; j++)
+        if (column_of(j) < width)
+            square += io::square(v[j], m);
+    float s = 1 / sqrtf(vt_warp_sum(square) * share + eps);
+#pragma unroll
+    for (int j = 0; j < QUARTERS; j++) {
+        int i = column_of(j);
+        if (i >= width)
+            continue;
+        float4 y = io::norm(v[j], m, s, io::ld(gamma + i), io::ld(beta + i));
+        io::st(to + i, y);
+        if (copy)
+            io::st(copy + i, y);
+    }
+    if ((threadIdx.x & 31) == 0) {
+        *mean = m;
+        *rstd = s;
+    }
+}
+
+template <class T, class X>
+static __global__ void layer_norm_held_kernel(T *y, vt_bf16 *copy, float *mean, float *rstd,
+                                              const X *x, const float *gamma, const float *beta,
+                                              int64_t rows, int width, float eps)
+{
+    int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
+    for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
+        float4 v[QUARTERS];
+        float sum = 0;
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++)
+            v[j] = quarter_of(x + r * width, column_of(j), width);
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++)
+            sum += columns<4>::sum(v[j]);
+        norm_held(y + r * width, copy ? copy + r * width : nullptr, mean + r, rstd + r, v, gamma,
+                  beta, sum, width, eps);
+    }
+}
+
+template <class T, class M>
+static __global__ void add_layer_norm_held_kernel(float *sum_out, T *y, vt_bf16 *copy, float *mean,
+                                                  float *rstd, const float *x, const M *more,
+                                                  const float *gamma, const float *beta,
+                                                  int64_t rows, int width, float eps)
+{
+    int64_t warp = (int64_t)blockIdx.x * VT_WARPS + (threadIdx.x >> 5);
+    for (int64_t r = warp; r < rows; r += (int64_t)gridDim.x * VT_WARPS) {
+        float4 v[QUARTERS];
+        float sum = 0;
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++)
+            v[j] = columns<4>::add(quarter_of(x + r * width, column_of(j), width),
+                                   quarter_of(more + r * width, column_of(j), width));
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++) {
+            if (column_of(j) < width)
+                vt_io<float>::st4(sum_out + r * width + column_of(j), v[j]);
+            sum += columns<4>::sum(v[j]);
+        }
+        norm_held(y + r * width, copy ? copy + r * width : nullptr, mean + r, rstd + r, v, gamma,
+                  beta, sum, width, eps);
+    }
+}
+
+/* ---- rows of any width ----------------------------------------------------------------------- */
+
 /* The row stays in the first-level cache between the three passes over it. */
 template <int FOURS, class T, class X>
 static __global__ void layer_norm_kernel(T *y, vt_bf16 *copy, float *mean, float *rstd, const X *x,
@@ -135,6 +234,23 @@ struct norm_of {
     float eps;
 };
 
+template <class T, class X>
+static int layer_norm_held(const norm_of &n, T *y, const X *x, cudaStream_t stream)
+{
+    return VT_LAUNCH((layer_norm_held_kernel<T, X>), vt_grid(32 * n.rows), dim3(VT_THREADS), 0,
+                     stream, y, n.copy, n.mean, n.rstd, x, n.gamma, n.beta, n.rows, (int)n.width,
+                     n.eps);
+}
+
+template <class T, class M>
+static int add_layer_norm_held(const norm_of &n, T *y, const float *x, const M *more,
+                               cudaStream_t stream)
+{
+    return VT_LAUNCH((add_layer_norm_held_kernel<T, M>), vt_grid(32 * n.rows), dim3(VT_THREADS), 0,
+                     stream, n.sum, y, n.copy, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,
+                     (int)n.width, n.eps);
+}
+
 template <int FOURS, class T, class X>
 static int layer_norm(const norm_of &n, T *y, const X *x, cudaStream_t stream)
 {
@@ -161,7 +277,9 @@ extern "C" int vt_layer_norm(void *y, void *copy, float *mean, float *rstd, cons
     return vt_typed2(half, [&](auto of_y, auto of_x) {
         auto *to = (decltype(of_y) *)y;
         auto *from = (const decltype(of_x) *)x;
-        return width % 4 ? layer_norm<1>(n, to, from, stream) : layer_norm<4>(n, to, from, stream);
+        return is_held(width) ? layer_norm_held(n, to, from, stream)
+               : width % 4    ? layer_norm<1>(n, to, from, stream)
+                              : layer_norm<4>(n, to, from, stream);
     });
 }
 
@@ -176,8 +294,9 @@ extern "C" int vt_add_layer_norm(float *sum, void *y, void *copy, float *mean, f
     return vt_typed2(half, [&](auto of_y, auto of_more) {
         auto *to = (decltype(of_y) *)y;
         auto *added = (const decltype(of_more) *)more;
-        return width % 4 ? add_layer_norm<1>(n, to, x, added, stream)
-                         : add_layer_norm<4>(n, to, x, added, stream);
+        return is_held(width) ? add_layer_norm_held(n, to, x, added, stream)
+               : width % 4    ? add_layer_norm<1>(n, to, x, added, stream)
+                              : add_layer_norm<4>(n, to, x, added, stream);
     });
 }
 
@@ -247,6 +366,74 @@ static __global__ void layer_norm_grad_kernel(float *dx, vt_bf16 *copy, float *p
     }
 }
 
+/* The same of rows that lie in registers. */
+template <class DY, class X>
+static __global__ void layer_norm_grad_held_kernel(float *dx, vt_bf16 *copy, float *parts,
+                                                   const DY *dy, const X *x, const float *gamma,
+                                                   const float *mean, const float *rstd,
+                                                   const float *more, int64_t rows, int width)
+{
+    VT_SHARED_DYN(float, sums); /* [warps][2][width] */
+    int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x >> 5;
+    int warps = (int)blockDim.x >> 5;
+    float *dgamma = sums + warp * 2 * width, *dbeta = dgamma + width;
+    float share = 1.0f / (float)width;
+    for (int i = lane; i < 2 * width; i += 32)
+        dgamma[i] = 0;
+    __syncwarp();
+    for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < rows;
+         r += (int64_t)gridDim.x * warps) {
+        float4 xhat[QUARTERS], g[QUARTERS];
+        float m = mean[r], s = rstd[r], shift = 0, slope = 0;
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++) {
+            xhat[j] = quarter_of(x + r * width, column_of(j), width);
+            g[j] = quarter_of(dy + r * width, column_of(j), width);
+        }
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++) {
+            int i = column_of(j);
+            if (i >= width)
+                continue;
+            float4 c = vt_io<float>::ld4(gamma + i), h = xhat[j], d = g[j];
+            float4 in_gamma = vt_io<float>::ld4(dgamma + i), in_beta = vt_io<float>::ld4(dbeta + i);
+            h = make_float4((h.x - m) * s, (h.y - m) * s, (h.z - m) * s, (h.w - m) * s);
+            vt_io<float>::st4(dgamma + i, make_float4(in_gamma.x + d.x * h.x, in_gamma.y + d.y * h.y,
+                                                      in_gamma.z + d.z * h.z,
+                                                      in_gamma.w + d.w * h.w));
+            vt_io<float>::st4(dbeta + i, columns<4>::add(in_beta, d));
+            d = make_float4(d.x * c.x, d.y * c.y, d.z * c.z, d.w * c.w);
+            shift += columns<4>::sum(d);
+            slope += (d.x * h.x + d.y * h.y) + (d.z * h.z + d.w * h.w);
+            xhat[j] = h;
+            g[j] = d;
+        }
+        shift = vt_warp_sum(shift) * share;
+        slope = vt_warp_sum(slope) * share;
+#pragma unroll
+        for (int j = 0; j < QUARTERS; j++) {
+            int i = column_of(j);
+            if (i >= width)
+                continue;
+            float4 h = xhat[j], d = g[j];
+            d = make_float4(s * (d.x - shift - h.x * slope), s * (d.y - shift - h.y * slope),
+                            s * (d.z - shift - h.z * slope), s * (d.w - shift - h.w * slope));
+            if (more)
+                d = columns<4>::add(d, vt_io<float>::ld4(more + r * width + i));
+            vt_io<float>::st4(dx + r * width + i, d);
+            if (copy)
+                vt_io<vt_bf16>::st4(copy + r * width + i, d);
+        }
+    }
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < 2 * width; i += (int)blockDim.x) {
+        float sum = sums[i];
+        for (int w = 1; w < warps; w++)
+            sum += sums[w * 2 * width + i];
+        parts[(int64_t)blockIdx.x * 2 * width + i] = sum;
+    }
+}
+
 /* Adds the parts of all blocks in order: eight threads a column. */
 static __global__ void layer_norm_parts_kernel(float *dgamma, float *dbeta, const float *parts,
                                                int blocks, int width)
@@ -279,11 +466,14 @@ static int layer_norm_grad(float *dx, void *copy, const DY *dy, const X *x, cons
                            const float *mean, const float *rstd, const float *more, float *parts,
                            int64_t rows, int64_t width, cudaStream_t stream)
 {
-    int warps = warps_of(width), blocks = (int)blocks_of(rows, width);
-    return VT_LAUNCH((layer_norm_grad_kernel<DY, X>), dim3((unsigned)blocks),
-                     dim3((unsigned)warps * 32), (size_t)warps * 2 * (size_t)width * sizeof(float),
-                     stream, dx, (vt_bf16 *)copy, parts, dy, x, gamma, mean, rstd, more, rows,
-                     (int)width);
+    int warps = warps_of(width);
+    dim3 grid((unsigned)blocks_of(rows, width)), block((unsigned)warps * 32);
+    size_t shared = (size_t)warps * 2 * (size_t)width * sizeof(float);
+    if (is_held(width))
+        return VT_LAUNCH((layer_norm_grad_held_kernel<DY, X>), grid, block, shared, stream, dx,
+                         (vt_bf16 *)copy, parts, dy, x, gamma, mean, rstd, more, rows, (int)width);
+    return VT_LAUNCH((layer_norm_grad_kernel<DY, X>), grid, block, shared, stream, dx,
+                     (vt_bf16 *)copy, parts, dy, x, gamma, mean, rstd, more, rows, (int)width);
 }
 
 extern "C" int vt_layer_norm_grad(float *dx, void *copy, float *dgamma, float *dbeta,

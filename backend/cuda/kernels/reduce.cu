@@ -4,15 +4,40 @@
 
 enum {
     LINES = VT_WARPS,         /* rows of threads of a block that sums columns, 32 wide */
-    RESULTS_ENOUGH = 1 << 15, /* as many threads fill a device */
-    PIECE_LEAST = 256
+    THREADS_ENOUGH = 1 << 18, /* as many fill a large device */
+    PIECE_LEAST = 64          /* values of a sum that a thread or more of its own are worth */
 };
+
+/* How many neighbouring columns a thread of sum_columns_kernel adds. */
+static int columns_of(int64_t inner)
+{
+    return inner % 4 ? 1 : 4;
+}
 
 static int64_t pieces_of(int64_t outer, int64_t size, int64_t inner)
 {
-    int64_t wanted = vt_ceil(RESULTS_ENOUGH, outer * inner * (inner == 1 ? 32 : LINES));
-    return vt_max_of(1, vt_min(wanted, vt_ceil(size, PIECE_LEAST)));
+    int64_t threads = inner == 1 ? 32 * outer : LINES * outer * vt_ceil(inner, columns_of(inner));
+    int64_t wanted = vt_ceil(THREADS_ENOUGH, vt_max_of(1, threads));
+    int64_t least = inner == 1 ? VT_THREADS * 4 : LINES * PIECE_LEAST / columns_of(inner);
+    return vt_max_of(1, vt_min(wanted, vt_ceil(size, least)));
 }
+
+/* N neighbouring values. */
+template <int N> struct several {
+    float x[N];
+    template <class X> __device__ __forceinline__ void add(const X *p)
+    {
+        if constexpr (N == 4) {
+            float4 v = vt_io<X>::ld4(p);
+            x[0] += v.x;
+            x[1] += v.y;
+            x[2] += v.z;
+            x[3] += v.w;
+        } else {
+            x[0] += vt_io<X>::ld(p);
+        }
+    }
+};
 
 /* One block a row of n values, cut into pieces; y (rows, pieces). */
 template <class X>
@@ -48,29 +73,32 @@ static __global__ void sum_short_rows_kernel(float *y, const X *x, int64_t rows,
     }
 }
 
-/* A block sums 32 neighbouring columns of a piece; y (outer, pieces, inner). Block b is (outer,
+/* A block sums 32 N neighbouring columns of a piece; y (outer, pieces, inner). Block b is (outer,
  * piece, columns). */
-template <class X>
+template <class X, int N>
 static __global__ void sum_columns_kernel(float *y, const X *x, int64_t size, int64_t inner,
                                           int64_t piece, int64_t pieces, int64_t blocks,
                                           float scale)
 {
-    VT_SHARED(float, part, [LINES][32]);
+    VT_SHARED(float, part, [LINES][N][32]);
     int lane = (int)threadIdx.x & 31, line = (int)threadIdx.x >> 5;
-    int64_t across = (inner + 31) / 32;
+    int64_t across = (inner + 32 * N - 1) / (32 * N);
     for (int64_t b = blockIdx.x; b < blocks; b += gridDim.x) {
-        int64_t col = b % across * 32 + lane, p = b / across % pieces, o = b / across / pieces;
-        int64_t end = min(size, (p + 1) * piece);
-        float sum = 0;
-        for (int64_t r = p * piece + line; col < inner && r < end; r += LINES)
-            sum += vt_io<X>::ld(x + (o * size + r) * inner + col);
-        part[line][lane] = sum;
+        int64_t col = b % across * (32 * N) + lane * N, p = b / across % pieces;
+        int64_t o = b / across / pieces, end = min(size, (p + 1) * piece);
+        several<N> sum = {};
+        if (col < inner)
+            for (int64_t r = p * piece + line; r < end; r += LINES)
+                sum.add(x + (o * size + r) * inner + col);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+            part[line][k][lane] = sum.x[k];
         __syncthreads();
-        if (line == 0) {
+        if (line < N && col < inner) { /* line k adds column k of every lane */
+            float total = part[0][line][lane];
             for (int i = 1; i < LINES; i++)
-                sum += part[i][lane];
-            if (col < inner)
-                y[(o * pieces + p) * inner + col] = scale * sum;
+                total += part[i][line][lane];
+            y[(o * pieces + p) * inner + col + line] = scale * total;
         }
         __syncthreads();
     }
@@ -85,10 +113,14 @@ template <class X>
 static int sum_once(float *y, const X *x, int64_t outer, int64_t size, int64_t inner,
                     int64_t pieces, float scale, cudaStream_t stream)
 {
-    int64_t piece = vt_ceil(size, pieces), blocks = outer * pieces * vt_ceil(inner, 32);
+    int n = columns_of(inner);
+    int64_t piece = vt_ceil(size, pieces), blocks = outer * pieces * vt_ceil(inner, 32 * n);
+    if (inner > 1 && n == 4)
+        return VT_LAUNCH((sum_columns_kernel<X, 4>), blocks_of(blocks), dim3(VT_THREADS), 0, stream,
+                         y, x, size, inner, piece, pieces, blocks, scale);
     if (inner > 1)
-        return VT_LAUNCH(sum_columns_kernel<X>, blocks_of(blocks), dim3(VT_THREADS), 0, stream, y,
-                         x, size, inner, piece, pieces, blocks, scale);
+        return VT_LAUNCH((sum_columns_kernel<X, 1>), blocks_of(blocks), dim3(VT_THREADS), 0, stream,
+                         y, x, size, inner, piece, pieces, blocks, scale);
     if (pieces == 1 && size <= 32 * VT_WARPS)
         return VT_LAUNCH(sum_short_rows_kernel<X>, blocks_of(vt_ceil(outer, VT_WARPS)),
                          dim3(VT_THREADS), 0, stream, y, x, outer, size, scale);
