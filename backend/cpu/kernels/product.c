@@ -180,7 +180,7 @@ void KERNEL(product)(real *c, int64_t ldc, struct operand a, struct operand b, i
 
 /* ---- the order of weights -------------------------------------------------------------------- */
 
-enum { BLOCK_ROWS = 1024, SHARED_MOST = 1 << 22 /* elements */ };
+enum { BLOCK_ROWS = 1024, SHARED_MOST = 1 << 20 /* elements */ };
 
 size_t KERNEL(product_shared)(int64_t m, int64_t n, int64_t k)
 {
