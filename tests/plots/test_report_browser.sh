@@ -53,4 +53,25 @@ visit r.html
 check "the report is there" grep -q 'Reproduc' "$scratch/dom"
 check "nothing on its console" test ! -s "$scratch/console"
 check "no request" test ! -s "$scratch/requests"
+
+# A click on a head sorts by that column, a second one the other way round; the policy that allows the page's own
+# script alone has to go for a script that clicks.
+cat > "$scratch/click.js" << 'JS'
+const table = document.querySelector('#cells table');
+const head = [...table.tHead.rows[0].cells].find((h) => h.textContent.includes('top-1'));
+const values = () => [...table.tBodies[0].rows].map((r) => Number(r.cells[head.cellIndex].dataset.v));
+const ordered = (v) => v.length > 1 && v.every((x, i) => i === 0 || v[i - 1] <= x);
+head.click();
+const up = ordered(values());
+head.click();
+document.title = 'up ' + up + ' down ' + ordered(values().reverse());
+JS
+{
+    sed 's/<meta http-equiv="Content-Security-Policy"[^>]*>//' "$scratch/r.html"
+    echo '<script>'
+    cat "$scratch/click.js"
+    echo '</script>'
+} > "$scratch/sorted.html"
+visit sorted.html
+check "columns sort both ways" grep -q '<title>up true down true</title>' "$scratch/dom"
 finish
