@@ -4,6 +4,8 @@
 for file in experiments/*.yaml experiments/paper/*.yaml experiments/small/*.yaml; do
     code=0
     "$vittm" plan "$file" > "$scratch/plan" 2>&1 || code=$?
+    # Photos of one's own are not here: that is said behind a whole plan.
+    grep -q 'needs a folder of yours' "$scratch/plan" && code=0
     if [ "$code" -eq 0 ] && grep -q ' 0 excluded, 0 refused, 0 folded;' "$scratch/plan"; then
         pass "$file"
     else
