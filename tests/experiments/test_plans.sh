@@ -24,6 +24,19 @@ for table in table3 table4 table5 table6 table8 figure1; do
     check "$table has no row of its own invention: $missing" test -z "$missing"
 done
 
+# Table 7 is a table of keys: the two cells have its values.
+table7() {
+    "$vittm" plan experiments/paper/table7.yaml --format csv --only "train.epochs == 300 and train.min_lr == 1e-7 and
+        train.warmup_lr == 1e-6 and train.clip == 1 and model.drop_path == 0.1 and data.augment.crop == rrc and $1" 2> "$scratch/said" | grep ',planned,' | cut -d, -f3
+}
+check "table 7, left" test "$(table7 "data.dataset == imagenet21k and train.batch == 4096 and train.lr == 1.5e-4 and
+    train.warmup_epochs == 3 and train.weight_decay == 0.03 and data.augment.policy == none and data.mix.mixup_alpha == 0 and
+    data.mix.cutmix_alpha == 0 and data.erase.probability == 0 and train.loss == ce")" = Pre-training
+check "table 7, right" test "$(table7 "data.dataset == imagenet1k and train.batch == 2048 and train.lr == 0.25e-4 and
+    train.warmup_epochs == 5 and train.weight_decay == 0.1 and data.augment.rand.ops == 2 and
+    data.augment.rand.magnitude == 20 and data.mix.mixup_alpha == 0.8 and data.mix.cutmix_alpha == 0.8 and
+    data.erase.probability == 0.25 and train.loss == bce")" = Fine-tuning
+
 # The expected time: of nothing finished, by a step measured on this machine; kept where there is a database.
 printf 'name: t\nmodel: {family: vit, image_size: 32, patch: 8, dim: 16, depth: 1, heads: 2, classes: 10}\ndata: {dataset: shapes, train_size: 64, val_size: 32}\ntrain: {epochs: 1, batch: 16}\n' > "$scratch/t.yaml"
 planned_s() { "$vittm" plan "$scratch/t.yaml" --db "$scratch/t.db" --format csv 2> "$scratch/said" | cut -d, -f12 | tail -1; }
