@@ -173,9 +173,10 @@ static int check_data(const struct experiment *e, struct error *err)
     struct error why = {0};
     double *images;
     const char *missing;
-    int rc = run_data_check(e, &arena, &images, &missing, &why);
+    int suits = run_data_check(e, &arena, &images, &missing, &why) == 0;
+    int here = missing == NULL; /* else times are unknown */
     arena_release(&arena);
-    if (rc == 0 || why.code != EXIT_USAGE)
+    if (suits || !here)
         return 0;
     *err = why;
     return -1;

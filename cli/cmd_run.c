@@ -145,7 +145,7 @@ static int check_data(struct plan_of_runs *p, struct error *err)
 {
     const char *missing = "";
     int rc = run_data_check(&p->experiment, &p->arena, &p->images, &missing, err);
-    if (!rc || err->code != EXIT_ENVIRONMENT || !p->experiment.n_fallback)
+    if (!rc || !missing || err->code != EXIT_ENVIRONMENT || !p->experiment.n_fallback)
         return rc;
     if (load_fallback(p, missing, err))
         return -1;

@@ -36,12 +36,14 @@ static void data_text(const struct config *c, struct strbuf *out)
             strbuf_addf(out, "%s: %s\n", item.key->name, item.text);
 }
 
-static int open_both(const struct config *c, double *images, struct error *err)
+/* opened says whether the data is there. */
+static int open_both(const struct config *c, double *images, int *opened, struct error *err)
 {
     static const enum split splits[] = {SPLIT_VAL, SPLIT_TRAIN};
     for (int i = 0; i < 2; i++) {
         struct dataset *d;
-        if (dataset_open(&d, c, splits[i], err))
+        *opened = dataset_open(&d, c, splits[i], err) == 0;
+        if (!*opened)
             return -1;
         *images = (double)dataset_count(d);
         int rc = trainer_check_data(c, d, err);
@@ -65,6 +67,7 @@ int run_data_check(const struct experiment *e, struct arena *arena, double **ima
     struct strbuf text = STRBUF_INIT;
     struct known *list = NULL;
     int rc = 0;
+    *missing = NULL;
     *images = ARENA_ARRAY(arena, double, e->n_cells + 1);
     for (int i = 0; i < e->n_cells && !rc; i++) {
         const struct config *c = e->cells[i].config;
@@ -75,8 +78,10 @@ int run_data_check(const struct experiment *e, struct arena *arena, double **ima
         if (!k) {
             struct known *new = ARENA_NEW(arena, struct known);
             *new = (struct known){.text = arena_strdup(arena, text.text), .next = list};
-            rc = open_both(c, &new->images, err);
-            *missing = arena_strdup(arena, config_string(c, "data.dataset"));
+            int opened;
+            rc = open_both(c, &new->images, &opened, err);
+            if (!opened)
+                *missing = arena_strdup(arena, config_string(c, "data.dataset"));
             k = list = new;
         }
         if (!rc)
