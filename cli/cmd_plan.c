@@ -240,7 +240,7 @@ const struct command command_plan = {
         "those of one image, memory is the peak of a training step, time is for all seeds of a "
         "cell one after the other, expected from finished runs on the same data or, where there "
         "are none, from a training step of a small model that is measured on the device once (and "
-        "kept in the database, where there is one).",
+        "kept in the database, where there is one). Keys that match solved are columns too.",
     .examples = "  vittm plan experiments/quick.yaml\n"
                 "  vittm plan experiments/quick.yaml model.dim=64,96,128 --format csv",
     .run = run,
