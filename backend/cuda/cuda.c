@@ -45,6 +45,23 @@ const struct cuda_kernel *cuda_kernel_find(const struct op *op)
     return NULL;
 }
 
+/* Runs the smallest kernel there is: a build for other architectures, a device that somebody has for
+ * himself and one that has failed show here, in one line, and not in the middle of a run. */
+static int try_kernel(void)
+{
+    void *at = NULL;
+    cudaStream_t stream = NULL;
+    int code = (int)cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    code = code ? code : (int)cudaMalloc(&at, sizeof(struct vt_scalars));
+    code = code ? code : vt_set_scalars(at, 0, 0, stream);
+    code = code ? code : (int)cudaStreamSynchronize(stream);
+    if (at)
+        cudaFree(at);
+    if (stream)
+        cudaStreamDestroy(stream);
+    return code;
+}
+
 /* The runtime answers without a driver too, with one of several codes: all mean no device. */
 static int cuda_probe(const struct backend_options *o, char *device, size_t size, struct error *err)
 {
@@ -65,6 +82,11 @@ static int cuda_probe(const struct backend_options *o, char *device, size_t size
     if (prop.major < OLDEST)
         return error_env(err, "%s has compute capability %d.%d, older than %d.0", prop.name,
                          prop.major, prop.minor, OLDEST);
+    if ((code = (cudaError_t)try_kernel())) {
+        cudaGetLastError();
+        return error_env(err, "%s does not run the kernels of this build: %s (make CUDA_ARCHS=%d%d)",
+                         prop.name, cudaGetErrorString(code), prop.major, prop.minor);
+    }
     snprintf(device, size, "%s, sm_%d%d", prop.name, prop.major, prop.minor);
     return 0;
 }
