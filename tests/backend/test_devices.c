@@ -115,11 +115,22 @@ static const int64_t token_counts[] = {49, 64, 65, 196, 197};
 
 enum { COUNTS = sizeof token_counts / sizeof *token_counts };
 
-static const struct backend *open_device(enum precision precision, struct error *err)
+/* The device, or the test is skipped: nothing can be emulated here, or the device lacks the
+ * precision. One that was asked for by name must be there. */
+static const struct backend *need_device(enum precision precision)
 {
     static char text[200];
+    struct error err = {0};
     struct backend_options o = {.threads = 1, .precision = precision};
-    return backend_open(backend_find(device_name()), &o, text, sizeof text, err);
+    const struct backend *b =
+        backend_open(backend_find(device_name()), &o, text, sizeof text, &err);
+    if (!b && precision == PRECISION_FP32 && getenv("VITTM_TEST_DEVICE"))
+        fail_msg("VITTM_TEST_DEVICE %s: %s", device_name(), err.msg);
+    if (!b) {
+        print_message("%s\n", err.msg);
+        skip();
+    }
+    return b;
 }
 
 /* Whether the number is one of the words of list; NULL: every number is. */
@@ -156,16 +167,11 @@ static int has_own_products(const char *op)
  * affair. */
 static void check_all(enum precision precision)
 {
-    struct error err = {0};
-    const struct backend *b = open_device(precision, &err);
+    const struct backend *b = need_device(precision);
     const char *only = getenv("VITTM_TEST_OP");
     int64_t counts[COUNTS];
     int n = chosen_counts(counts);
     char name[64];
-    if (!b) {
-        print_message("%s\n", err.msg);
-        skip();
-    }
     snprintf(name, sizeof name, "%s in %s", device_name(), precision_name(precision));
     const struct subject subjects[] = {{.variant = name,
                                         .value_size = sizeof(float),
@@ -256,15 +262,10 @@ static int check_storage(const struct subject *s, const struct recipe *recipe)
 static void test_storage(void **state)
 {
     (void)state;
-    struct error err = {0};
-    const struct backend *b = open_device(PRECISION_BF16, &err);
+    const struct backend *b = need_device(PRECISION_BF16);
     const char *only = getenv("VITTM_TEST_OP");
     int64_t counts[COUNTS];
     int stored = 0, n = chosen_counts(counts);
-    if (!b) {
-        print_message("%s\n", err.msg);
-        skip();
-    }
     const struct subject s = {
         .variant = device_name(), .precision = PRECISION_BF16, .threads = 1, .ctx = b};
     fixed_tokens = counts[(n - 1) / 2];
@@ -280,11 +281,7 @@ static void test_embedding(void **state)
 {
     (void)state;
     struct error err = {0};
-    const struct backend *b = open_device(PRECISION_BF16, &err);
-    if (!b) {
-        print_message("%s\n", err.msg);
-        skip();
-    }
+    const struct backend *b = need_device(PRECISION_BF16);
     struct graph *g = graph_new();
     struct tensor *image = leaf(g, "image", SHAPE(2, 3, 16, 16));
     struct tensor *patches = op_patchify(g, image, 8);
@@ -347,12 +344,7 @@ static void test_copies(void **state)
 {
     (void)state;
     static const struct op *const optimizers[] = {&op_adamw_row, &op_sgd_row};
-    struct error err = {0};
-    const struct backend *b = open_device(PRECISION_BF16, &err);
-    if (!b) {
-        print_message("%s\n", err.msg);
-        skip();
-    }
+    const struct backend *b = need_device(PRECISION_BF16);
     for (int i = 0; i < 2; i++) {
         float once[2 * WIDTH * WIDTH], again[2 * WIDTH * WIDTH];
         updated(b, optimizers[i], 0, once);
@@ -365,12 +357,7 @@ static void test_copies(void **state)
 static void test_complete(void **state)
 {
     (void)state;
-    struct error err = {0};
-    const struct backend *b = open_device(PRECISION_FP32, &err);
-    if (!b) {
-        print_message("%s\n", err.msg);
-        skip();
-    }
+    const struct backend *b = need_device(PRECISION_FP32);
     for (int i = 0; i < op_count(); i++)
         if (!b->has(b, op_at(i)))
             fail_msg("op %s has no %s kernel", op_at(i)->name, device_name());

@@ -746,7 +746,7 @@ template <class B, fault F> struct vt_mma<faulty<B, F>> {
 
 namespace whole
 {
-#include "tests/sim/attention_trial.h"
+#include "tests/sim/attention_trial.inc"
 template <class B, fault F> struct operand<faulty<B, F>> {
     static faulty<B, F> of(faulty<B, F> x)
     {
@@ -763,7 +763,7 @@ template <class B, fault F> struct operand<faulty<B, F>> {
 namespace no_barriers
 {
 #define __syncthreads() ((void)0)
-#include "tests/sim/attention_trial.h"
+#include "tests/sim/attention_trial.inc"
 #undef __syncthreads
 } // namespace no_barriers
 
@@ -774,7 +774,7 @@ static __device__ __forceinline__ int whole_tile(int64_t, int64_t, int tile_rows
     return tile_rows;
 }
 #define rows_left whole_tile
-#include "tests/sim/attention_trial.h"
+#include "tests/sim/attention_trial.inc"
 #undef rows_left
 } // namespace no_masks
 
