@@ -2,6 +2,7 @@
  * front as a stepped line, dominated points paler, published points open and with a front of their
  * own. */
 #include "plots/figure.h"
+#include "plots/pareto_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,41 +11,12 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "plots/axis.h"
 #include "plots/canvas.h"
 #include "plots/chance.h"
-#include "plots/data.h"
-#include "plots/encode.h"
-#include "plots/front.h"
 #include "plots/gnuplot.h"
-#include "plots/metric.h"
-#include "plots/place.h"
-#include "plots/published.h"
 #include "plots/style.h"
 
-enum { TEXT = 12, LABEL = 11, POINT_REACH = 6 };
-
-struct point {
-    const struct plot_cell *cell;
-    struct plot_stat x, y; /* in shown units */
-    double chance;         /* of being on the front; NAN where it cannot be had */
-};
-
-struct pareto {
-    struct plot_data *data;
-    struct canvas *out;
-    const char *x_name, *y_name;
-    int maximize_x, maximize_y;
-    struct metric_scale x_scale, y_scale;
-    struct axis x, y;
-    double left, top, right, bottom; /* of the plotting area, pixels */
-    struct point *points;
-    size_t n;
-    int resampled; /* some cell has several seeds: chances mean something */
-    struct front front, published_front;
-    struct published published;
-    struct encoding encoding;
-};
+enum { TEXT = 12 };
 
 /* ---- values ---- */
 
@@ -282,121 +254,6 @@ static void draw_legend(struct pareto *p)
     front_legend(p, &l);
 }
 
-/* ---- labels at points ---- */
-
-static double px(const struct pareto *p, double x)
-{
-    return p->left + axis_position(&p->x, x) * (p->right - p->left);
-}
-
-static double py(const struct pareto *p, double y)
-{
-    return p->bottom - axis_position(&p->y, y) * (p->bottom - p->top);
-}
-
-static void block_line(struct placer *at, const struct pareto *p, const struct front *f)
-{
-    for (size_t i = 1; i < f->n_line; i++) {
-        double x0 = px(p, f->line[i - 1].x), x1 = px(p, f->line[i].x);
-        double y0 = py(p, f->line[i - 1].y), y1 = py(p, f->line[i].y);
-        place_soft(at, (struct place_box){fmin(x0, x1) - 2, fmin(y0, y1) - 2, fmax(x0, x1) + 2,
-                                          fmax(y0, y1) + 2});
-    }
-}
-
-static void block_all(struct placer *at, const struct pareto *p)
-{
-    for (size_t i = 0; i < p->n; i++) {
-        const struct point *q = &p->points[i];
-        double x = px(p, q->x.mean), y = py(p, q->y.mean);
-        place_point(at, x, y, POINT_REACH);
-        if (isfinite(q->y.std))
-            place_soft(at, (struct place_box){x - 2, py(p, q->y.mean + q->y.std), x + 2,
-                                              py(p, q->y.mean - q->y.std)});
-        if (isfinite(q->x.std))
-            place_soft(at, (struct place_box){px(p, q->x.mean - q->x.std), y - 2,
-                                              px(p, q->x.mean + q->x.std), y + 2});
-    }
-    for (size_t i = 0; i < p->published.n; i++)
-        place_point(at, px(p, p->published.points[i].x), py(p, p->published.points[i].y),
-                    POINT_REACH);
-    block_line(at, p, &p->front);
-    if (p->n == 0) /* beside ours, a dotted line may run behind a label */
-        block_line(at, p, &p->published_front);
-}
-
-/* "linear · add, 83 %": how often it is on the front when seeds are drawn again. */
-static const char *front_title(struct pareto *p, const struct point *q)
-{
-    const char *title = data_cell_title(p->data, q->cell);
-    if (!p->resampled || !isfinite(q->chance))
-        return title;
-    return arena_printf(&p->data->arena, "%s, %.0f %%", title, 100 * q->chance);
-}
-
-struct labels {
-    struct place_wish *wishes;
-    const char **texts, **colors;
-    size_t n;
-};
-
-/* strong: of a point on the front that the figure is about. */
-static void add_label(struct labels *l, double x, double y, const char *text, int strong)
-{
-    l->texts[l->n] = text;
-    l->colors[l->n] = strong ? STYLE_INK : STYLE_MUTED;
-    l->wishes[l->n++] = (struct place_wish){
-        .x = x, .y = y, .width = gnuplot_text_width(text) * LABEL + 3, .weight = strong ? 3 : 1};
-}
-
-static void draw_label(struct canvas *c, const struct place_wish *w, const char *text,
-                       const char *color)
-{
-    const struct place_spot *spot = &w->spot;
-    canvas_text(c, spot->x + 1.5, spot->y, CANVAS_LEFT, LABEL, 0, color, text);
-    double dx = spot->from_x - w->x, dy = spot->from_y - w->y, length = hypot(dx, dy);
-    if (spot->leader && length > POINT_REACH + 3)
-        canvas_line(c, w->x + dx / length * POINT_REACH, w->y + dy / length * POINT_REACH,
-                    spot->from_x, spot->from_y, 0.6, "1", STYLE_FAINT);
-}
-
-/* The most important first: our front, the rest of ours where colours and shapes do not say its
- * names, their front, the rest of theirs. */
-static void list_labels(struct pareto *p, struct labels *l)
-{
-    for (size_t i = 0; i < p->front.n; i++) {
-        const struct point *q = &p->points[p->front.points[i].index];
-        add_label(l, px(p, q->x.mean), py(p, q->y.mean), front_title(p, q), 1);
-    }
-    for (size_t i = 0; i < p->n; i++) {
-        const struct point *q = &p->points[i];
-        if (!p->front.on[i] && data_is_labelled(p->data, q->cell))
-            add_label(l, px(p, q->x.mean), py(p, q->y.mean), data_cell_title(p->data, q->cell), 0);
-    }
-    for (int on = 1; on >= 0; on--)
-        for (size_t i = 0; i < p->published.n; i++)
-            if (p->published_front.on[i] == on)
-                add_label(l, px(p, p->published.points[i].x), py(p, p->published.points[i].y),
-                          p->published.points[i].label, on && p->n == 0);
-}
-
-static void draw_labels(struct pareto *p)
-{
-    struct placer at = {.bounds = {p->left + 2, p->top - 8, p->right + 12, p->bottom - 2}};
-    size_t most = p->n + p->published.n + 1;
-    struct labels l = {ARENA_ARRAY(&p->data->arena, struct place_wish, most),
-                       ARENA_ARRAY(&p->data->arena, const char *, most),
-                       ARENA_ARRAY(&p->data->arena, const char *, most), 0};
-    at.near_only = p->front.n > 18;
-    block_all(&at, p);
-    list_labels(p, &l);
-    place_labels(&at, l.wishes, l.n, LABEL * 1.25);
-    for (size_t i = 0; i < l.n; i++)
-        if (l.wishes[i].placed)
-            draw_label(p->out, &l.wishes[i], l.texts[i], l.colors[i]);
-    place_release(&at);
-}
-
 /* ---- script ---- */
 
 static void add_plots(struct pareto *p, int dominated, int front)
@@ -453,7 +310,7 @@ static void write_script(struct pareto *p)
     canvas_titles(c, p->x_scale.label, p->y_scale.label, axis_text_width(&p->y));
     strbuf_adds(&c->script, "set errorbars 0\n");
     draw_legend(p);
-    draw_labels(p);
+    pareto_labels(p);
     add_plots(p, dominated, front);
 }
 
