@@ -2,7 +2,7 @@
 #include "results/table.h"
 #include "results/rows.h"
 #include "results/stats.h"
-#include "results/table_data.h"
+#include "results/table_figures.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -11,170 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const error_names[TABLE_ERRORS] = {"std", "sem", "ci95"};
-
-const char *table_error_name(enum table_error error)
-{
-    ASSERT(error >= 0 && error < TABLE_ERRORS);
-    return error_names[error];
-}
-
-int table_error_find(const char *name, struct error *err)
-{
-    for (int i = 0; i < TABLE_ERRORS; i++)
-        if (strcmp(error_names[i], name) == 0)
-            return i;
-    return error_set(err, "unknown error %s: take std, sem or ci95", name);
-}
-
-/* ---- figures --------------------------------------------------------------------------------- */
-
-struct figure {
-    double mean, error;
-    double front;          /* probability of being on the front; NAN without */
-    double delta, p, holm; /* against the baseline over common seeds; NAN without */
-    size_t pairs;
-    int best, hopeless; /* hopeless: so few pairs that no p could be below 0.05 */
-};
-
-struct layout {
-    const struct table_data *d;
-    const struct table_options *o;
-    struct figure *figures;
-    int decimals;
-    int has_front;
-    size_t comparisons;
-};
-
-static double error_of(const struct table_cell *c, enum table_error kind)
-{
-    switch (kind) {
-    case TABLE_SEM:
-        return stats_sem(c->values, c->n);
-    case TABLE_CI95:
-        return stats_t_halfwidth(c->values, c->n, 0.95);
-    default:
-        return stats_std(c->values, c->n);
-    }
-}
-
-/* Differences over the seeds (and device classes) that both have. */
-static size_t pair(const struct table_cell *c, const struct table_cell *base, double *d)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->n; i++)
-        for (size_t k = 0; k < base->n; k++)
-            if (c->seeds[i] == base->seeds[k] && strcmp(c->devices[i], base->devices[k]) == 0)
-                d[n++] = c->values[i] - base->values[k];
-    return n;
-}
-
-static void compare(struct layout *l)
-{
-    const struct table_data *d = l->d;
-    double *p = mem_zalloc(d->count, sizeof *p), *holm = mem_zalloc(d->count, sizeof *holm);
-    for (size_t i = 0; i < d->count; i++) {
-        const struct table_cell *c = &d->cells[i];
-        struct figure *f = &l->figures[i];
-        p[i] = NAN;
-        if (!d->baseline || c->is_baseline)
-            continue;
-        double *differences = mem_zalloc(c->n + 1, sizeof *differences);
-        f->pairs = pair(c, d->baseline, differences);
-        if (f->pairs) {
-            f->delta = stats_mean(differences, f->pairs);
-            if (l->o->test == TABLE_PAIRED)
-                f->p = p[i] = stats_signflip(differences, f->pairs);
-        }
-        free(differences);
-        l->comparisons += !isnan(p[i]);
-    }
-    stats_holm(p, d->count, holm);
-    for (size_t i = 0; i < d->count; i++) {
-        struct figure *f = &l->figures[i];
-        f->holm = holm[i];
-        f->hopeless =
-            !isnan(f->p) && stats_signflip_floor(f->pairs) * (double)l->comparisons >= 0.05;
-    }
-    free(p);
-    free(holm);
-}
-
-static void mark_best(struct layout *l)
-{
-    size_t with_value = 0;
-    double best = NAN;
-    for (size_t i = 0; i < l->d->count; i++) {
-        double mean = l->figures[i].mean;
-        if (isnan(mean))
-            continue;
-        with_value++;
-        if (isnan(best) || (l->d->maximize ? mean > best : mean < best))
-            best = mean;
-    }
-    for (size_t i = 0; i < l->d->count && with_value > 1; i++)
-        l->figures[i].best = l->figures[i].mean == best;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Two digits of the typical error; percents always two decimals; four digits where there is no
- * error. */
-static int choose_decimals(const struct layout *l)
-{
-    const char *slash = strrchr(l->d->metric, '/');
-    const char *name = slash ? slash + 1 : l->d->metric;
-    if (strncmp(name, "top", 3) == 0 || strncmp(name, "miou", 4) == 0)
-        return 2;
-    double *errors = mem_zalloc(l->d->count + 1, sizeof *errors), largest = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < l->d->count; i++) {
-        if (l->figures[i].error > 0)
-            errors[n++] = l->figures[i].error;
-        if (fabs(l->figures[i].mean) > largest)
-            largest = fabs(l->figures[i].mean);
-    }
-    qsort(errors, n, sizeof *errors, by_value);
-    double digits = n             ? 1 - floor(log10(errors[n / 2]))
-                    : largest > 0 ? 3 - floor(log10(largest))
-                                  : 0;
-    free(errors);
-    return (int)fmin(fmax(digits, 0), 6);
-}
-
-static void compute(struct layout *l)
-{
-    l->figures = mem_zalloc(l->d->count, sizeof *l->figures);
-    for (size_t i = 0; i < l->d->count; i++) {
-        const struct table_cell *c = &l->d->cells[i];
-        l->figures[i] = (struct figure){.mean = stats_mean(c->values, c->n),
-                                        .error = error_of(c, l->o->error),
-                                        .delta = NAN,
-                                        .p = NAN,
-                                        .holm = NAN};
-    }
-    double *chance = mem_zalloc(l->d->count + 1, sizeof *chance);
-    int pivoted = !l->o->machine && (l->o->rows || l->o->cols);
-    l->has_front = !pivoted && table_front(l->d, chance);
-    for (size_t i = 0; i < l->d->count; i++)
-        l->figures[i].front = l->has_front ? chance[i] : NAN;
-    free(chance);
-    compare(l);
-    mark_best(l);
-    l->decimals = choose_decimals(l);
-}
-
 /* ---- texts ----------------------------------------------------------------------------------- */
 
 /* "76.26 ± 0.31 (n=3)", "—", "failed (1 of 3)". */
-static void put_cell(struct rows *r, struct rows_cell *out, const struct layout *l, size_t i)
+static void put_cell(struct rows *r, struct rows_cell *out, const struct table_layout *l, size_t i)
 {
     const struct table_cell *c = &l->d->cells[i];
-    const struct figure *f = &l->figures[i];
+    const struct table_figure *f = &l->figures[i];
     struct strbuf s = STRBUF_INIT;
     if (c->n == 0) {
         if (c->failed)
@@ -195,7 +38,8 @@ static void put_cell(struct rows *r, struct rows_cell *out, const struct layout 
     strbuf_release(&s);
 }
 
-static void put_p(struct rows *r, struct rows_cell *out, const struct figure *f, int is_baseline)
+static void put_p(struct rows *r, struct rows_cell *out, const struct table_figure *f,
+                  int is_baseline)
 {
     if (is_baseline)
         rows_set_text(r, out, "baseline");
@@ -205,18 +49,6 @@ static void put_p(struct rows *r, struct rows_cell *out, const struct figure *f,
         rows_set_format(r, out, "n too small (%.2g)", f->holm);
     else
         rows_set_format(r, out, "%.2g", f->holm);
-}
-
-static const char *error_words(enum table_error kind)
-{
-    switch (kind) {
-    case TABLE_SEM:
-        return "standard error";
-    case TABLE_CI95:
-        return "half width of the 95% t interval";
-    default:
-        return "standard deviation (n-1)";
-    }
 }
 
 const char *table_epoch_words(size_t best, size_t all)
@@ -229,7 +61,7 @@ const char *table_epoch_words(size_t best, size_t all)
 
 /* "3 common seeds cannot give p < 0.05 (at least 0.75 after correction); 7 seeds could"; nothing
  * where they can. */
-static void add_hopeless(struct strbuf *out, const struct layout *l)
+static void add_hopeless(struct strbuf *out, const struct table_layout *l)
 {
     size_t hopeless = 0, pairs = 0;
     for (size_t i = 0; i < l->d->count; i++) {
@@ -245,7 +77,7 @@ static void add_hopeless(struct strbuf *out, const struct layout *l)
                     stats_signflip_needed(0.05, l->comparisons));
 }
 
-static void put_caption(struct rows *r, const struct layout *l)
+static void put_caption(struct rows *r, const struct table_layout *l)
 {
     const struct table_data *d = l->d;
     struct strbuf s = STRBUF_INIT;
@@ -255,7 +87,7 @@ static void put_caption(struct rows *r, const struct layout *l)
         most = d->cells[i].n > most ? d->cells[i].n : most;
     }
     strbuf_addf(&s, "%s: %s, mean ± %s over n seeds (n = ", *d->title ? d->title : d->experiment,
-                d->metric, error_words(l->o->error));
+                d->metric, table_error_words(l->o->error));
     if (d->count && least != most)
         strbuf_addf(&s, "%zu to %zu", least, most);
     else
@@ -286,7 +118,7 @@ static void put_caption(struct rows *r, const struct layout *l)
     strbuf_release(&s);
 }
 
-static void put_warnings(const struct layout *l, struct strbuf *out)
+static void put_warnings(const struct table_layout *l, struct strbuf *out)
 {
     const struct table_data *d = l->d;
     struct strbuf hopeless = STRBUF_INIT;
@@ -339,7 +171,7 @@ static int cost_decimals(const struct table_data *d, size_t k)
     return decimals < c->decimals ? c->decimals : decimals > 6 ? 6 : decimals;
 }
 
-static struct rows *by_cell(const struct layout *l)
+static struct rows *by_cell(const struct table_layout *l)
 {
     const struct table_data *d = l->d;
     int compared = d->baseline != NULL, tested = compared && l->o->test == TABLE_PAIRED;
@@ -359,7 +191,7 @@ static struct rows *by_cell(const struct layout *l)
     struct rows *r = rows_new(n, names);
     for (size_t i = 0; i < d->count; i++) {
         struct rows_cell *cell = rows_append(r);
-        const struct figure *f = &l->figures[i];
+        const struct table_figure *f = &l->figures[i];
         size_t at = 0;
         rows_set_text(r, &cell[at++], d->cells[i].label);
         put_cell(r, &cell[at++], l, i);
@@ -450,9 +282,9 @@ static struct rows *new_grid(const struct pivot *p, const struct table_options *
 }
 
 /* With a test the p stands behind the figure: there is no room for a column each. */
-static void add_p(struct rows *r, struct rows_cell *cell, const struct layout *l, size_t i)
+static void add_p(struct rows *r, struct rows_cell *cell, const struct table_layout *l, size_t i)
 {
-    const struct figure *f = &l->figures[i];
+    const struct table_figure *f = &l->figures[i];
     if (l->o->test != TABLE_PAIRED || !l->d->baseline)
         return;
     if (l->d->cells[i].is_baseline)
@@ -462,7 +294,7 @@ static void add_p(struct rows *r, struct rows_cell *cell, const struct layout *l
                         f->hopeless ? " (n too small)" : "");
 }
 
-static struct rows *by_keys(const struct layout *l, struct error *err)
+static struct rows *by_keys(const struct table_layout *l, struct error *err)
 {
     struct pivot p = {.arena = {0}};
     const struct table_data *d = l->d;
@@ -504,7 +336,7 @@ static void put_key(struct rows *r, struct rows_cell *out, const struct rows_cel
 
 /* Flat: cell, label, keys, metric, mean, std|sem|ci95, n, failed, runs, best, delta, p, p_holm,
  * p_front, costs. */
-static struct rows *flat(const struct layout *l)
+static struct rows *flat(const struct table_layout *l)
 {
     const struct table_data *d = l->d;
     size_t columns = 14 + d->key_count + d->cost_count, at = 0;
@@ -513,7 +345,7 @@ static struct rows *flat(const struct layout *l)
     names[at++] = "label";
     for (size_t k = 0; k < d->key_count; k++)
         names[at++] = d->keys[k];
-    const char *const rest[] = {"metric", "mean",     error_names[l->o->error],
+    const char *const rest[] = {"metric", "mean",     table_error_name(l->o->error),
                                 "n",      "failed",   "runs",
                                 "best",   "baseline", "delta",
                                 "p",      "p_holm",   "p_front"};
@@ -525,7 +357,7 @@ static struct rows *flat(const struct layout *l)
     free(names);
     for (size_t i = 0; i < d->count; i++) {
         const struct table_cell *c = &d->cells[i];
-        const struct figure *f = &l->figures[i];
+        const struct table_figure *f = &l->figures[i];
         struct rows_cell *cell = rows_append(r);
         rows_set_text(r, cell++, c->hash);
         rows_set_text(r, cell++, c->label);
@@ -555,8 +387,8 @@ struct rows *table_build(struct store *s, const struct table_options *o, struct 
     struct table_data d = {.arena = {0}};
     if (table_load(&d, s, o, err))
         return NULL;
-    struct layout l = {.d = &d, .o = o};
-    compute(&l);
+    struct table_layout l = {.d = &d, .o = o};
+    table_figures(&l);
     struct rows *r = o->machine ? flat(&l) : o->rows || o->cols ? by_keys(&l, err) : by_cell(&l);
     if (r)
         put_caption(r, &l);
