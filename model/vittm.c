@@ -14,11 +14,8 @@
 #include "model/model.h"
 #include "model/process_init.h"
 #include "model/reducer.h"
-#include "model/vittm.h"
+#include "model/vittm_internal.h"
 #include "nn/nn.h"
-
-#include <stdio.h>
-#include <string.h>
 
 enum stream { STREAM_PROCESS, STREAM_MEMORY };
 
@@ -98,15 +95,6 @@ static const struct config_key keys[] = {
     {0},
 };
 
-struct parts {
-    const struct head *head;
-    const struct fusion *fusion;
-    const struct memory_block *memory_block;
-    const struct process_init *process_init;
-    int64_t every;                                  /* layers between reads */
-    struct reduction process_merges, memory_merges; /* the stream that does not merge: zero */
-};
-
 static const char *in_scope(const struct builder *b, const char *name)
 {
     const char *scope = b->g->scope;
@@ -158,7 +146,7 @@ static const struct direction reading = {"read", "read_head", "read_fusion", "re
 static const struct direction writing = {"write", "write_head", "write_fusion", "write_norm",
                                          "write_norm_process"};
 
-static struct tensor *transfer(struct builder *b, const struct parts *p,
+static struct tensor *transfer(struct builder *b, const struct vittm_parts *p,
                                const struct direction *direction, int64_t layer,
                                struct tensor *source, struct tensor *query)
 {
@@ -186,8 +174,8 @@ static void normalise(struct builder *b, const struct direction *direction, int6
     *process = nn_layer_norm(b, name, *process, NN_EPS_TIMM);
 }
 
-static void layer(struct builder *b, struct parts *p, int64_t i, const struct block_options *o,
-                  struct tensor **memory, struct tensor **process)
+static void layer(struct builder *b, struct vittm_parts *p, int64_t i,
+                  const struct block_options *o, struct tensor **memory, struct tensor **process)
 {
     const char *block = nn_numbered(b, "blocks", i);
     if (i % p->every) {
@@ -216,7 +204,7 @@ static struct tensor *classify(struct builder *b, const char *norm, const char *
 }
 
 /* Merging leaves another number of tokens to each layer, in no spatial order. */
-static int can_merge(struct builder *b, const struct parts *p)
+static int can_merge(struct builder *b, const struct vittm_parts *p)
 {
     int of_memory = config_choice(b->c, "model.reduce.stream") == &streams[STREAM_MEMORY];
     const char *method = config_string(b->c, "model.reduce.method");
@@ -237,7 +225,7 @@ static int can_merge(struct builder *b, const struct parts *p)
     return !graph_failed(b->g, NULL);
 }
 
-static void begin_merges(struct builder *b, struct parts *p, const struct tensor *memory,
+static void begin_merges(struct builder *b, struct vittm_parts *p, const struct tensor *memory,
                          const struct tensor *process, int64_t depth)
 {
     if (config_choice(b->c, "model.reduce.stream") == &streams[STREAM_MEMORY])
@@ -246,7 +234,7 @@ static void begin_merges(struct builder *b, struct parts *p, const struct tensor
         reduction_init(&p->process_merges, b, process, depth, 0);
 }
 
-static int compatible(struct builder *b, const struct parts *p)
+static int compatible(struct builder *b, const struct vittm_parts *p)
 {
     if (p->fusion->replaces && p->head->ignores_query && p->head->ignores_query(b->c)) {
         graph_refuse(
@@ -274,7 +262,7 @@ static int compatible(struct builder *b, const struct parts *p)
 }
 
 /* Sizes that follow from token counts, and merges, cannot be where tokens are left out. */
-static int can_leave_out(struct builder *b, const struct parts *p)
+static int can_leave_out(struct builder *b, const struct vittm_parts *p)
 {
     const char *why = "depends on the number of tokens, which is another where some are left out";
     if (p->head->fixed_tokens)
@@ -287,10 +275,10 @@ static int can_leave_out(struct builder *b, const struct parts *p)
     return !graph_failed(b->g, NULL);
 }
 
-static int find_parts(struct builder *b, struct parts *p, int leaves_out)
+int vittm_find_parts(struct builder *b, struct vittm_parts *p, int leaves_out)
 {
     const struct config *c = b->c;
-    *p = (struct parts){
+    *p = (struct vittm_parts){
         .head = (const struct head *)config_choice(c, "model.rw_head"),
         .fusion = (const struct fusion *)config_choice(c, "model.fusion"),
         .memory_block = (const struct memory_block *)config_choice(c, "model.memory_block"),
@@ -301,7 +289,7 @@ static int find_parts(struct builder *b, struct parts *p, int leaves_out)
 }
 
 /* Side of the table for images of table pixels, and of the image's own grid. */
-static struct pos_grid process_grid(const struct builder *b, const struct parts *p,
+static struct pos_grid process_grid(const struct builder *b, const struct vittm_parts *p,
                                     const struct tensor *image, int64_t table)
 {
     struct pos_grid at = {.kind = pos_resize_kind(b->c)};
@@ -313,9 +301,8 @@ static struct pos_grid process_grid(const struct builder *b, const struct parts 
     return at;
 }
 
-/* Both streams with their position embeddings; seen is what the memory sees. */
-static int embed(struct builder *b, const struct parts *p, struct tensor *image,
-                 struct tensor *seen, struct vittm_tokens *out)
+int vittm_embed(struct builder *b, const struct vittm_parts *p, struct tensor *image,
+                struct tensor *seen, struct vittm_tokens *out)
 {
     const struct config *c = b->c;
     int64_t dim = config_int(c, "model.dim"), patch = config_int(c, "model.memory_patch");
@@ -337,9 +324,8 @@ static int embed(struct builder *b, const struct parts *p, struct tensor *image,
     return graph_failed(b->g, NULL);
 }
 
-/* All layers over embedded streams. behind, if not NULL, gets both behind each layer. */
-static void run_layers(struct builder *b, struct parts *p, struct vittm_tokens *x,
-                       struct vittm_tokens *behind)
+void vittm_run_layers(struct builder *b, struct vittm_parts *p, struct vittm_tokens *x,
+                      struct vittm_tokens *behind)
 {
     const struct config *c = b->c;
     int64_t depth = config_int(c, "model.depth");
@@ -363,17 +349,17 @@ static void run_layers(struct builder *b, struct parts *p, struct vittm_tokens *
 int vittm_encode(struct builder *b, struct model_io *io, const struct vittm_keep *keep,
                  struct vittm_tokens *out)
 {
-    struct parts p;
-    if (find_parts(b, &p, keep != NULL))
+    struct vittm_parts p;
+    if (vittm_find_parts(b, &p, keep != NULL))
         return -1;
     struct tensor *seen = memory_input(b, io);
-    if (graph_failed(b->g, NULL) || embed(b, &p, io->image, seen, out))
+    if (graph_failed(b->g, NULL) || vittm_embed(b, &p, io->image, seen, out))
         return -1;
     if (keep) {
         out->memory = op_gather_rows(b->g, out->memory, keep->memory, 1);
         out->process = op_gather_rows(b->g, out->process, keep->process, 1);
     }
-    run_layers(b, &p, out, NULL);
+    vittm_run_layers(b, &p, out, NULL);
     out->process = nn_layer_norm(b, "process_norm", out->process, NN_EPS_TIMM);
     return graph_failed(b->g, NULL);
 }
@@ -394,141 +380,10 @@ static void build(struct builder *b, struct model_io *io)
     io->n_logits = 2;
 }
 
-/* ---- features -------------------------------------------------------------------------------- */
-
-static int64_t common_multiple(int64_t a, int64_t b)
-{
-    int64_t x = a, y = b;
-    while (y) {
-        int64_t rest = x % y;
-        x = y;
-        y = rest;
-    }
-    return a / x * b;
-}
-
-/* The classifiers and norms that the authors' segmentation class inherits and does not call. */
-static void declare_classifiers(struct builder *b)
-{
-    static const char *const norms[] = {"fc_norm", "process_norm", "fc_norm_process"};
-    int64_t classes = config_int(b->c, "model.backbone_classes"),
-            dim = config_int(b->c, "model.dim");
-    for (size_t i = 0; classes && i < sizeof norms / sizeof *norms; i++) {
-        const char *old = nn_enter(b, norms[i]);
-        nn_unused_param(b, "weight", SHAPE(dim), nn_one);
-        nn_unused_param(b, "bias", SHAPE(dim), nn_zero);
-        nn_pop(b, old);
-    }
-    if (classes) {
-        nn_unused_linear(b, "head", dim, classes);
-        nn_unused_linear(b, "process_head", dim, classes);
-    }
-}
-
-/* Where the decoder looks at the process tokens alone, the last write is not computed; its
- * parameters are counted, as the authors' are, and never trained. */
-static void drop_unseen(struct graph *g, struct tensor *seen)
-{
-    graph_prune(g, &seen, 1);
-    char *read = arena_alloc(&g->arena, (size_t)g->n_tensors);
-    memset(read, 0, (size_t)g->n_tensors);
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i]->n_in; k++)
-            read[g->nodes[i]->in[k]->id] = 1;
-    for (int i = 0; i < g->n_tensors; i++)
-        g->tensors[i]->unused |= g->tensors[i]->kind == TENSOR_PARAM && !read[i];
-}
-
-struct stream_grids {
-    struct grid memory, process; /* process.rows 0: its tokens have no places */
-};
-
-/* The stream that the configuration names, or a refusal. */
-static enum feature_stream choose_stream(struct builder *b, const struct stream_grids *grids)
-{
-    enum feature_stream s = features_stream(b->c);
-    if (s == FEATURES_AUTO)
-        s = grids->memory.rows == grids->process.rows && grids->memory.cols == grids->process.cols
-                ? FEATURES_BOTH
-                : FEATURES_PROCESS;
-    if (s != FEATURES_MEMORY && !grids->process.rows)
-        nn_refuse(b, "model.decoder.streams",
-                  "process tokens of model.process_init %s have no places in the image (choose "
-                  "memory)",
-                  config_string(b->c, "model.process_init"));
-    return s;
-}
-
-/* x (B,N,C) on one grid, bilinearly on another. */
-static struct tensor *move_to(struct builder *b, struct tensor *x, struct grid from, struct grid to)
-{
-    struct arena *a = &b->g->arena;
-    if (from.rows == to.rows && from.cols == to.cols)
-        return x;
-    struct mixing *rows = mixing_resize(a, MIXING_BILINEAR, from.rows, to.rows);
-    struct mixing *cols = mixing_resize(a, MIXING_BILINEAR, from.cols, to.cols);
-    return op_resample(b->g, x, 1, mixing_grid(a, rows, cols),
-                       4 * to.rows * to.cols * shape_last(x->shape));
-}
-
-static void join(struct builder *b, enum feature_stream stream, const struct stream_grids *grids,
-                 const struct vittm_tokens *behind, const int64_t *taps, int n,
-                 struct features *out)
-{
-    struct tensor **parts = ARENA_ARRAY(&b->g->arena, struct tensor *, 2 * n);
-    int n_parts = 0, has_process = stream != FEATURES_MEMORY,
-        has_memory = stream != FEATURES_PROCESS;
-    out->grid = has_process ? grids->process : grids->memory;
-    if (has_memory && grids->memory.rows * grids->memory.cols > out->grid.rows * out->grid.cols)
-        out->grid = grids->memory;
-    for (int i = 0; i < n; i++) {
-        const struct vittm_tokens *x = &behind[taps[i]];
-        if (has_process)
-            parts[n_parts++] = move_to(b, x->process, grids->process, out->grid);
-        if (has_memory)
-            parts[n_parts++] = move_to(b, x->memory, grids->memory, out->grid);
-    }
-    out->tokens = n_parts > 1 ? op_concat(b->g, parts, n_parts, 2) : parts[0];
-    if (!has_memory)
-        drop_unseen(b->g, out->tokens);
-}
-
-/* Both streams as they leave the last write, without a final norm (the authors' segmentation
- * backbone). */
-static void features(struct builder *b, struct tensor *image, struct features *out)
-{
-    const struct config *c = b->c;
-    struct parts p;
-    struct vittm_tokens x, *behind;
-    int64_t depth = config_int(c, "model.depth"), patch = config_int(c, "model.memory_patch");
-    int64_t *taps = ARENA_ARRAY(&b->g->arena, int64_t, depth);
-    int n = features_taps(b, depth, taps);
-    if (!n || features_check_merges(b, n) || find_parts(b, &p, 0) ||
-        memory_input_must_be_image(b, "train.objective segment"))
-        return;
-    image = nn_pad_image(
-        b, image, p.process_init->patch ? common_multiple(patch, p.process_init->patch(c)) : patch);
-    int64_t height = image->shape.dim[2], width = image->shape.dim[3];
-    struct stream_grids grids = {.memory = {height / patch, width / patch}};
-    if (p.process_init->grid)
-        grids.process =
-            (struct grid){p.process_init->grid(c, height), p.process_init->grid(c, width)};
-    enum feature_stream stream = choose_stream(b, &grids);
-    if (graph_failed(b->g, NULL) || embed(b, &p, image, image, &x))
-        return;
-    behind = ARENA_ARRAY(&b->g->arena, struct vittm_tokens, depth);
-    run_layers(b, &p, &x, behind);
-    if (graph_failed(b->g, NULL))
-        return;
-    *out = (struct features){.height = height, .width = width};
-    declare_classifiers(b);
-    join(b, stream, &grids, behind, taps, n, out);
-}
-
 const struct model model_vittm = {
     .choice = {.name = "vittm", .doc = "Vision Token Turing Machine", .keys = keys},
     .paper = "Jajal et al. 2025, Token Turing Machines are Efficient Vision Models",
     .build = build,
-    .features = features,
+    .features = vittm_features,
     .features_scope = "backbone",
 };
