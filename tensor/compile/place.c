@@ -2,9 +2,9 @@
  *
  * Tensors that share memory (a reshape and its source, an op done in place) form one storage, which
  * lives from the step that writes it first to the step that reads it last. Storages of the arena
- * are placed largest first at the lowest offset that is free during their life. Parameters, inputs,
- * constants, state and results have fixed places in the static block. A copy in bf16 (store.c) is a
- * storage of its own.
+ * are placed largest first at the lowest offset that is free during their life (shelves.h).
+ * Parameters, inputs, constants, state and results have fixed places in the static block. A copy in
+ * bf16 (store.c) is a storage of its own.
  *
  * The gradients of the parameters are one row at the start of the arena. Each holds its place from
  * the step that writes it to the end, so that what the forward pass kept for later gradients may
@@ -12,10 +12,9 @@
  * little more than the larger of the two. */
 #include "base/memory.h"
 #include "tensor/compile/pass.h"
+#include "tensor/compile/shelves.h"
 
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct storage {
     int first, last; /* steps; first is -1 for leaves */
@@ -268,35 +267,6 @@ static struct candidate *largest_first(struct candidate *c, struct candidate *sp
     return c;
 }
 
-/* What is placed, apart from the storages, so that the search below, which reads much of it for
- * each of them, reads little. */
-struct taken {
-    size_t offset, end;
-    int first, last;
-};
-
-/* A list in ascending order of offset, and behind it one that no bound reaches. Pointers: less is
- * moved where one comes in between. */
-struct shelf {
-    struct taken **t;
-    int n;
-};
-
-/* Half of a training step's storages live in its middle, where forward ends, and their places take
- * most of the search. As all of them meet each other, one of them need not look at the rest one by
- * one, only at what they cover together, which is little: they are stacked. ALL: every storage;
- * ASIDE: those that do not live in the middle; COVER: what the others cover. */
-enum { ALL, ASIDE, COVER, SHELVES };
-struct shelves {
-    struct shelf at[SHELVES];
-    int middle;
-};
-
-static int lives_in(const struct storage *s, int step)
-{
-    return s->first <= step && s->last >= step;
-}
-
 /* The step in which most storages live. */
 static int find_middle(const struct placer *pl, const struct candidate *c, int n)
 {
@@ -313,117 +283,6 @@ static int find_middle(const struct placer *pl, const struct candidate *c, int n
         }
     free(change);
     return middle;
-}
-
-/* The offset behind those of a shelf, from *at on, that stand in the way of size bytes there. */
-static size_t pass(struct taken ***at, const struct storage *s, size_t offset, size_t size)
-{
-    struct taken **t = *at;
-    int first = s->first, last = s->last;
-    for (; (*t)->offset < offset + size; t++) {
-        int meets = ((*t)->first <= last) & (first <= (*t)->last);
-        offset = meets & ((*t)->end > offset) ? (*t)->end : offset;
-    }
-    *at = t;
-    return offset;
-}
-
-/* Where a search has come to: nothing fits below offset, and the first n of ALL end there. */
-struct searched {
-    size_t offset;
-    int n;
-};
-
-/* The lowest offset where a storage of that size fits among the placed ones that live at the same
- * time. Where two shelves have a say: past one that is in the way, then look at the other again. */
-static size_t lowest_gap(const struct shelves *sh, const struct storage *s, size_t size,
-                         struct searched from)
-{
-    struct taken **all = sh->at[ALL].t + from.n, **aside = sh->at[ASIDE].t;
-    struct taken **cover = sh->at[COVER].t;
-    size_t offset = from.offset, before;
-    if (!lives_in(s, sh->middle))
-        return pass(&all, s, offset, size);
-    while (from.n && (*aside)->offset < all[-1]->offset)
-        aside++;
-    do {
-        before = pass(&cover, s, offset, size);
-        offset = pass(&aside, s, before, size);
-    } while (offset > before);
-    return offset;
-}
-
-/* The highest offset where it fits and ends below `end`, if there is one. */
-static int highest_gap(const struct shelf *all, const struct storage *s, size_t size, size_t end,
-                       struct searched *at)
-{
-    size_t begin = 0, offset = 0; /* of a gap */
-    int found = 0, i;
-    for (i = 0; begin + size <= end; i++) { /* what ends the list is behind any end */
-        const struct taken *t = all->t[i];
-        int last = t->offset >= end;
-        size_t until = last ? end : t->offset;
-        if (!last && !((t->first <= s->last) & (s->first <= t->last)))
-            continue;
-        if (until >= begin + size) {
-            offset = until - size;
-            found = 1;
-        }
-        if (last)
-            break;
-        begin = t->end > begin ? t->end : begin;
-    }
-    *at = (struct searched){found ? offset : begin, i};
-    return found;
-}
-
-/* Over gradients as late as can be: low ones are written last and serve those that live longest. */
-static size_t gap(const struct shelves *sh, const struct storage *s, size_t size, size_t gradients)
-{
-    struct searched at;
-    return highest_gap(&sh->at[ALL], s, size, gradients, &at) ? at.offset
-                                                              : lowest_gap(sh, s, size, at);
-}
-
-static int put(struct shelf *shelf, struct taken *what)
-{
-    struct taken **t = shelf->t;
-    int low = 0, high = shelf->n;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (t[middle]->offset <= what->offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    memmove(&t[low + 1], &t[low], (size_t)(++shelf->n - low) * sizeof *t);
-    t[low] = what;
-    return low;
-}
-
-/* Where the i-th ends the next begins: one instead of two. */
-static void join(struct shelf *shelf, int i)
-{
-    struct taken **t = shelf->t;
-    if (i < 0 || i + 1 >= shelf->n || t[i]->end != t[i + 1]->offset)
-        return;
-    t[i]->end = t[i + 1]->end;
-    memmove(&t[i + 1], &t[i + 2], (size_t)(shelf->n-- - i - 1) * sizeof *t);
-}
-
-/* what: room for two. */
-static void take(struct shelves *sh, const struct storage *s, size_t size, struct taken what[2])
-{
-    what[0] = (struct taken){s->offset, s->offset + size, s->first, s->last};
-    put(&sh->at[ALL], &what[0]);
-    if (!lives_in(s, sh->middle)) {
-        put(&sh->at[ASIDE], &what[0]);
-        return;
-    }
-    what[1] = (struct taken){s->offset, s->offset + size, 0, INT_MAX};
-    int i = put(&sh->at[COVER], &what[1]);
-    join(&sh->at[COVER], i);
-    join(&sh->at[COVER], i - 1);
 }
 
 /* What needs a place, in the order of first steps: what equal sizes are sorted by. */
@@ -445,7 +304,7 @@ static int list_candidates(const struct placer *pl, struct candidate *c)
 }
 
 static void place_all(struct placer *pl, const struct candidate *c, int n, struct shelves *sh,
-                      struct taken *taken, int no_reuse)
+                      int no_reuse)
 {
     struct plan *p = pl->p;
     size_t row = (size_t)p->flat_count * p->value_size;
@@ -453,8 +312,9 @@ static void place_all(struct placer *pl, const struct candidate *c, int n, struc
     for (int i = 0; i < n; i++) {
         struct storage *s = &pl->s[c[i].storage];
         size_t size = aligned(p, s->bytes);
-        s->offset = no_reuse ? p->arena_bytes : gap(sh, s, size, row);
-        take(sh, s, size, &taken[2 * i]);
+        struct lifetime life = {s->first, s->last};
+        s->offset = no_reuse ? p->arena_bytes : shelves_gap(sh, life, size, row);
+        shelves_take(sh, life, s->offset, size);
         if (s->offset + size > p->arena_bytes)
             p->arena_bytes = s->offset + size;
     }
@@ -463,48 +323,37 @@ static void place_all(struct placer *pl, const struct candidate *c, int n, struc
 enum { PIECE = 65536 /* bytes of gradients that are taken from one step on */ };
 
 /* The row of gradients, in pieces: each from the step that writes the first of it, or from the
- * start where there is padding, which must stay zero. taken: room for two a gradient. Returns how
- * many pieces there are. */
-static int take_gradients(const struct placer *pl, struct shelves *sh, struct taken *taken)
+ * start where there is padding, which must stay zero. */
+static void take_gradients(const struct placer *pl, struct shelves *sh)
 {
     const struct plan *p = pl->p;
-    struct storage piece = {.last = pl->g->n_nodes};
-    size_t size = 0;
-    int n = 0;
+    struct lifetime life = {.last = pl->g->n_nodes};
+    size_t offset = 0, size = 0;
     for (int i = 0; i < p->n_trained; i++) {
         const struct storage *s = &pl->s[storage_of(pl, p->grads[i])];
         size_t bytes = aligned(p, s->bytes);
         int first = bytes == s->bytes ? s->first : -1;
         if (size >= PIECE && bytes >= PIECE) {
-            take(sh, &piece, size, &taken[2 * n++]);
-            piece.offset += size;
+            shelves_take(sh, life, offset, size);
+            offset += size;
             size = 0;
         }
-        piece.first = size && piece.first < first ? piece.first : first;
+        life.first = size && life.first < first ? life.first : first;
         size += bytes;
     }
     if (size)
-        take(sh, &piece, size, &taken[2 * n++]);
-    return n;
+        shelves_take(sh, life, offset, size);
 }
 
 static void place_arena(struct placer *pl, int no_reuse)
 {
-    size_t room = (size_t)(pl->n + pl->p->n_trained) + 1;
-    struct candidate *pairs = mem_alloc(2 * room * sizeof *pairs);
-    struct taken *taken = mem_alloc(2 * room * sizeof *taken), end = {.offset = SIZE_MAX};
-    struct taken **lists = mem_alloc(SHELVES * room * sizeof *lists);
+    struct candidate *pairs = mem_alloc(2 * ((size_t)pl->n + 1) * sizeof *pairs);
     int n = list_candidates(pl, pairs);
-    struct shelves sh = {.middle = find_middle(pl, pairs, n)};
-    for (int i = 0; i < SHELVES; i++) {
-        sh.at[i].t = lists + (size_t)i * room;
-        sh.at[i].t[0] = &end;
-    }
-    int pieces = take_gradients(pl, &sh, taken);
-    place_all(pl, largest_first(pairs, pairs + room, n), n, &sh, taken + 2 * pieces, no_reuse);
+    struct shelves *sh = shelves_new(n + pl->p->n_trained, find_middle(pl, pairs, n));
+    take_gradients(pl, sh);
+    place_all(pl, largest_first(pairs, pairs + n, n), n, sh, no_reuse);
+    shelves_free(sh);
     free(pairs);
-    free(taken);
-    free(lists);
 }
 
 static void place_tensor(const struct placer *pl, struct tensor *t)
