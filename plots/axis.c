@@ -47,15 +47,6 @@ void axis_fit(struct axis *a, double low, double high, double margin, int may_lo
     set_step(a, a->high - a->low);
 }
 
-void axis_fit_round(struct axis *a, double low, double high)
-{
-    *a = (struct axis){0};
-    widen(&low, &high);
-    set_step(a, high - low);
-    a->low = floor(low / a->step + 1e-9) * a->step;
-    a->high = ceil(high / a->step - 1e-9) * a->step;
-}
-
 double axis_position(const struct axis *a, double value)
 {
     if (a->logarithmic)

@@ -17,8 +17,6 @@ struct axis {
 /* Fits values low..high with `margin` of the span free at each end. May be logarithmic where the
  * axis is a cost, all values are positive and span more than a factor of 12. */
 void axis_fit(struct axis *a, double low, double high, double margin, int may_log);
-/* The same with the ends on tics: for curves. */
-void axis_fit_round(struct axis *a, double low, double high);
 /* 0 at the low end, 1 at the high end. */
 double axis_position(const struct axis *a, double value);
 /* Pixels that the widest label at the tics takes at STYLE_FONT_SIZE. */

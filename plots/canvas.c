@@ -68,14 +68,6 @@ void canvas_line(struct canvas *c, double x0, double y0, double x1, double y1, d
     }
 }
 
-void canvas_box(struct canvas *c, double x0, double y0, double x1, double y1, const char *color)
-{
-    strbuf_addf(&c->script,
-                "set object rectangle from screen %.5f,%.5f to screen %.5f,%.5f fillcolor rgb '%s' "
-                "fillstyle solid noborder behind\n",
-                fx(c, x0), fy(c, y1), fx(c, x1), fy(c, y0), color);
-}
-
 void canvas_clear(struct canvas *c)
 {
     strbuf_adds(&c->script, "unset label\nunset arrow\nunset object\n");

@@ -21,8 +21,7 @@ void canvas_text(struct canvas *c, double x, double y, enum canvas_align align, 
 void canvas_point(struct canvas *c, double x, double y, int type, double size, const char *color);
 void canvas_line(struct canvas *c, double x0, double y0, double x1, double y1, double width,
                  const char *dash, const char *color);
-void canvas_box(struct canvas *c, double x0, double y0, double x1, double y1, const char *color);
-/* Forgets text, points, lines and boxes: after the first panel of several, which drew them. */
+/* Forgets text, points and lines: after the first panel of several, which drew them. */
 void canvas_clear(struct canvas *c);
 /* The plotting area of the next plot. */
 void canvas_area(struct canvas *c, double left, double top, double right, double bottom);

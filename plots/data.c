@@ -262,8 +262,10 @@ const char *data_text(const struct plot_data *d, size_t row, const char *column)
     return c != NULL && c->type == ROWS_TEXT ? c->text : "";
 }
 
-size_t data_values(const struct plot_data *d, const struct plot_cell *c, const char *metric,
-                   double *out)
+/* The metric's values over the cell's runs that are done and have one; out has room for
+ * cell->n_rows. */
+static size_t data_values(const struct plot_data *d, const struct plot_cell *c, const char *metric,
+                          double *out)
 {
     int column = rows_column(d->source.runs, metric);
     size_t n = 0;

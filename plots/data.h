@@ -81,10 +81,6 @@ void data_empty(struct plot_data *d);
 int data_published(struct plot_data *d, const char *csv, struct error *err);
 void data_release(struct plot_data *d);
 
-/* The metric's values over the cell's runs that are done and have one; out has room for
- * cell->n_rows. */
-size_t data_values(const struct plot_data *d, const struct plot_cell *c, const char *metric,
-                   double *out);
 struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
                            const char *metric);
 /* Text of a column of one run, or "". */

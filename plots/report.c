@@ -73,7 +73,7 @@ static void remove_folder(struct report *r, const char *folder, const struct dra
     rmdir(folder);
 }
 
-int report_figures(struct report *r, struct error *err)
+static int draw_figures(struct report *r, struct error *err)
 {
     static const struct drawing all[] = {
         {"pareto", "Pareto front"},    {"heatmap", "Heatmap"},
@@ -153,7 +153,7 @@ int report_page(struct plot_data *d, const struct report_options *o, struct strb
     report_summary(&r);
     report_warnings(&r);
     report_ablation(&r);
-    int rc = o->figures ? report_figures(&r, err) : 0;
+    int rc = o->figures ? draw_figures(&r, err) : 0;
     report_effects(&r);
     report_cells(&r);
     report_examples(&r);

@@ -65,7 +65,6 @@ void report_environment(struct report *r);
 void report_compute(struct report *r);
 void report_checklist(struct report *r);
 void report_reproduce(struct report *r);
-int report_figures(struct report *r, struct error *err);
 
 extern const char report_style[], report_script[];
 

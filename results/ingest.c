@@ -71,8 +71,8 @@ static int set_columns(struct store *s, int64_t run, const struct store_metric *
     return rc;
 }
 
-int metrics_replace(struct store *s, int64_t run, const struct store_metric *metrics, size_t count,
-                    struct error *err)
+static int metrics_replace(struct store *s, int64_t run, const struct store_metric *metrics,
+                           size_t count, struct error *err)
 {
     struct name name;
     if (clear_columns(s, run, err) ||
@@ -139,8 +139,8 @@ static int put_latency(struct store *s, int64_t run, const struct store_latency 
     return 0;
 }
 
-int facts_put(struct store *s, int64_t run, const struct store_fact *facts, size_t count,
-              struct error *err)
+static int facts_put(struct store *s, int64_t run, const struct store_fact *facts, size_t count,
+                     struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
         const char *text = facts[i].text ? facts[i].text : "";
@@ -171,7 +171,8 @@ static int put_correct(struct store *s, int64_t run, const unsigned char *bits, 
     return rc;
 }
 
-int run_clear(struct store *s, int64_t run, struct error *err)
+/* Removes curves, latency, facts, log and correctness. */
+static int run_clear(struct store *s, int64_t run, struct error *err)
 {
     static const char *const deletes[] = {
         "DELETE FROM curve WHERE run=?", "DELETE FROM latency WHERE run=?",

@@ -102,8 +102,8 @@ static sqlite3_stmt **slot(struct store *s, const char *sql)
     return &s->statements[rng_hash(sql) % STORE_STATEMENTS];
 }
 
-sqlite3_stmt *sql_vopen(struct store *s, struct error *err, const char *sql, const char *types,
-                        va_list ap)
+static sqlite3_stmt *sql_vopen(struct store *s, struct error *err, const char *sql,
+                               const char *types, va_list ap)
 {
     sqlite3_stmt **kept = slot(s, sql), *st = NULL;
     if (*kept && strcmp(sqlite3_sql(*kept), sql) == 0) {

@@ -55,8 +55,6 @@ struct store {
 /* A cached statement with its parameters bound: types as in store_query, and 'n' (int64_t, NULL if
  * -1) and 'f' (double, NULL if not finite). NULL on an error. Give it back with sql_close. */
 sqlite3_stmt *sql_open(struct store *s, struct error *err, const char *sql, const char *types, ...);
-sqlite3_stmt *sql_vopen(struct store *s, struct error *err, const char *sql, const char *types,
-                        va_list ap);
 int sql_bind(struct store *s, struct error *err, sqlite3_stmt *st, const char *types, ...);
 /* 1 a row, 0 the end, -1 an error. */
 int sql_step(struct store *s, sqlite3_stmt *st, struct error *err);
@@ -113,8 +111,6 @@ void names_clear(struct store *s);
 int views_create(struct store *s, struct error *err);
 /* The file's views are those of this program: another version may have made them differently. */
 int views_current(struct store *s);
-/* Columns "model.rw_head" of v_runs may not be called like a fixed one: then "config.NAME". */
-int view_fixed_column(const char *view, const char *name);
 
 /* ---- lookups --------------------------------------------------------------------------------- */
 

@@ -53,7 +53,8 @@ void provenance_add(struct provenance *p, struct arena *arena, const char *key, 
         (struct store_fact){.key = arena_strdup(arena, key), .text = arena_strdup(arena, text)};
 }
 
-const char *provenance_get(const struct provenance *p, const char *key)
+/* The value of a fact or NULL. */
+static const char *provenance_get(const struct provenance *p, const char *key)
 {
     for (size_t i = 0; i < p->count; i++)
         if (!strcmp(p->facts[i].key, key))

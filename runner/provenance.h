@@ -31,9 +31,6 @@ struct provenance {
 int provenance_collect(struct provenance *p, const struct provenance_command *command, int threads,
                        struct arena *arena, struct error *err);
 
-/* The value of a fact or NULL. */
-const char *provenance_get(const struct provenance *p, const char *key);
-
 /* FOLDER/provenance.json. Reading a missing or unreadable one gives no facts. */
 int provenance_write(const struct provenance *p, const char *folder, struct error *err);
 void provenance_read(struct provenance *p, const char *folder, struct arena *arena);

@@ -13,11 +13,6 @@ static const struct optimizer *const optimizers[] = {
 #undef OPTIMIZER
     NULL};
 
-const struct optimizer *optimizer_at(int i)
-{
-    return optimizers[i];
-}
-
 const struct config_choice *optimizer_choice(int i)
 {
     return optimizers[i] ? &optimizers[i]->choice : NULL;

@@ -16,8 +16,7 @@ struct optimizer {
     void (*hyper)(const struct config *c, float out[HYPER_COUNT]);
 };
 
-/* Registry: member i, NULL past the last; as a choice for config tables. */
-const struct optimizer *optimizer_at(int i);
+/* Registry: member i as a choice for config tables, NULL past the last. */
 const struct config_choice *optimizer_choice(int i);
 
 #endif

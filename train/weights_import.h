@@ -41,7 +41,6 @@ struct weights_rules {
 };
 
 /* How to resize kernels, by name: "pinv", "interpolate". */
-enum resample_kernel weights_kernel_named(const char *name);
 const struct config_choice *weights_kernel_choice(int i);
 
 enum weights_state {

@@ -18,7 +18,7 @@ const struct config_choice *weights_kernel_choice(int i)
     return i >= 0 && i < 2 ? &kernel_choices[i] : NULL;
 }
 
-enum resample_kernel weights_kernel_named(const char *name)
+static enum resample_kernel weights_kernel_named(const char *name)
 {
     return strcmp(name, "interpolate") ? RESAMPLE_PINV : RESAMPLE_INTERPOLATE;
 }

@@ -1,7 +1,6 @@
 /* plan_compile: the passes in order. */
 #include "tensor/compile/plan.h"
 #include "base/memory.h"
-#include "base/strbuf.h"
 #include "tensor/compile/pass.h"
 #include "tensor/ops/ops.h"
 
@@ -202,20 +201,4 @@ void plan_free(struct plan *p)
     free(p->grads);
     graph_free(p->graph);
     free(p);
-}
-
-void plan_dump(const struct plan *p, struct strbuf *out)
-{
-    char text[128];
-    strbuf_addf(out, "static %zu bytes, arena %zu bytes, %d steps\n", p->static_bytes,
-                p->arena_bytes, p->n_steps);
-    for (int i = 0; i < p->n_steps; i++) {
-        const struct node *n = p->steps[i].node;
-        strbuf_addf(out, "%4d %-22s", i, n->op->name);
-        for (int k = 0; k < n->n_out; k++)
-            strbuf_addf(out, " %s%s@%zu", shape_text(n->out[k]->shape, text, sizeof text),
-                        plan_bit(p->steps[i].half_out, k) ? " bf16" : "",
-                        p->places[n->out[k]->id].offset);
-        strbuf_addf(out, "   [%s%s]\n", n->scope, n->backward ? ", backward" : "");
-    }
 }

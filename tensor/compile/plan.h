@@ -12,8 +12,6 @@
 #include "tensor/graph/graph.h"
 #include "tensor/ops/op.h"
 
-struct strbuf;
-
 #define PLAN_ALIGN 16 /* values; every tensor starts at a multiple of 16 values */
 
 /* How the kernel of a node can keep values in bf16, two bytes each; bit i is input or result i.
@@ -129,7 +127,5 @@ struct tensor *plan_memory_of(struct tensor *t);
 
 /* Sum of op costs over the nodes of a graph (before lowering: what the model asks for). */
 void graph_cost(const struct graph *g, struct op_cost *total);
-
-void plan_dump(const struct plan *p, struct strbuf *out);
 
 #endif

@@ -3,7 +3,6 @@
 #include "tensor/graph/scope.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/strbuf.h"
 #include "tensor/ops/op.h"
 
 #include <stdio.h>
@@ -359,24 +358,4 @@ void graph_region_reverses(struct graph *g, struct tensor *x, struct tensor *f, 
     r->x = x;
     r->f = f;
     r->y = y;
-}
-
-void graph_dump(const struct graph *g, struct strbuf *out)
-{
-    char text[128];
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct node *n = g->nodes[i];
-        strbuf_addf(out, "%4d %-22s", n->id, n->op->name);
-        for (int k = 0; k < n->n_out; k++)
-            strbuf_addf(out, " %%%d%s", n->out[k]->id,
-                        shape_text(n->out[k]->shape, text, sizeof text));
-        strbuf_adds(out, " <-");
-        for (int k = 0; k < n->n_in; k++) {
-            if (n->in[k]->kind == TENSOR_NODE)
-                strbuf_addf(out, " %%%d", n->in[k]->id);
-            else
-                strbuf_addf(out, " %s", n->in[k]->name);
-        }
-        strbuf_addf(out, "   [%s]\n", n->scope);
-    }
 }

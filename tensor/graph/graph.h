@@ -222,8 +222,4 @@ void graph_region_reverses(struct graph *g, struct tensor *x, struct tensor *f, 
 /* Drops nodes that no output, effect or kept tensor needs. keep: n_keep further roots. */
 void graph_prune(struct graph *g, struct tensor *const *keep, int n_keep);
 
-/* One line a node, for --dump and test failures. */
-struct strbuf;
-void graph_dump(const struct graph *g, struct strbuf *out);
-
 #endif

@@ -79,7 +79,8 @@ static int own_grad_tf32(const struct cuda_call *c)
                                   c->stream);
 }
 
-unsigned attention_half_values(const struct node *n, unsigned half)
+/* Which of q, k and v, or of their gradients, are bf16, by the bits of a call. */
+static unsigned half_values(const struct node *n, unsigned half)
 {
     return ((const struct attention_attr *)n->attr)->packed ? (half & 1 ? 7 : 0) : half & 7;
 }
@@ -91,7 +92,7 @@ static int own_grad_bf16(const struct cuda_call *c)
     struct attention_operands d = attention_split(c->out, c->node, c->half_out & 1);
     return vt_attention_grad_bf16(d.q, d.k, d.v, x.q, x.k, x.v, bias_of(c), c->in[n - 3],
                                   c->in[n - 2], c->in[n - 1], c->scratch, attention_size(c->node),
-                                  attention_half_values(c->node, c->half_out), c->stream);
+                                  half_values(c->node, c->half_out), c->stream);
 }
 
 /* In tf32, heads that are too wide for tensor cores' tiles are multiplied in single precision. */

@@ -16,8 +16,6 @@ struct attention_operands {
 struct vt_attention_size attention_size(const struct node *n);
 /* In three tensors, or packed in the first one, of bf16 or float. */
 struct attention_operands attention_split(void *const *tensors, const struct node *n, int half);
-/* Which of q, k and v, or of their gradients, are bf16, by the bits of a call. */
-unsigned attention_half_values(const struct node *n, unsigned half);
 
 typedef int attention_run(const struct cuda_call *c);
 
