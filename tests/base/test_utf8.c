@@ -46,6 +46,9 @@ static void test_columns(void **state)
     columns("\ud55c\uae00 \uff21", 7);
     columns("\U0001f600", 2);
     columns("a\x80\xff", 3);
+    columns("0123456\u6f22", 9); /* around the eight bytes that are measured at once */
+    columns("01234567\u6f22", 10);
+    columns("0123456789abcdef", 16);
 }
 
 static void test_fit(void **state)
