@@ -15,6 +15,7 @@
 #include "data/codec.h"
 #include "data/dataset.h"
 #include "data/palette.h"
+#include "model/objective.h"
 #include "train/evaluate.h"
 #include "train/keys.h"
 #include "train/metrics.h"
@@ -94,19 +95,28 @@ static int load_model(struct eval *e, const struct args *a, const struct safeten
     return 0;
 }
 
+/* Before the data is looked at: which sets are here must not decide what is said. */
+static int check_asked(const struct config *c, const struct args *a, struct error *err)
+{
+    const struct objective *objective =
+        (const struct objective *)config_choice(c, "train.objective");
+    if (!objective->dense && (args_given(a, "image") || args_flag(a, "by-class")))
+        return error_set(err,
+                         "--image and --by-class are of segmentation (train.objective segment)");
+    return 0;
+}
+
 static int prepare(struct eval *e, const struct args *a, const struct safetensors *file,
                    struct error *err)
 {
     e->config = cli_weights_config(a, 1, file, err);
     if (!e->config ||
         device_open(&e->device, args_text(a, "device"), (int)args_int(a, "threads"), err) ||
-        set_precision(e, err) || open_data(e, a, err) || load_model(e, a, file, err))
+        set_precision(e, err) || check_asked(e->config, a, err) || open_data(e, a, err) ||
+        load_model(e, a, file, err))
         return -1;
     if (e->data)
         e->preprocess = e->data->preprocess;
-    if (!e->model.net.segment && (args_given(a, "image") || args_flag(a, "by-class")))
-        return error_set(err,
-                         "--image and --by-class are of segmentation (train.objective segment)");
     return 0;
 }
 
