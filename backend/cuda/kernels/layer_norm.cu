@@ -315,6 +315,29 @@ static int64_t blocks_of(int64_t rows, int64_t width)
     return vt_max_of(1, vt_min(BLOCKS_MOST, vt_ceil(rows, 4 * warps_of(width))));
 }
 
+/* This warp's dgamma and dbeta (2, width) of the block's sums (warps, 2, width), set to 0. */
+static __device__ float *empty_sums(float *sums, int width)
+{
+    float *mine = sums + ((int)threadIdx.x >> 5) * 2 * width;
+    for (int i = (int)threadIdx.x & 31; i < 2 * width; i += 32)
+        mine[i] = 0;
+    __syncwarp();
+    return mine;
+}
+
+/* The block's part: the sums of its warps, in order. */
+static __device__ void add_warps(float *parts, const float *sums, int width)
+{
+    int warps = (int)blockDim.x >> 5;
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < 2 * width; i += (int)blockDim.x) {
+        float sum = sums[i];
+        for (int w = 1; w < warps; w++)
+            sum += sums[w * 2 * width + i];
+        parts[(int64_t)blockIdx.x * 2 * width + i] = sum;
+    }
+}
+
 /* dx = rstd (g - mean(g) - xhat mean(g xhat)) + more, g = dy gamma, xhat = (x - mean) rstd; more
  * may be NULL, and dx may lie on dy, x or more. A block takes every gridDim.x-th group of rows;
  * parts (blocks, 2, width) get its dgamma and dbeta. A column of a warp's sums belongs to one lane.
@@ -328,11 +351,8 @@ static __global__ void layer_norm_grad_kernel(float *dx, vt_bf16 *copy, float *p
     VT_SHARED_DYN(float, sums); /* [warps][2][width] */
     int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x >> 5;
     int warps = (int)blockDim.x >> 5;
-    float *dgamma = sums + warp * 2 * width, *dbeta = dgamma + width;
+    float *dgamma = empty_sums(sums, width), *dbeta = dgamma + width;
     float share = 1.0f / (float)width;
-    for (int i = lane; i < 2 * width; i += 32)
-        dgamma[i] = 0;
-    __syncwarp();
     for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < rows;
          r += (int64_t)gridDim.x * warps) {
         const X *xr = x + r * width;
@@ -357,13 +377,7 @@ static __global__ void layer_norm_grad_kernel(float *dx, vt_bf16 *copy, float *p
                 vt_io<vt_bf16>::st(copy + r * width + i, d);
         }
     }
-    __syncthreads();
-    for (int i = (int)threadIdx.x; i < 2 * width; i += (int)blockDim.x) {
-        float sum = sums[i];
-        for (int w = 1; w < warps; w++)
-            sum += sums[w * 2 * width + i];
-        parts[(int64_t)blockIdx.x * 2 * width + i] = sum;
-    }
+    add_warps(parts, sums, width);
 }
 
 /* The same of rows that lie in registers. */
@@ -374,13 +388,10 @@ static __global__ void layer_norm_grad_held_kernel(float *dx, vt_bf16 *copy, flo
                                                    const float *more, int64_t rows, int width)
 {
     VT_SHARED_DYN(float, sums); /* [warps][2][width] */
-    int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x >> 5;
+    int warp = (int)threadIdx.x >> 5;
     int warps = (int)blockDim.x >> 5;
-    float *dgamma = sums + warp * 2 * width, *dbeta = dgamma + width;
+    float *dgamma = empty_sums(sums, width), *dbeta = dgamma + width;
     float share = 1.0f / (float)width;
-    for (int i = lane; i < 2 * width; i += 32)
-        dgamma[i] = 0;
-    __syncwarp();
     for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < rows;
          r += (int64_t)gridDim.x * warps) {
         float4 xhat[QUARTERS], g[QUARTERS];
@@ -425,13 +436,7 @@ static __global__ void layer_norm_grad_held_kernel(float *dx, vt_bf16 *copy, flo
                 vt_io<vt_bf16>::st4(copy + r * width + i, d);
         }
     }
-    __syncthreads();
-    for (int i = (int)threadIdx.x; i < 2 * width; i += (int)blockDim.x) {
-        float sum = sums[i];
-        for (int w = 1; w < warps; w++)
-            sum += sums[w * 2 * width + i];
-        parts[(int64_t)blockIdx.x * 2 * width + i] = sum;
-    }
+    add_warps(parts, sums, width);
 }
 
 /* Adds the parts of all blocks in order: eight threads a column. */
