@@ -1,154 +1,20 @@
-#include "train/trainer.h"
+/* A run from its first step to its last: batches, epochs, and what it says and saves between them.
+ * Before it comes trainer_open.c, after it trainer_finish.c. */
+#include "train/trainer_internal.h"
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "data/dataset.h"
 #include "data/loader.h"
-#include "model/objective.h"
-#include "train/examples.h"
-#include "train/keys.h"
 #include "train/masker.h"
-#include "train/views.h"
 #include "train/update.h"
-#include "train/weights_file.h"
-#include "train/weights_start.h"
+#include "train/views.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- opening --------------------------------------------------------------------------------- */
-
-int trainer_check_data(const struct config *c, const struct dataset *d, struct error *err)
-{
-    int64_t channels = config_int(c, "model.channels"), classes = config_int(c, "model.classes");
-    const struct objective *objective =
-        (const struct objective *)config_choice(c, "train.objective");
-    int wanted = objective->dense ? dataset_mask_classes(d) : dataset_classes(d);
-    if (objective->dense && !dataset_has_masks(d))
-        return config_error(c, err, "data.dataset",
-                            "%s has no masks, which train.objective %s learns (shapes, ade20k and "
-                            "mask_folder have)",
-                            dataset_name(d), objective->choice.name);
-    if (!objective->dense && !objective->unlabelled && !dataset_has_labels(d))
-        return config_error(c, err, "data.dataset",
-                            "%s has classes of pixels, none of images (train.objective)",
-                            dataset_name(d));
-    if (!objective->unlabelled && classes != wanted)
-        return config_error(c, err, "model.classes", "%s has %d classes%s (set model.classes=%d)",
-                            dataset_name(d), wanted, objective->dense ? " of pixels" : "", wanted);
-    if (channels != 3 && channels != d->channels)
-        return config_error(c, err, "model.channels", "images of %s have %d", dataset_name(d),
-                            d->channels);
-    return views_check(c, d, err);
-}
-
-static int64_t epoch_steps(const struct config *c, int64_t images)
-{
-    int64_t accumulate = config_int(c, "train.accumulate");
-    return (train_epoch_batches(c, images) + accumulate - 1) / accumulate;
-}
-
-int trainer_check_length(const struct config *c, int64_t images, struct error *err)
-{
-    struct lr_plan plan;
-    if (epoch_steps(c, images) == 0)
-        return config_error(c, err, "train.batch", "%s has only %lld training images",
-                            config_string(c, "data.dataset"), (long long)images);
-    return lr_plan_init(&plan, c, epoch_steps(c, images), err);
-}
-
-static int open_data(struct trainer *t, struct error *err)
-{
-    const struct config *c = t->options.config;
-    if (dataset_open(&t->train_set, c, SPLIT_TRAIN, err) ||
-        dataset_open(&t->val_set, c, SPLIT_VAL, err))
-        return -1;
-    t->batches = train_epoch_batches(c, dataset_count(t->train_set));
-    t->steps = epoch_steps(c, dataset_count(t->train_set));
-    if (trainer_check_length(c, dataset_count(t->train_set), err))
-        return -1;
-    return trainer_check_data(c, t->train_set, err);
-}
-
-static int open_networks(struct trainer *t, struct error *err)
-{
-    const struct config *c = t->options.config;
-    struct network_options train = {.batch = config_int(c, "train.batch"),
-                                    .training = 1,
-                                    .smoothing = config_float(c, "train.label_smoothing"),
-                                    .soft_targets = mixer_has_targets(&t->mixer),
-                                    .bytes = !mix_is_on(&t->mixer.mix) &&
-                                             views_give_bytes(c, t->train_set, 1)};
-    struct network_options eval = {.batch = config_int(c, "train.eval_batch"),
-                                   .bytes = views_give_bytes(c, t->val_set, 0)};
-    if (eval.batch > dataset_count(t->val_set))
-        eval.batch = dataset_count(t->val_set);
-    if (network_open(&t->net, c, t->options.device, &train, err) ||
-        network_open(&t->eval_net, c, t->options.device, &eval, err))
-        return -1;
-    if (t->net.segment && mix_is_on(&t->mixer.mix))
-        return config_error(c, err, "train.objective",
-                            "segmentation mixes and erases no images (leave data.mix.* and "
-                            "data.erase.probability out)");
-    views_write_levels(&t->net, t->train_set, 1);
-    mixer_open(&t->mixer, &t->net);
-    network_init(&t->net, t->options.seed);
-    weights_init(&t->weights, &t->net);
-    if (t->keeps_best)
-        weights_init(&t->best, &t->net);
-    return weights_start(&t->net, &t->weights, c, err);
-}
-
-static int open_folder(struct trainer *t, struct error *err)
-{
-    if (!t->options.folder)
-        return 0;
-    if (journal_open(&t->journal, t->options.folder, err))
-        return -1;
-    t->owner = (struct checkpoint_owner){t->options.folder, t->options.cell, t->options.seed};
-    if (checkpoint_load(&t->owner, &t->at, &t->net, &t->weights, t->keeps_best ? &t->best : NULL))
-        fprintf(stderr, "resuming at epoch %lld of %lld, step %lld\n", (long long)t->at.epoch + 1,
-                (long long)t->epochs, (long long)t->at.step);
-    return 0;
-}
-
-int trainer_open(struct trainer *t, const struct trainer_options *o, struct error *err)
-{
-    const struct config *c = o->config;
-    *t = (struct trainer){.options = *o,
-                          .epochs = config_int(c, "train.epochs"),
-                          .accumulate = config_int(c, "train.accumulate"),
-                          .keeps_best = train_selects_best(c),
-                          .takes_mean = train_selects_average(c),
-                          .average = update_average(c),
-                          .journal.events = -1,
-                          .last_loss = NAN,
-                          .at.best_top1 = NAN};
-    if (!train_check(c, err) && !open_data(t, err) && !lr_plan_init(&t->lr, c, t->steps, err) &&
-        !mixer_init(&t->mixer, c, err) && !open_networks(t, err) && !open_folder(t, err))
-        return 0;
-    trainer_close(t);
-    return -1;
-}
-
-void trainer_close(struct trainer *t)
-{
-    evaluation_release(&t->evaluation);
-    journal_close(&t->journal);
-    weights_release(&t->best);
-    weights_release(&t->weights);
-    mixer_close(&t->mixer);
-    network_close(&t->eval_net);
-    network_close(&t->net);
-    dataset_close(t->val_set);
-    dataset_close(t->train_set);
-    *t = (struct trainer){.journal.events = -1};
-}
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
@@ -354,73 +220,6 @@ static void training_metrics(const struct trainer *t, struct metrics *m)
     metrics_set(m, "train/data_wait_s", t->epoch_wait_s);
 }
 
-/* Of t->weights. */
-static int run_evaluation(struct trainer *t, const char *prefix, struct metrics *m,
-                          struct error *err)
-{
-    struct evaluate_options o;
-    if (evaluate_options_init(&o, t->options.config, err))
-        return -1;
-    o.stop = t->options.stop;
-    evaluation_release(&t->evaluation);
-    weights_put(&t->weights, &t->eval_net);
-    int rc = evaluate(&t->evaluation, &t->eval_net, t->val_set, &o, err);
-    if (rc)
-        return rc;
-    t->eval_s += t->evaluation.wall_s;
-    evaluation_metrics(&t->evaluation, &t->eval_net, prefix, m);
-    return 0;
-}
-
-static void take_weights(struct trainer *t, int mean)
-{
-    if (mean)
-        weights_get_mean(&t->weights, &t->net);
-    else
-        weights_get(&t->weights, &t->net);
-}
-
-/* The weights and, where there is one, their running mean; those that the run may end with are the
- * last, in t->weights and t->evaluation. */
-static int evaluate_epoch(struct trainer *t, struct metrics *m, struct error *err)
-{
-    int kinds = t->average->prefix ? 2 : 1;
-    t->eval_s = 0;
-    for (int i = 0; i < kinds; i++) {
-        int mean = kinds == 2 && (i == 0) != t->takes_mean;
-        take_weights(t, mean);
-        int rc = run_evaluation(t, mean ? t->average->prefix : "", m, err);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
-/* What a run is judged by: the higher the better, but for a loss. */
-static const char *merit_name(const struct trainer *t)
-{
-    return t->net.segment ? "miou" : t->net.n_logits ? "top1" : "loss";
-}
-
-static double merit_of(const struct trainer *t, const struct metrics *m)
-{
-    char name[48];
-    int is_loss = !t->net.segment && !t->net.n_logits;
-    snprintf(name, sizeof name, "val/%s%s", t->takes_mean ? t->average->prefix : "", merit_name(t));
-    return (is_loss ? -1 : 1) * metrics_get(m, name);
-}
-
-static void keep_best(struct trainer *t, int64_t epoch, const struct metrics *m)
-{
-    double merit = merit_of(t, m);
-    if (t->at.best_epoch && !(merit > t->at.best_top1))
-        return;
-    t->at.best_top1 = merit;
-    t->at.best_epoch = epoch;
-    if (t->keeps_best)
-        weights_copy(&t->best, &t->weights);
-}
-
 /* One line an epoch, for people who read the log. */
 static void say_epoch(const struct trainer *t, int64_t epoch, const struct metrics *m)
 {
@@ -444,10 +243,10 @@ static int end_epoch(struct trainer *t, struct error *err)
     int64_t epoch = t->at.epoch + 1;
     training_metrics(t, &m);
     if (epoch % config_int(t->options.config, "train.eval_every") == 0 || epoch == t->epochs) {
-        int rc = evaluate_epoch(t, &m, err);
+        int rc = trainer_evaluate_epoch(t, &m, err);
         if (rc)
             return rc;
-        keep_best(t, epoch, &m);
+        trainer_keep_best(t, epoch, &m);
     }
     if (t->options.folder) {
         if (journal_event(&t->journal, epoch, t->at.step, &m, err))
@@ -501,93 +300,5 @@ int trainer_run(struct trainer *t, struct error *err)
         note_progress(t, 1);
         return save(t, err) ? -1 : 1;
     }
-    return rc;
-}
-
-/* ---- the end --------------------------------------------------------------------------------- */
-
-static void select_weights(struct trainer *t)
-{
-    if (t->keeps_best)
-        weights_copy(&t->weights, &t->best);
-    else
-        take_weights(t, t->takes_mean);
-}
-
-int trainer_finish(struct trainer *t, struct metrics *m, struct error *err)
-{
-    *m = t->at.last;
-    select_weights(t);
-    if (!t->evaluation.images || (t->keeps_best && t->at.best_epoch != t->epochs)) {
-        int rc = run_evaluation(t, "", m, err);
-        if (rc)
-            return rc;
-    }
-    evaluation_metrics(&t->evaluation, &t->eval_net, "", m);
-    if (t->net.segment)
-        metrics_set(m, "val/best_miou", t->at.best_top1);
-    else if (t->net.n_logits)
-        metrics_set(m, "val/best_top1", t->at.best_top1);
-    else
-        metrics_set(m, "val/best_loss", -t->at.best_top1);
-    metrics_set(m, "val/best_epoch", (double)t->at.best_epoch);
-    return 0;
-}
-
-static int save_weights(const struct trainer *t, const char *name, int64_t epoch, char digest[65],
-                        struct error *err)
-{
-    struct arena a = {0};
-    const struct safetensors_pair pairs[] = {
-        {"cell", t->options.cell},
-        {"seed", arena_printf(&a, "%llu", (unsigned long long)t->options.seed)},
-        {"epoch", arena_printf(&a, "%lld", (long long)epoch)}};
-    struct weights_about about = {
-        .config = t->options.config, .pairs = pairs, .n_pairs = sizeof pairs / sizeof *pairs};
-    const char *path = arena_printf(&a, "%s/%s", t->options.folder, name);
-    int rc = weights_write(&t->weights, path, &about, digest, err);
-    arena_release(&a);
-    return rc;
-}
-
-static int save_correct(const struct trainer *t, struct error *err)
-{
-    const struct evaluation *e = &t->evaluation;
-    struct strbuf path = STRBUF_INIT;
-    if (!e->correct)
-        return 0;
-    strbuf_addf(&path, "%s/correct.bits", t->options.folder);
-    int rc = file_write(path.text, e->correct, (size_t)(e->images + 7) / 8, err);
-    strbuf_release(&path);
-    return rc;
-}
-
-/* Of segmentation: what a few images look like. */
-static int save_examples(struct trainer *t, struct error *err)
-{
-    struct strbuf path = STRBUF_INIT;
-    struct evaluate_options o;
-    if (!t->net.segment)
-        return 0;
-    strbuf_addf(&path, "%s/%s", t->options.folder, EXAMPLES_FILE);
-    int rc = evaluate_options_init(&o, t->options.config, err) ||
-                     examples_write(&t->eval_net, t->val_set, &o.segment, path.text, err)
-                 ? -1
-                 : 0;
-    strbuf_release(&path);
-    return rc;
-}
-
-int trainer_save(struct trainer *t, char digest[65], struct error *err)
-{
-    int64_t epoch = t->keeps_best ? t->at.best_epoch : t->at.epoch;
-    if (save_correct(t, err) || save_examples(t, err) ||
-        save_weights(t, "weights.safetensors", epoch, digest, err))
-        return -1;
-    if (!t->average->prefix || t->takes_mean)
-        return 0;
-    weights_get_mean(&t->weights, &t->net);
-    int rc = save_weights(t, "average.safetensors", t->at.epoch, NULL, err);
-    select_weights(t);
     return rc;
 }
