@@ -3,11 +3,9 @@
 #include "data/import.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,6 +17,7 @@
 #include "data/find.h"
 #include "data/program.h"
 #include "data/tree.h"
+#include "data/work_place.h"
 
 const char *import_state_name(enum import_state s)
 {
@@ -54,7 +53,7 @@ struct job {
     const struct import_request *q;
     const struct dataset_kind *kind;
     char *root, *target, *work, *made; /* ROOT, ROOT/folder, ROOT/.name.import and made in it */
-    int lock;
+    struct work_lock lock;
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct job *j, const char *fmt, ...)
@@ -97,19 +96,6 @@ static int choose_root(struct job *j, struct error *err)
     if (!dataset_root(0, root, sizeof root))
         return error_env(err, "no folder for data: set VITTM_DATA");
     return -1;
-}
-
-static int lock(struct job *j, struct error *err)
-{
-    char *path = text_new("%s/.%s.lock", j->root, j->kind->choice.name);
-    int rc = 0;
-    j->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (j->lock < 0)
-        rc = error_env(err, "%s: cannot create: %s", path, strerror(errno));
-    else if (flock(j->lock, LOCK_EX | LOCK_NB))
-        rc = error_env(err, "%s: another vittm is getting this data set", path);
-    free(path);
-    return rc;
 }
 
 static int is_archive(const char *name)
@@ -244,8 +230,7 @@ static int get(struct job *j, struct error *err)
 
 static void job_release(struct job *j)
 {
-    if (j->lock >= 0)
-        close(j->lock);
+    work_lock_release(&j->lock);
     free(j->root);
     free(j->target);
     free(j->work);
@@ -270,7 +255,7 @@ static int find_kind(const char *name, const struct dataset_kind **k, struct err
 
 int import_get(const struct import_request *q, char *where, int size, struct error *err)
 {
-    struct job j = {.q = q, .lock = -1};
+    struct job j = {.q = q, .lock.fd = -1};
     if (where && size > 0)
         *where = 0;
     if (find_kind(q->name, &j.kind, err))
@@ -286,9 +271,9 @@ int import_get(const struct import_request *q, char *where, int size, struct err
     int rc = choose_root(&j, err);
     if (rc == 0) {
         j.target = text_new("%s/%s", j.root, j.kind->folder);
-        j.work = text_new("%s/.%s.import", j.root, q->name);
+        j.work = work_place_new(j.kind, j.root);
         j.made = text_new("%s/made", j.work);
-        rc = lock(&j, err) || get(&j, err) ? -1 : 0;
+        rc = work_lock_take(&j.lock, j.kind, j.root, err) || get(&j, err) ? -1 : 0;
     }
     if (rc == 0 && where)
         snprintf(where, (size_t)size, "%s", j.target);

@@ -81,7 +81,7 @@ struct import_counts {
  * images by decoding them, *.bin as CIFAR, *-ubyte and *-ubyte.gz as IDX, YAML by loading, others
  * through extra (may be NULL). PNG files with annotation, label or mask in their name or that of
  * their folder are ADE20K's labels, as large as the image of that name in `images` beside
- * `annotations`. bad is called
+ * `annotations`. What import_get keeps for itself (data/work_place.h) is passed over. bad is called
  * for each bad file, in order of name, with one line that says why. Fails only where path itself
  * cannot be read. */
 int import_check(const char *path, const struct import_checker *extra,

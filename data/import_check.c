@@ -16,12 +16,14 @@
 #include "data/idx.h"
 #include "data/image_list.h"
 #include "data/tree.h"
+#include "data/work_place.h"
 
 struct checking {
     const struct import_checker *extra;
     void (*bad)(void *ctx, const char *file, const char *reason);
     void *ctx;
     struct import_counts *counts;
+    size_t root;        /* length of the path that was asked for */
     struct image image; /* kept between files */
 };
 
@@ -139,6 +141,8 @@ static int visit(void *ctx, const char *path)
     struct checking *c = ctx;
     struct error err = {0};
     int rc = 0;
+    if (work_place_has(path + c->root))
+        return 0;
     c->counts->files++;
     if (!read_one(c, path, &rc, &err)) {
         c->counts->other++;
@@ -155,7 +159,8 @@ int import_check(const char *path, const struct import_checker *extra,
                  void (*bad)(void *ctx, const char *file, const char *reason), void *ctx,
                  struct import_counts *counts, struct error *err)
 {
-    struct checking c = {.extra = extra, .bad = bad, .ctx = ctx, .counts = counts};
+    struct checking c = {
+        .extra = extra, .bad = bad, .ctx = ctx, .counts = counts, .root = strlen(path)};
     *counts = (struct import_counts){0};
     int rc = tree_walk(path, visit, &c, err);
     image_release(&c.image);

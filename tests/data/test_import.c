@@ -1,4 +1,6 @@
 /* Getting, listing and checking data sets. Downloads are tested with file: addresses. */
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +21,7 @@
 #include "data/import.h"
 #include "data/program.h"
 #include "data/tree.h"
+#include "data/work_place.h"
 #include "tests/support/data.h"
 #include "tests/support/golden.h"
 
@@ -95,6 +99,8 @@ static void test_get(void **state)
     dataset_close(d);
     snprintf(path, sizeof path, "%s/.mnist.import", cache);
     assert_false(file_exists(path));
+    snprintf(path, sizeof path, "%s/.mnist.lock", cache);
+    assert_false(file_exists(path));
 
     assert_int_equal(get("mnist", "no-such-file", cache, &said, where, &err),
                      0); /* not even looked at */
@@ -145,6 +151,52 @@ static void test_get_refusals(void **state)
     snprintf(path, sizeof path, "%s/cifar-10-batches-bin", folder);
     assert_false(file_exists(path)); /* nothing half-made is left */
     strbuf_release(&said);
+    data_folder_remove(folder);
+}
+
+/* ---- one at a time ---- */
+
+enum { GETTERS = 4, TURNS = 200 };
+
+/* Takes the lock TURNS times and makes a file each time that must not be there yet. */
+static int take_turns(const char *folder)
+{
+    char path[512];
+    struct error err = {0};
+    struct work_lock l;
+    snprintf(path, sizeof path, "%s/inside", folder);
+    for (int done = 0; done < TURNS;) {
+        if (work_lock_take(&l, dataset_kind_named("mnist"), folder, &err)) {
+            if (!strstr(err.msg, ".mnist.lock: another vittm is getting this data set"))
+                return 1;
+            sched_yield();
+            continue;
+        }
+        int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0644);
+        if (fd < 0 || close(fd) || unlink(path))
+            return 2;
+        work_lock_release(&l);
+        done++;
+    }
+    return 0;
+}
+
+static void test_lock(void **state)
+{
+    char folder[256], path[512];
+    pid_t pids[GETTERS];
+    (void)state;
+    data_folder(folder);
+    for (int i = 0; i < GETTERS; i++)
+        if ((pids[i] = fork()) == 0)
+            _exit(take_turns(folder));
+    for (int i = 0; i < GETTERS; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+    snprintf(path, sizeof path, "%s/.mnist.lock", folder);
+    assert_false(file_exists(path));
     data_folder_remove(folder);
 }
 
@@ -249,6 +301,28 @@ static void test_check(void **state)
     data_folder_remove(folder);
 }
 
+/* What a killed `data get` leaves is neither data nor bad. */
+static void test_check_own_files(void **state)
+{
+    char folder[256];
+    struct import_counts n;
+    struct strbuf bad = STRBUF_INIT;
+    struct error err = {0};
+    (void)state;
+    data_write_cifar10(data_folder(folder), 2);
+    data_write(folder, ".cifar10.lock", "", 0);
+    data_write(folder, ".cifar10.import/made/data_batch_1.bin", "cut", 3);
+    data_write(folder, "sets/.mnist.import/download/train-images-idx3-ubyte.gz", "cut", 3);
+    data_write(folder, ".mine.lock", "", 0); /* of no data set */
+    assert_int_equal(import_check(folder, NULL, collect, &bad, &n, &err), 0);
+    assert_int_equal(n.files, 6 + 1);
+    assert_int_equal(n.good, 6);
+    assert_int_equal(n.bad, 0);
+    assert_int_equal(n.other, 1);
+    strbuf_release(&bad);
+    data_folder_remove(folder);
+}
+
 static void test_check_bad_files(void **state)
 {
     static const char *const files[] = {"01_", "02_", "03_", "04_", "05_", "06_",
@@ -276,9 +350,14 @@ static void test_check_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),      cmocka_unit_test(test_get_refusals),
-        cmocka_unit_test(test_download), cmocka_unit_test(test_list),
-        cmocka_unit_test(test_check),    cmocka_unit_test(test_check_bad_files),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_get_refusals),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_download),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_own_files),
+        cmocka_unit_test(test_check_bad_files),
     };
     return cmocka_run_group_tests_name("data/import", tests, NULL, NULL);
 }
