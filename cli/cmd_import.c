@@ -12,7 +12,7 @@ static const struct option_spec options[] = {OPTION_DB, {0}};
 
 static int run(const struct args *a, struct error *err)
 {
-    struct store *s = cli_store_open(a, STORE_WRITE, err);
+    struct store *s = cli_store_make(a, err);
     if (s == NULL)
         return -1;
     int64_t runs = 0;

@@ -29,7 +29,7 @@ static int merge_one(struct store *s, const char *path, int64_t *conflicts, stru
 
 static int run(const struct args *a, struct error *err)
 {
-    struct store *s = cli_store_open(a, STORE_WRITE, err);
+    struct store *s = cli_store_make(a, err);
     if (s == NULL)
         return -1;
     int64_t conflicts = 0;

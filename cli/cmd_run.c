@@ -68,7 +68,7 @@ static const struct option_spec options[] = {
      .type = OPTION_TEXT,
      .value = "FOLDER",
      .fallback = "out",
-     .doc = "where the runs' folders are"},
+     .doc = "where the runs' folders are; the database stays where --db says"},
     {.name = "tensorboard",
      .type = OPTION_TEXT,
      .value = "DIR",
@@ -397,7 +397,7 @@ static int go(struct plan_of_runs *p, struct error *err)
     }
     if (check_folder(p, err))
         return -1;
-    struct store *s = cli_store_open(a, STORE_WRITE, err);
+    struct store *s = cli_store_make(a, err);
     if (!s)
         return -1;
     fprintf(stderr, "%s: %d cell%s x %d seed%s on %s, %d at a time, %d thread%s each\n", e->name,

@@ -1,5 +1,6 @@
 #include "cli/store.h"
 
+#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,16 @@ enum { LEAST_WIDTH = 40 };
 
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err)
 {
-    return store_open(args_db(a), mode, err);
+    const char *path = args_db(a);
+    return store_open(path, file_exists(path) ? mode : STORE_READ, err);
+}
+
+struct store *cli_store_make(const struct args *a, struct error *err)
+{
+    char *path = mem_strdup(args_db(a));
+    int rc = file_make_folder(dirname(path), err);
+    free(path);
+    return rc ? NULL : store_open(args_db(a), STORE_WRITE, err);
 }
 
 int cli_width(void)

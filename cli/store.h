@@ -8,8 +8,10 @@
 struct args;
 struct error;
 
-/* The database of --db (OPTION_DB); NULL with err set. */
+/* The database of --db (OPTION_DB), which must be there; NULL with err set. */
 struct store *cli_store_open(const struct args *a, enum store_mode mode, struct error *err);
+/* The same to write to, made with its folder where there is none: for commands that bring runs. */
+struct store *cli_store_make(const struct args *a, struct error *err);
 
 /* Columns of the terminal on stdout. Where it is none, COLUMNS or no limit: what a file or another
  * program gets is whole. */

@@ -14,6 +14,21 @@ v() { "$vittm" "$@" --db "$db"; }
 
 expect_code 3 "no database yet" v ls
 expect_text "vittm run" "and what makes one" v ls
+here=$(pwd)
+mkdir "$scratch/fresh"
+fresh() { (cd "$scratch/fresh" && unset VITTM_DB && "$@"); }
+case $vittm in /*) program=$vittm ;; *) program=$here/$vittm ;; esac
+for command in "tag aaaa1111-s0 text" "gc"; do
+    # shellcheck disable=SC2086  # a command and its operands
+    expect_code 3 "$command needs a database" fresh "$program" $command
+    # shellcheck disable=SC2086
+    expect_text "no such database" "and says so" fresh "$program" $command
+done
+check "and makes none" test -z "$(ls "$scratch/fresh")"
+expect_code 0 "import in an empty folder" fresh "$program" import ../runs.csv
+check "makes out/vittm.db" test -s "$scratch/fresh/out/vittm.db"
+expect_code 0 "merge into a folder that is not there" fresh "$program" merge out/vittm.db --db far/away/all.db
+check "makes it" test -s "$scratch/fresh/far/away/all.db"
 expect_code 0 "import" v import "$scratch/runs.csv"
 expect_code 0 "importing twice" v import "$scratch/runs.csv"
 expect_code 3 "import of a missing file" v import "$scratch/none.csv"

@@ -141,4 +141,15 @@ expect_text "1 failed, 1 of these earlier: --retry-failed runs it again" "it is 
 check "it was tried once" test "$(ask diverged "SELECT sum(attempts) FROM v_compute")" = 1
 expect_code 1 "--retry-failed" bad --retry-failed
 check "tries it again" test "$(ask diverged "SELECT sum(attempts) FROM v_compute")" = 2
+
+# Where nothing is yet: the runs' folders where --out says, the database at its usual place.
+mkdir "$scratch/fresh"
+case $vittm in /*) program=$vittm ;; *) program=$(pwd)/$vittm ;; esac
+fresh() { (cd "$scratch/fresh" && unset VITTM_DB && "$@"); }
+elsewhere() { fresh "$program" run ../tiny.yaml --out far/away --threads 1 model.fusion=add train.epochs=1; }
+expect_code 0 "a run in an empty folder, its files elsewhere" elsewhere
+check "the run is there" test "$(find "$scratch/fresh/far/away/runs" -name result.json | wc -l)" = 1
+check "the database is out/vittm.db" test -s "$scratch/fresh/out/vittm.db"
+expect_text "1 of 1 done" "and knows the run" elsewhere
+expect_text "epoch" "and its folder" fresh sh -c "'$program' show --log \$('$program' ls tiny --columns run --format csv | tail -1)"
 finish
