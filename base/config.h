@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct error;
 struct strbuf;
 struct config_key;
@@ -135,6 +136,10 @@ int config_error(const struct config *c, struct error *err, const char *key, con
 void config_identity(const struct config *c, struct strbuf *out);
 /* Every active key in the same form: what a run stores as its full configuration; YAML. */
 void config_dump(const struct config *c, struct strbuf *out);
+
+/* A canonical value as people write it in a label or a table: "[8]" is "8", "[3, 6, 9]" is "3,6,9".
+ * Anything but a list of numbers is text itself; else the answer lies in the arena. */
+const char *config_plain(struct arena *a, const char *text);
 
 /* Walks all keys that are active or were assigned, in sorted order. Returns 0 past the last. */
 struct config_item {

@@ -72,6 +72,20 @@ void config_dump(const struct config *c, struct strbuf *out)
             add_line(out, c->states[i].value->entry->key, c->states[i].value->text);
 }
 
+const char *config_plain(struct arena *a, const char *text)
+{
+    size_t n = strlen(text);
+    if (n < 3 || text[0] != '[' || text[n - 1] != ']' ||
+        strspn(text + 1, "0123456789+-.e, ") != n - 2)
+        return text;
+    char *plain = arena_strndup(a, text + 1, n - 2), *to = plain;
+    for (const char *from = plain; *from; from++)
+        if (*from != ' ')
+            *to++ = *from;
+    *to = 0;
+    return plain;
+}
+
 int config_item(const struct config *c, int i, struct config_item *item)
 {
     for (int slot = 0; slot < c->schema->n_slots; slot++) {

@@ -34,6 +34,13 @@ static const char *text_at(struct arena *a, const struct rows *r, size_t row, in
     return text != NULL ? text : "";
 }
 
+/* A configuration key's value as people write it; NULL where the cell has none. */
+static const char *key_text(struct plot_data *d, const struct plot_cell *c, int column)
+{
+    const char *text = cell_text(&d->arena, rows_cell(d->source.runs, c->rows[0], (size_t)column));
+    return text != NULL ? config_plain(&d->arena, text) : NULL;
+}
+
 /* ---- cells ---- */
 
 struct grouping {
@@ -124,8 +131,7 @@ static int read_factor(struct plot_data *d, const char *key, struct plot_factor 
         return 0;
     f->levels = ARENA_ARRAY(&d->arena, const char *, d->n_cells + 1);
     for (size_t i = 0; i < d->n_cells; i++) {
-        const struct rows_cell *c = rows_cell(d->source.runs, d->cells[i].rows[0], (size_t)column);
-        const char *text = cell_text(&d->arena, c);
+        const char *text = key_text(d, &d->cells[i], column);
         double number;
         if (text == NULL)
             inactive = 1;
@@ -141,8 +147,7 @@ static int read_factor(struct plot_data *d, const char *key, struct plot_factor 
 
 static int level_of(struct plot_data *d, const struct plot_factor *f, const struct plot_cell *c)
 {
-    int column = rows_column(d->source.runs, f->key);
-    const char *text = cell_text(&d->arena, rows_cell(d->source.runs, c->rows[0], (size_t)column));
+    const char *text = key_text(d, c, rows_column(d->source.runs, f->key));
     return text != NULL ? find_level(f, text) : -1;
 }
 
@@ -291,8 +296,7 @@ struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
 const char *data_cell_key(struct plot_data *d, const struct plot_cell *c, const char *key)
 {
     int column = rows_column(d->source.runs, key);
-    return column >= 0 ? cell_text(&d->arena, rows_cell(d->source.runs, c->rows[0], (size_t)column))
-                       : NULL;
+    return column >= 0 ? key_text(d, c, column) : NULL;
 }
 
 size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, const char *state)

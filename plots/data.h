@@ -41,8 +41,9 @@ struct plot_cell {
     size_t n_rows; /* its runs, as rows of source.runs, by seed; all states */
 };
 
-/* A key that differs between cells. Levels are in order of value where all are numbers, else of
- * appearance. "experiment" and "device" count as keys where several are shown together. */
+/* A key that differs between cells. Levels are as people write them (config_plain), in order of
+ * value where all are numbers, else of appearance. "experiment" and "device" count as keys where
+ * several are shown together. */
 struct plot_factor {
     const char *key;
     const char **levels;
@@ -85,7 +86,8 @@ struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
                            const char *metric);
 /* Text of a column of one run, or "". */
 const char *data_text(const struct plot_data *d, size_t row, const char *column);
-/* The cell's value of a configuration key as text, in the arena; NULL where it has none. */
+/* The cell's value of a configuration key as people write it (config_plain), in the arena; NULL
+ * where it has none. */
 const char *data_cell_key(struct plot_data *d, const struct plot_cell *c, const char *key);
 /* Runs of the cell in that state. */
 size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, const char *state);

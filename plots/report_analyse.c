@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "plots/chance.h"
@@ -86,7 +87,7 @@ static int has_pair(struct report *r, const struct plot_cell *c, const char *pai
     char *key = arena_strndup(&r->data->arena, pair, (size_t)(equals - pair));
     char *value = arena_strndup(&r->data->arena, equals + 1, length - (size_t)(equals + 1 - pair));
     const char *have = data_cell_key(r->data, c, key);
-    return have != NULL && strcmp(have, value) == 0;
+    return have != NULL && strcmp(have, config_plain(&r->data->arena, value)) == 0;
 }
 
 static int is_baseline(struct report *r, const struct plot_cell *c, const char *pairs)

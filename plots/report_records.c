@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "plots/html.h"
@@ -223,14 +224,15 @@ void report_latency(struct report *r)
 /* ---- published ---- */
 
 /* Does the paper's row say of the key what the cell has? Numbers as numbers: 0.5 is .5. */
-static int same_level(const struct rows *p, size_t row, const struct plot_factor *f, int level)
+static int same_level(struct arena *a, const struct rows *p, size_t row,
+                      const struct plot_factor *f, int level)
 {
     double published = number_of(p, row, f->key), here;
     if (level < 0)
         return 0;
     if (isfinite(published))
         return number_float(f->levels[level], &here) == 0 && here == published;
-    return strcmp(text_of(p, row, f->key), f->levels[level]) == 0;
+    return strcmp(config_plain(a, text_of(p, row, f->key)), f->levels[level]) == 0;
 }
 
 static int same_design(const struct report *r, const struct plot_cell *c, size_t row)
@@ -245,7 +247,7 @@ static int same_design(const struct report *r, const struct plot_cell *c, size_t
         const struct plot_factor *f = &r->data->factors[i];
         if (strchr(f->key, '.') == NULL)
             continue;
-        if (!same_level(r->data->source.published, row, f, c->levels[i]))
+        if (!same_level(&r->data->arena, r->data->source.published, row, f, c->levels[i]))
             return 0;
         keys++;
     }

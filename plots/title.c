@@ -8,17 +8,30 @@
 #include "plots/metric.h"
 #include "results/rows.h"
 
-/* How many characters of text are one of the cell's values, up to a separator; -1: none. */
+/* The length of value where text begins with it, up to a separator; else -1. */
+static int begins_with(const char *text, const char *value)
+{
+    size_t n = value != NULL ? strlen(value) : 0;
+    int whole = n > 0 && strncmp(text, value, n) == 0 && strchr("/,", text[n]) != NULL;
+    return whole ? (int)n : -1; /* strchr finds the end too */
+}
+
+static int longer(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* How many characters of text are one of the cell's values, up to a separator; -1: none. Earlier
+ * versions wrote lists into labels as they are stored. */
 static int value_length(struct plot_data *d, const struct plot_cell *c, const char *text)
 {
     const struct rows *r = d->source.runs;
     int longest = *text == '-' ? 1 : -1; /* a key that the cell does not read */
     for (size_t i = 0; i < r->columns; i++) {
-        const char *value = data_is_key(r->names[i]) ? data_cell_key(d, c, r->names[i]) : NULL;
-        size_t n = value != NULL ? strlen(value) : 0;
-        if (n > 0 && (int)n > longest && strncmp(text, value, n) == 0 &&
-            strchr("/,", text[n]) != NULL)
-            longest = (int)n; /* strchr finds the end too */
+        if (!data_is_key(r->names[i]))
+            continue;
+        longest = longer(longest, begins_with(text, data_cell_key(d, c, r->names[i])));
+        longest = longer(longest, begins_with(text, data_text(d, c->rows[0], r->names[i])));
     }
     return longest;
 }
@@ -40,11 +53,11 @@ static int is_place(const char *key)
     return strcmp(key, "experiment") == 0 || strcmp(key, "device") == 0;
 }
 
-/* Words speak for themselves; "2", "true" and "[4, 8]" do not. */
+/* Words speak for themselves; "2", "true" and "4,8" do not. */
 static int needs_key(const struct plot_factor *f, const char *level)
 {
-    return f->numeric || level[0] == '[' || strcmp(level, "true") == 0 ||
-           strcmp(level, "false") == 0;
+    return f->numeric || level[strspn(level, "0123456789+-.e,")] == 0 ||
+           strcmp(level, "true") == 0 || strcmp(level, "false") == 0;
 }
 
 void data_level_title(const struct plot_data *d, int factor, int level, char *text, size_t size)

@@ -3,6 +3,7 @@
 #include "results/rows.h"
 #include "results/store_internal.h"
 #include "results/table_data.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/expr.h"
 #include "base/memory.h"
@@ -57,6 +58,16 @@ static size_t stored_baseline(struct table_data *d, struct store *s, struct cond
     return n;
 }
 
+/* Numbers as numbers, and a list of one number is that number: so was it written. */
+static int meets(struct table_data *d, const struct rows_cell *cell, const char *wanted)
+{
+    double here, number;
+    const char *have = config_plain(&d->arena, table_value_text(&d->arena, cell));
+    const char *plain = config_plain(&d->arena, wanted);
+    return strcmp(have, plain) == 0 ||
+           (!number_float(plain, &number) && !number_float(have, &here) && here == number);
+}
+
 /* Marks the cells of the experiment that meet all conditions. Returns how many, or -1. */
 static int mark_baseline(struct table_data *d, struct store *s, const struct condition *list,
                          size_t n, struct error *err)
@@ -79,12 +90,8 @@ static int mark_baseline(struct table_data *d, struct store *s, const struct con
         return -1;
     for (size_t row = 0; row < r->count && row < d->count; row++) {
         int good = 1;
-        for (size_t i = 0; i < n && good; i++) {
-            double number;
-            const struct rows_cell *cell = rows_cell(r, row, i + 1);
-            good = strcmp(table_value_text(&d->arena, cell), list[i].text) == 0 ||
-                   (number_float(list[i].text, &number) == 0 && rows_number(cell) == number);
-        }
+        for (size_t i = 0; i < n && good; i++)
+            good = meets(d, rows_cell(r, row, i + 1), list[i].text);
         d->cells[row].is_baseline = good;
         marked += good;
         if (good)
@@ -106,6 +113,7 @@ static int is_expression(const char *text)
 struct place {
     const struct rows *r;
     size_t row;
+    struct arena *arena;
 };
 
 static struct expr_value lookup(void *ctx, const char *name)
@@ -121,6 +129,10 @@ static struct expr_value lookup(void *ctx, const char *name)
         return (struct expr_value){EXPR_NUMBER, rows_number(c), NULL};
     if (!strcmp(c->text, "true") || !strcmp(c->text, "false"))
         return (struct expr_value){EXPR_BOOL, *c->text == 't', NULL};
+    struct expr_value v = {EXPR_NUMBER, 0, NULL};
+    const char *plain = config_plain(p->arena, c->text);
+    if (plain != c->text && !number_float(plain, &v.number)) /* a list of one, as in meets */
+        return v;
     return (struct expr_value){EXPR_STRING, 0, c->text};
 }
 
@@ -161,7 +173,7 @@ static int mark_by_expression(struct table_data *d, struct store *s, const char 
 {
     const struct expr *e = expr_parse(&d->arena, text, err);
     struct rows *r = e ? named_values(d, s, e, err) : NULL;
-    struct place place = {r, 0};
+    struct place place = {r, 0, &d->arena};
     const struct expr_scope scope = {lookup, NULL, &place};
     int marked = 0, rc = r ? 0 : -1;
     for (; !rc && place.row < r->count && place.row < d->count; place.row++) {

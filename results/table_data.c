@@ -226,9 +226,10 @@ static int load_cells(struct table_data *d, struct store *s, struct error *err)
         c->typed = ARENA_ARRAY(&d->arena, struct rows_cell, d->key_count);
         for (size_t k = 0; k < d->key_count; k++) {
             c->typed[k] = *rows_cell(r, i, 4 + k);
-            c->keys[k] = table_value_text(&d->arena, &c->typed[k]);
+            const char *stored = table_value_text(&d->arena, &c->typed[k]);
+            c->keys[k] = config_plain(&d->arena, stored);
             if (c->typed[k].type == ROWS_TEXT)
-                c->typed[k].text = c->keys[k];
+                c->typed[k].text = stored;
         }
         d->selecting += rows_cell(r, i, 3)->integer != 0;
         c->costs = ARENA_ARRAY(&d->arena, double, d->cost_count);

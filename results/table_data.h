@@ -13,7 +13,7 @@
 struct table_cell {
     int64_t id;
     const char *hash, *label;
-    const char **keys;       /* values of table_data.keys, as text */
+    const char **keys;       /* values of table_data.keys, as people write them */
     struct rows_cell *typed; /* the same as they are stored */
     int is_baseline;
     double *values; /* of the metric, one a run that is done */

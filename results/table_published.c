@@ -34,19 +34,20 @@ static const char *text(const struct rows *r, size_t row, const char *column)
 
 /* ---- which cell is the paper's row ----------------------------------------------------------- */
 
-/* Numbers as numbers: 0.5 is .5. */
-static int same_value(const struct rows_cell *published, const char *here)
+/* Numbers as numbers: 0.5 is .5. Lists as they are stored or as people write them. */
+static int same_value(const struct rows_cell *published, const struct table_cell *c, size_t k)
 {
     double value, number = rows_number(published);
     if (published->type == ROWS_TEXT)
-        return strcmp(published->text, here) == 0;
-    return isfinite(number) && number_float(here, &value) == 0 && value == number;
+        return strcmp(published->text, c->keys[k]) == 0 ||
+               (c->typed[k].type == ROWS_TEXT && strcmp(published->text, c->typed[k].text) == 0);
+    return isfinite(number) && number_float(c->keys[k], &value) == 0 && value == number;
 }
 
 static int has_axes_of(const struct beside *b, const struct table_cell *c, size_t row)
 {
     for (size_t k = 0; k < b->d->key_count; k++)
-        if (!same_value(field(b->published, row, b->d->keys[k]), c->keys[k]))
+        if (!same_value(field(b->published, row, b->d->keys[k]), c, k))
             return 0;
     return b->d->key_count > 0;
 }

@@ -195,10 +195,13 @@ static int apply_when(struct expansion *x, struct cell *c)
     return 0;
 }
 
-static void add_part(struct strbuf *s, const char *separator, const char *text)
+/* The cell's value of a key, for people. */
+static void add_part(struct expansion *x, const char *separator, const struct cell *c,
+                     const char *key)
 {
-    strbuf_adds(s, s->len ? separator : "");
-    strbuf_adds(s, text && *text ? text : "-");
+    const char *text = cell_text(c, key);
+    strbuf_adds(&x->scratch, x->scratch.len ? separator : "");
+    strbuf_adds(&x->scratch, text && *text ? config_plain(&x->e->arena, text) : "-");
 }
 
 static void name_cell(struct expansion *x, struct cell *c, const struct hand_cell *hand)
@@ -210,12 +213,12 @@ static void name_cell(struct expansion *x, struct cell *c, const struct hand_cel
         strbuf_adds(s, hand->label);
     for (const struct assignment *a = hand && !hand->label ? hand->assignments : NULL; a;
          a = a->next)
-        add_part(s, "/", cell_text(c, a->key));
+        add_part(x, "/", c, a->key);
     for (int i = 0; i < x->n_axes; i++) {
         if (x->axes[i].n_rows == 1 || (hand && !x->axes[i].outer))
             continue;
         for (int k = 0; k < x->axes[i].n_columns; k++)
-            add_part(s, k ? "," : "/", cell_text(c, x->axes[i].columns[k]->key));
+            add_part(x, k ? "," : "/", c, x->axes[i].columns[k]->key);
     }
     for (size_t i = 0; i < s->len; i++) /* it stands in lines on terminals */
         if ((unsigned char)s->text[i] < ' ' || s->text[i] == 127)

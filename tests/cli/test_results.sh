@@ -126,6 +126,24 @@ expect_text "(n=3)" "pivots that fit say n" v table wide --format md
 expect_text "41.10 ± 0.10" "the figures stay" cat "$scratch/wide"
 expect_text "(did you mean wide?)" "a file in place of an experiment" v table runs/wide.yaml
 expect_text "(did you mean wide?)" "also for figures" v plot pareto wide.yaml -o "$scratch/x.svg"
+
+# Lists are written as people write them, and found so; for programs they are as they are stored.
+cat > "$scratch/lists.csv" <<'CSV'
+experiment,cell,seed,device,state,model.patch,val/top1
+lists,aaaa2222aaaa2222,0,cpu,done,[8],50
+lists,bbbb2222bbbb3333,0,cpu,done,[4],60
+longer,cccc2222cccc3333,0,cpu,done,"[3, 6]",60
+CSV
+expect_code 0 "import of lists" v import "$scratch/lists.csv"
+v table lists --rows model.patch > "$scratch/lists"
+check "a list of one is its number" grep -Eq '^ *8  ' "$scratch/lists"
+v table longer --rows model.patch > "$scratch/lists"
+check "a longer one has no brackets" grep -q '^3,6  ' "$scratch/lists"
+check "for programs it is whole" sh -c "'$vittm' table longer --rows model.patch --format csv --db '$db' | grep -qF '\"[3, 6]\"'"
+expect_code 0 "a baseline by it" v table lists --rows model.patch --baseline model.patch=8
+expect_code 0 "by an expression" v table lists --rows model.patch --baseline "model.patch == 8"
+expect_code 2 "which no cell meets" v table lists --rows model.patch --baseline "model.patch == 9"
+
 expect_code 2 "effects of what has no axes" v table heads --effects
 expect_text "does not go with --rows" "effects are over all axes" v table heads --effects --rows model.fusion
 expect_text "kept no list of the images" "runs without bits cannot be compared by image" \

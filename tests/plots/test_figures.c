@@ -475,6 +475,28 @@ static void test_layers(void **state)
 {
     (void)state;
     static const char *const names[] = {"cell", "by", "name", "macs"};
+/* Lists of numbers as people write them; those of one number are that number, and in its order. */
+static void test_title_lists(void **state)
+{
+    (void)state;
+    struct synthetic s = SYNTHETIC_INIT;
+    static const char *const ones[] = {"[16]", "[8]", "[4]", "[0.5]"};
+    struct plot_data d;
+    memcpy(s.heads, ones, sizeof ones);
+    s.fusions[0] = "[3, 6, 9]";
+    arrange(&d, &s, 0);
+    assert_true(d.factors[0].numeric);
+    assert_string_equal(d.factors[0].levels[0], "0.5");
+    assert_string_equal(d.factors[0].levels[3], "16");
+    assert_string_equal(data_cell_key(&d, &d.cells[3], "model.rw_head"), "8");
+    static const char *const labels[] = {"", "16/3,6,9", "[16]/[3, 6, 9]", "16,3,6,9"};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        d.cells[0].label = labels[i];
+        assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 16 · fusion 3,6,9");
+    }
+    data_release(&d);
+}
+
     static const char *const shallow[] = {"embed", "blocks.0", "head"};
     static const char *const deep[] = {"embed", "blocks.0", "blocks.1", "blocks.2", "head"};
     struct synthetic s = SYNTHETIC_INIT;
@@ -664,3 +686,4 @@ int main(void)
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }
+        cmocka_unit_test(test_title_lists),
