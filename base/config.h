@@ -155,4 +155,10 @@ int config_item(const struct config *c, int i, struct config_item *item);
 const char *config_nearest(const char *name, const char *(*candidate)(const void *ctx, int i),
                            const void *ctx);
 
+/* Adds " (did you mean val/top1?)", or nothing where no name is near. Names are of several parts
+ * (model.dim, val/loss): where no whole one is near, those whose last part is, at most three: "(did
+ * you mean train/loss or val/loss?)". */
+void config_hint(struct strbuf *out, const char *name,
+                 const char *(*candidate)(const void *ctx, int i), const void *ctx);
+
 #endif

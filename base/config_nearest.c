@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/strbuf.h"
+
 enum { MAX_NAME = 64 };
 
 static int least(int a, int b, int c)
@@ -50,6 +52,52 @@ const char *config_nearest(const char *name, const char *(*candidate)(const void
         }
     }
     return nearest;
+}
+
+/* Of names of several parts. */
+struct parts {
+    const char *(*candidate)(const void *ctx, int i);
+    const void *ctx;
+};
+
+static const char *tail_of(const char *name)
+{
+    const char *tail = name;
+    for (const char *s = name; *s; s++)
+        if (*s == '.' || *s == '/')
+            tail = s + 1;
+    return tail;
+}
+
+static const char *tail_at(const void *ctx, int i)
+{
+    const struct parts *p = ctx;
+    const char *name = p->candidate(p->ctx, i);
+    return name ? tail_of(name) : NULL;
+}
+
+static int is_among(const char **names, int n, const char *name)
+{
+    while (n-- > 0)
+        if (!strcmp(names[n], name))
+            return 1;
+    return 0;
+}
+
+void config_hint(struct strbuf *out, const char *name,
+                 const char *(*candidate)(const void *ctx, int i), const void *ctx)
+{
+    enum { MOST = 3 };
+    const struct parts parts = {candidate, ctx};
+    const char *found[MOST] = {config_nearest(name, candidate, ctx)}, *known;
+    const char *tail = found[0] ? NULL : config_nearest(tail_of(name), tail_at, &parts);
+    int n = found[0] != NULL;
+    for (int i = 0; tail && n < MOST && (known = candidate(ctx, i)); i++)
+        if (!strcmp(tail_of(known), tail) && !is_among(found, n, known))
+            found[n++] = known;
+    for (int i = 0; i < n; i++)
+        strbuf_addf(out, "%s%s", i == 0 ? " (did you mean " : i + 1 == n ? " or " : ", ", found[i]);
+    strbuf_adds(out, n ? "?)" : "");
 }
 
 static const char *full_name(const void *ctx, int i)

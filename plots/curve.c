@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
+#include "base/error.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "plots/data.h"
 #include "results/rows.h"
 #include "results/stats.h"
@@ -114,6 +117,27 @@ size_t curve_collect(struct plot_data *d, const char *metric, const char *x,
     free(values);
     *curves = out;
     return n_curves;
+}
+
+static const char *metric_at(const void *context, int i)
+{
+    const struct rows *r = context;
+    return r != NULL && (size_t)i < r->count ? column_text(r, (size_t)i, rows_column(r, "metric"))
+                                             : NULL;
+}
+
+int curve_missing(const struct plot_data *d, const char *metric, struct error *err)
+{
+    struct strbuf hint = STRBUF_INIT;
+    if (metric != NULL)
+        config_hint(&hint, metric, metric_at, d->source.curves);
+    if (hint.len > 0)
+        error_set(err, "no run has a curve of %s%s", metric, hint.text);
+    else
+        error_code(err, EXIT_FAILED, "no run has a curve of %s yet: nothing to draw",
+                   metric != NULL ? metric : "anything");
+    strbuf_release(&hint);
+    return -1;
 }
 
 const char *curve_main_metric(const struct plot_data *d)

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+struct error;
 struct plot_data;
 
 struct curve_point {
@@ -23,6 +24,9 @@ struct curve {
  */
 size_t curve_collect(struct plot_data *d, const char *metric, const char *x,
                      const struct curve **curves);
+/* Fails: no run has a curve of that metric (NULL: of any). EXIT_USAGE and the nearest ones where
+ * the name is but mistyped, else EXIT_FAILED. */
+int curve_missing(const struct plot_data *d, const char *metric, struct error *err);
 /* The metric with points that is best worth showing, or NULL. */
 const char *curve_main_metric(const struct plot_data *d);
 

@@ -226,8 +226,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
         return error_set(err, "curves run over epoch or step, not over %s", c.x_name);
     c.n = c.metric != NULL ? curve_collect(d, c.metric, c.x_name, &c.curves) : 0;
     if (c.n == 0)
-        return error_code(err, EXIT_FAILED, "no run has a curve of %s yet: nothing to draw",
-                          c.metric != NULL ? c.metric : "anything");
+        return curve_missing(d, c.metric, err);
     encode_init(&c.encoding, d);
     choose_facet(&c);
     scale_values(&c);

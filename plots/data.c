@@ -345,9 +345,12 @@ int data_check_metric(const struct plot_data *d, const char *metric, struct erro
         return 0;
     if (rows_column(d->source.runs, metric) >= 0)
         return error_code(err, EXIT_FAILED, "no finished run has a value of %s yet", metric);
-    const char *near = config_nearest(metric, metric_column, d->source.runs);
-    return error_set(err, "unknown metric %s%s%s%s", metric, near != NULL ? " (did you mean " : "",
-                     near != NULL ? near : "", near != NULL ? "?)" : "");
+    struct strbuf hint = STRBUF_INIT;
+    config_hint(&hint, metric, metric_column, d->source.runs);
+    error_set(err, "unknown metric %s%s", metric,
+              hint.len > 0 ? hint.text : " (`vittm list metrics` lists them)");
+    strbuf_release(&hint);
+    return -1;
 }
 
 static int is_cost(const char *metric)

@@ -96,7 +96,7 @@ size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, co
 int data_factor(const struct plot_data *d, const char *key);
 /* Whether any run that is done has the metric. */
 int data_has_metric(const struct plot_data *d, const char *metric);
-/* The metric of that name, or -1 and an error with the nearest one. */
+/* 0 for a metric that some run has, or -1 and an error with the nearest ones. */
 int data_check_metric(const struct plot_data *d, const char *metric, struct error *err);
 /* The metric to maximise or minimise above all: the first objective that is not a cost, else
  * val/top1, val/miou, train/loss, … whichever there is; NULL where there is none. */

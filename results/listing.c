@@ -25,9 +25,11 @@ static int check_column(const struct rows *columns, const char *name, struct err
     for (int i = 0; column_at(columns, i); i++)
         if (strcmp(column_at(columns, i), name) == 0)
             return 0;
-    const char *near = config_nearest(name, column_at, columns);
-    return error_set(err, "unknown column %s%s%s%s: `vittm views v_runs` lists them", name,
-                     near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    struct strbuf hint = STRBUF_INIT;
+    config_hint(&hint, name, column_at, columns);
+    error_set(err, "unknown column %s%s: `vittm views v_runs` lists them", name, hint.text);
+    strbuf_release(&hint);
+    return -1;
 }
 
 /* Calls add for each item of a list with commas. */

@@ -66,9 +66,11 @@ static int choose_metric(struct table_data *d, const struct rows *metrics,
     if (!name)
         name = metric_at(metrics, 0);
     if (wanted && !has(metrics, wanted)) {
-        const char *near = config_nearest(wanted, metric_at, metrics);
-        return error_set(err, "no run of %s has the metric %s%s%s%s", d->experiment, wanted,
-                         near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+        struct strbuf hint = STRBUF_INIT;
+        config_hint(&hint, wanted, metric_at, metrics);
+        error_set(err, "no run of %s has the metric %s%s", d->experiment, wanted, hint.text);
+        strbuf_release(&hint);
+        return -1;
     }
     d->metric = arena_strdup(&d->arena, name);
     d->maximize = larger_is_better(name);
@@ -143,9 +145,11 @@ int table_check_key(struct store *s, const char *key, struct error *err)
     struct key_context context = {s};
     if (table_key_id(s, key) >= 0)
         return 0;
-    const char *near = config_nearest(key, key_at, &context);
-    return error_set(err, "no cell has the key %s%s%s%s", key, near ? " (did you mean " : "",
-                     near ? near : "", near ? "?)" : "");
+    struct strbuf hint = STRBUF_INIT;
+    config_hint(&hint, key, key_at, &context);
+    error_set(err, "no cell has the key %s%s", key, hint.text);
+    strbuf_release(&hint);
+    return -1;
 }
 
 /* The rows and columns asked for, then the axes that are neither. */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/number.h"
@@ -431,6 +432,47 @@ static void test_speed(void **state)
     strbuf_release(&s);
 }
 
+static const char *name_of(const void *ctx, int i)
+{
+    return ((const char *const *)ctx)[i];
+}
+
+static void test_hint(void **state)
+{
+    static const char *const names[] = {"train/loss",  "val/loss",  "val/top1",
+                                        "cost/params", "step/loss", NULL};
+    static const struct {
+        const char *typed, *hint;
+    } cases[] = {
+        {"val/topp1", " (did you mean val/top1?)"}, /* a whole name before parts */
+        {"params", " (did you mean cost/params?)"},
+        {"test/param", " (did you mean cost/params?)"},
+        {"loss", " (did you mean train/loss, val/loss or step/loss?)"},
+        {"losses", " (did you mean train/loss, val/loss or step/loss?)"},
+        {"model.dim", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct strbuf out = STRBUF_INIT;
+        config_hint(&out, cases[i].typed, name_of, names);
+        assert_string_equal(out.text, cases[i].hint);
+        strbuf_release(&out);
+    }
+}
+
+static void test_plain(void **state)
+{
+    static const char *const same[] = {"8", "add", "[]", "[a, b]", "[3", "3]", "", "[1]/[2]"};
+    struct arena a = {0};
+    (void)state;
+    assert_string_equal(config_plain(&a, "[8]"), "8");
+    assert_string_equal(config_plain(&a, "[3, 6, 9]"), "3,6,9");
+    assert_string_equal(config_plain(&a, "[-1, 0.5, 1e-05]"), "-1,0.5,1e-05");
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_ptr_equal(config_plain(&a, same[i]), same[i]);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +486,8 @@ int main(void)
         cmocka_unit_test(test_required_and_error),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_dump_and_items),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_hint),
         cmocka_unit_test(test_speed),
     };
     return cmocka_run_group_tests_name("base/config", tests, NULL, NULL);

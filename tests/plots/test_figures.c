@@ -382,6 +382,20 @@ static void test_nothing_to_draw(void **state)
     assert_int_equal(figure_find("pareto", &err)->draw(&d, &typo, &c, &err), -1);
     assert_int_equal(err.code, EXIT_USAGE);
     assert_non_null(strstr(err.msg, "val/top1"));
+    typo = (struct figure_options){.x = "params"}; /* the last part of a name */
+    assert_int_equal(figure_find("pareto", &err)->draw(&d, &typo, &c, &err), -1);
+    assert_int_equal(err.code, EXIT_USAGE);
+    assert_string_equal(err.msg, "unknown metric params (did you mean cost/params?)");
+    typo.x = "nothing like it";
+    assert_int_equal(figure_find("pareto", &err)->draw(&d, &typo, &c, &err), -1);
+    assert_non_null(strstr(err.msg, "`vittm list metrics` lists them"));
+    typo = (struct figure_options){.y = "top1"};
+    assert_int_equal(figure_find("curves", &err)->draw(&d, &typo, &c, &err), -1);
+    assert_int_equal(err.code, EXIT_USAGE);
+    assert_string_equal(err.msg, "no run has a curve of top1 (did you mean val/top1?)");
+    typo.y = "cost/params"; /* which has none */
+    assert_int_equal(figure_find("curves", &err)->draw(&d, &typo, &c, &err), -1);
+    assert_int_equal(err.code, EXIT_FAILED);
     assert_null(figure_find("paretto", &err));
     assert_non_null(strstr(err.msg, "pareto"));
     canvas_release(&c);
@@ -461,20 +475,6 @@ static void test_title_keys(void **state)
     data_release(&d);
 }
 
-static void put_layer(struct rows *r, const char *cell, const char *name)
-{
-    struct rows_cell *c = rows_append(r);
-    rows_set_text(r, &c[0], cell);
-    rows_set_text(r, &c[1], "layer");
-    rows_set_text(r, &c[2], name);
-    rows_set_real(&c[3], 1e6);
-}
-
-/* Layers stand in the order of the forward pass, also those that only deeper cells have. */
-static void test_layers(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"cell", "by", "name", "macs"};
 /* Lists of numbers as people write them; those of one number are that number, and in its order. */
 static void test_title_lists(void **state)
 {
@@ -497,6 +497,20 @@ static void test_title_lists(void **state)
     data_release(&d);
 }
 
+static void put_layer(struct rows *r, const char *cell, const char *name)
+{
+    struct rows_cell *c = rows_append(r);
+    rows_set_text(r, &c[0], cell);
+    rows_set_text(r, &c[1], "layer");
+    rows_set_text(r, &c[2], name);
+    rows_set_real(&c[3], 1e6);
+}
+
+/* Layers stand in the order of the forward pass, also those that only deeper cells have. */
+static void test_layers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cell", "by", "name", "macs"};
     static const char *const shallow[] = {"embed", "blocks.0", "head"};
     static const char *const deep[] = {"embed", "blocks.0", "blocks.1", "blocks.2", "head"};
     struct synthetic s = SYNTHETIC_INIT;
@@ -683,7 +697,7 @@ int main(void)
         cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_effects_caption), cmocka_unit_test(test_title_keys),
         cmocka_unit_test(test_layers),          cmocka_unit_test(test_labels_near_their_own),
+        cmocka_unit_test(test_title_lists),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }
-        cmocka_unit_test(test_title_lists),
