@@ -6,6 +6,7 @@
  * is ready, all that are left stand at a barrier, and it opens; or the block is stuck. */
 #include "backend/sim/core.h"
 
+#include "backend/sim/copies.h"
 #include "backend/sim/fiber.h"
 #include "backend/sim/options.h"
 #include "base/memory.h"
@@ -36,6 +37,7 @@ struct lane {
     enum state state;
     const char *file; /* where it waits */
     int line;
+    struct sim_copies copies;
 };
 
 /* Lanes that meet in one collective operation. Tags: see order_release. */
@@ -304,6 +306,9 @@ static void live(void)
     fiber_begin(&w->first_fiber);
     order_acquire(&w->start);
     w->grid->call(w->grid->arguments);
+    if (l->copies.count)
+        sim_die("a thread ends before %d of its copies to shared memory are waited for",
+                l->copies.count);
     order_release(&w->end);
     l->state = DONE;
     w->alive--;
@@ -327,6 +332,7 @@ static void prepare_lanes(struct worker *w)
         l->lane = i % SIM_WARP;
         l->state = READY;
         l->file = NULL;
+        l->copies.count = l->copies.group = 0;
         w->warps[i / SIM_WARP].lanes |= 1u << l->lane;
         /* The guard page is the lowest of the stride. */
         char *top = w->stacks + w->stack_stride * (size_t)(i + 1);
@@ -393,6 +399,31 @@ void *sim_shared(const void *key, size_t bytes)
     return a->data;
 }
 
+static int holds(const void *data, size_t size, const void *p, size_t bytes)
+{
+    uintptr_t first = (uintptr_t)data, at = (uintptr_t)p;
+    return at >= first && at - first <= size && bytes <= size - (at - first);
+}
+
+int sim_is_shared(const void *p, size_t bytes)
+{
+    const struct worker *w = lane_now()->worker;
+    for (int i = 0; i < w->n_arrays; i++)
+        if (holds(w->arrays[i].data, w->arrays[i].bytes, p, bytes))
+            return 1;
+    return holds(w->block.dynamic, w->grid->shared, p, bytes);
+}
+
+struct sim_copies *sim_copies_now(void)
+{
+    return &lane_now()->copies;
+}
+
+int sim_draw(int n)
+{
+    return (int)rng_below(&lane_now()->worker->rng, n);
+}
+
 /* The memory of a launch is freed at its end: exact sizes give red zones, and to ThreadSanitizer
  * the next launch's memory is new. */
 static void free_shared(struct worker *w)
@@ -429,7 +460,7 @@ static void *work(void *p)
     for (unsigned i = (unsigned)w->first; i < total; i += (unsigned)w->step) {
         w->block.index =
             (struct sim_dim){i % g->grid.x, i / g->grid.x % g->grid.y, i / g->grid.x / g->grid.y};
-        if (sim_options()->order == SIM_RANDOM)
+        if (sim_options()->order == SIM_RANDOM || sim_options()->streams == SIM_SHUFFLED)
             rng_init(&w->rng, sim_options()->seed, "sim/threads", i, 0);
         run_block(w);
     }

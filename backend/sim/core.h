@@ -22,6 +22,8 @@ extern "C" {
 
 #define SIM_WARP 32
 
+struct sim_copies; /* copies.h */
+
 struct sim_dim {
     unsigned x, y, z;
 };
@@ -69,6 +71,15 @@ void sim_collective(uint32_t mask, sim_combine *combine, void *operand, int orde
 
 /* The block's copy of a static shared array; key: the declaration. */
 void *sim_shared(const void *key, size_t bytes);
+
+/* What the thread that runs has ordered and not waited for. */
+struct sim_copies *sim_copies_now(void);
+
+/* 1 if [p, p + bytes) lies in one shared array of the block that runs. */
+int sim_is_shared(const void *p, size_t bytes);
+
+/* A number below n, by VT_SIM_SEED; for schedules that are random. */
+int sim_draw(int n);
 
 /* Ends the process with the message, the kernel, the block and the thread. */
 void sim_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

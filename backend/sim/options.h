@@ -1,7 +1,8 @@
 /* How the emulator runs, from the environment:
  *   VT_SIM_ORDER    forward, reverse or random: which of several ready threads goes on
  *   VT_SIM_STREAMS  eager: work is done when it is put into a stream; lazy: only when somebody
- *                   waits; random: lazy, in any order that streams and events allow
+ *                   waits; random: lazy, in any order that streams and events allow. Copies to
+ *                   shared memory alike: at once, in the wait for them, either
  *   VT_SIM_SEED     of both random orders
  *   VT_SIM_WORKERS  blocks that run at once, 1 to 16
  *   VT_SIM_STRICT   1: the host may not touch device memory (needs AddressSanitizer), and kernels

@@ -4,6 +4,7 @@
  *                 nothing said: a right program
  *   bugs NAME     runs one; exit code 7: the program saw a wrong value or an error code itself */
 #include "backend/cuda/kernels/attention.h"
+#include "backend/cuda/kernels/copy.h"
 #include "backend/cuda/kernels/mma.h"
 
 #include <math.h>
@@ -317,6 +318,8 @@ static int run_comma()
     cudaFree(d);
     return e == cudaSuccess && x == 12 ? FINE : NOTICED;
 }
+
+#include "tests/sim/copies.inc"
 
 /* ---- programs: the host ---------------------------------------------------------------------- */
 
@@ -862,7 +865,22 @@ static const struct {
     {"attention_swapped_quarters_tf32", "both", "", "wrong value",
      run_attention_swapped_quarters_tf32},
     {"attention_columns_in_order", "both", "", "wrong value", run_attention_columns_in_order},
+    {"copies_no_wait", "both", "VT_SIM_STREAMS=lazy", "wrong value", run_copies_no_wait},
+    {"copies_no_wait", "both", "VT_SIM_STREAMS=random", "wrong value", run_copies_no_wait},
+    {"copies_one_fewer", "both", "VT_SIM_STREAMS=lazy", "wrong value", run_copies_one_fewer},
+    {"copies_one_fewer", "both", "VT_SIM_STREAMS=random", "wrong value", run_copies_one_fewer},
+    {"copies_no_barrier", "tsan", "", "data race", run_copies_no_barrier},
+    {"copies_no_barrier", "tsan", "VT_SIM_STREAMS=lazy", "data race", run_copies_no_barrier},
+    {"copies_too_early", "tsan", "", "data race", run_copies_too_early},
+    {"copies_too_early", "tsan", "VT_SIM_STREAMS=lazy", "data race", run_copies_too_early},
+    {"copies_misaligned", "both", "", "not at a multiple of 16 bytes", run_copies_misaligned},
+    {"copies_to_nowhere", "both", "", "does not go to shared memory", run_copies_to_nowhere},
+    {"copies_never_awaited", "both", "VT_SIM_STREAMS=lazy", "before 2 of its copies",
+     run_copies_never_awaited},
     /* right */
+    {"copies_right", "both", "VT_SIM_ORDER=reverse", "", run_copies_right},
+    {"copies_right", "both", "VT_SIM_STREAMS=lazy VT_SIM_STRICT=1", "", run_copies_right},
+    {"copies_right", "both", "VT_SIM_STREAMS=random VT_SIM_ORDER=random", "", run_copies_right},
     {"with_barrier", "both", "VT_SIM_ORDER=random", "", run_with_barrier},
     {"with_syncwarp", "both", "VT_SIM_ORDER=random", "", run_with_syncwarp},
     {"blocks_apart", "both", "VT_SIM_WORKERS=2", "", run_blocks_apart},

@@ -1,5 +1,5 @@
 /* Tensor cores: products of a warp's small matrices, of bf16 or tf32 operands, with sums in float.
- * The one place with PTX; backend/sim/mma.h has the same functions for the emulated device.
+ * With copy.h the one place with PTX; backend/sim/mma.h has the same functions for the emulated device.
  *
  * A warp holds matrices in registers. With group = lane / 4 and pair = lane % 4, a lane has (PTX
  * ISA, "Matrix fragments for mma.m16n8k16 and .m16n8k8"):

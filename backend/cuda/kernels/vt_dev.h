@@ -8,6 +8,7 @@
  *   collective; masks are VT_FULL unless a comment proves otherwise
  *   every hand-over through shared memory inside a warp needs __syncwarp: shuffles order nothing
  *   __syncthreads is reached by all threads of a block, in the same line
+ *   copies that go on while a thread computes (copy.h): a wait for them, then a barrier
  *   sums in float, in a fixed order: no float atomics
  *   launchers are extern "C" int (a cudaError_t), check shapes, take the stream, allocate nothing
  *
