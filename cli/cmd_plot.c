@@ -105,7 +105,8 @@ const struct command command_plot = {
     .word = figure_name,
     .options = options,
     .details =
-        "The gnuplot script and its data are kept beside the figure. Without an experiment all "
+        "The gnuplot script and its data are kept beside the figure FILE, as FILE.gp and FILE.dat. "
+        "Without an experiment all "
         "runs are drawn; with --published and no experiment, the published numbers alone. Beside "
         "measured points they are open and grey and have a front of their own. `vittm list "
         "figures` says what each figure shows.",

@@ -216,7 +216,7 @@ struct job {
     const char *path;
     char *folder; /* where the figure goes */
     char *work;   /* folder/.NAME.XXXXXX */
-    char *stem;   /* NAME without its suffix */
+    char *name;   /* NAME; what is kept beside it is called NAME.gp and NAME.dat */
 };
 
 static char *join(const char *folder, const char *name, const char *suffix)
@@ -236,8 +236,7 @@ static int job_open(struct job *j, const char *path, struct error *err)
     j->path = path;
     j->folder = s.len > 0 ? strbuf_detach(&s) : mem_strdup(".");
     strbuf_release(&s);
-    strbuf_add(&s, name, (size_t)(strrchr(name, '.') - name));
-    j->stem = strbuf_detach(&s);
+    j->name = mem_strdup(name);
     j->work = NULL;
     if (file_make_folder(j->folder, err) != 0)
         return -1;
@@ -255,7 +254,7 @@ static int job_open(struct job *j, const char *path, struct error *err)
 
 static int job_put(const struct job *j, const char *suffix, const char *text, struct error *err)
 {
-    char *path = join(j->work, j->stem, suffix);
+    char *path = join(j->work, j->name, suffix);
     int rc = file_write(path, text, strlen(text), err);
     free(path);
     return rc;
@@ -263,18 +262,18 @@ static int job_put(const struct job *j, const char *suffix, const char *text, st
 
 static int job_publish(const struct job *j, const char *suffix, struct error *err)
 {
-    char *from = join(j->work, j->stem, suffix), *to = join(j->folder, j->stem, suffix);
+    char *from = join(j->work, j->name, suffix), *to = join(j->folder, j->name, suffix);
     int rc = rename(from, to) == 0 ? 0 : error_env(err, "%s: %s", to, strerror(errno));
     free(from);
     free(to);
     return rc;
 }
 
-static void job_close(struct job *j, const char *suffix)
+static void job_close(struct job *j)
 {
-    const char *const suffixes[] = {suffix, ".gp", ".dat", ".log"};
+    static const char *const suffixes[] = {"", ".gp", ".dat", ".log"};
     for (size_t i = 0; j->work != NULL && i < sizeof suffixes / sizeof *suffixes; i++) {
-        char *path = join(j->work, j->stem, suffixes[i]);
+        char *path = join(j->work, j->name, suffixes[i]);
         unlink(path);
         free(path);
     }
@@ -282,19 +281,18 @@ static void job_close(struct job *j, const char *suffix)
         rmdir(j->work);
     free(j->work);
     free(j->folder);
-    free(j->stem);
+    free(j->name);
 }
 
-static void header(struct strbuf *out, const struct job *j, const struct terminal *t,
-                   const char *suffix, int width, int height)
+static void header(struct strbuf *out, const struct job *j, const struct terminal *t, int width,
+                   int height)
 {
-    strbuf_addf(out,
-                "# Draws %s%s: run `gnuplot -d %s.gp` in this folder. Written by vittm plot.\n",
-                j->stem, suffix, j->stem);
+    strbuf_addf(out, "# Draws %s: run `gnuplot -d %s.gp` in this folder. Written by vittm plot.\n",
+                j->name, j->name);
     strbuf_adds(out, "reset\nunset mouse\nset encoding utf8\n");
     t->set(out, width, height);
-    strbuf_addf(out, "set output './%s%s'\ndata = './%s.dat'\nscale = %g\n", j->stem, suffix,
-                j->stem, t->point_scale);
+    strbuf_addf(out, "set output './%s'\ndata = './%s.dat'\nscale = %g\n", j->name, j->name,
+                t->point_scale);
     style_preamble(out);
 }
 
@@ -317,15 +315,15 @@ static int make_pdf_timeless(const char *path, struct error *err)
     return rc;
 }
 
-static int draw(struct job *j, const struct terminal *t, const char *suffix, int width, int height,
-                const char *body, const char *data, struct error *err)
+static int draw(struct job *j, const struct terminal *t, int width, int height, const char *body,
+                const char *data, struct error *err)
 {
     struct strbuf script = STRBUF_INIT;
-    header(&script, j, t, suffix, width, height);
+    header(&script, j, t, width, height);
     strbuf_adds(&script, body);
     strbuf_adds(&script, "unset output\n");
-    char *name = join(".", j->stem, ".gp"), *log = join(j->work, j->stem, ".log");
-    char *figure = join(j->work, j->stem, suffix);
+    char *name = join(".", j->name, ".gp"), *log = join(j->work, j->name, ".log");
+    char *figure = join(j->work, j->name, "");
     int rc = job_put(j, ".gp", script.text, err);
     if (rc == 0)
         rc = job_put(j, ".dat", data, err);
@@ -333,10 +331,10 @@ static int draw(struct job *j, const struct terminal *t, const char *suffix, int
         rc = run(j->work, name, log, err);
     if (rc == 0 && !file_exists(figure))
         rc = error_env(err, "gnuplot drew nothing into %s (is the disk full?)", j->path);
-    if (rc == 0 && strcasecmp(suffix, ".pdf") == 0)
+    if (rc == 0 && t->set == set_pdf)
         rc = make_pdf_timeless(figure, err);
     if (rc == 0 && (job_publish(j, ".dat", err) != 0 || job_publish(j, ".gp", err) != 0 ||
-                    job_publish(j, suffix, err) != 0))
+                    job_publish(j, "", err) != 0))
         rc = -1;
     free(name);
     free(log);
@@ -350,11 +348,10 @@ int gnuplot_render(const char *path, int width, int height, const char *body, co
 {
     if (gnuplot_check_path(path, err) != 0)
         return -1;
-    const char *suffix = strrchr(file_part(path), '.');
     struct job j = {0};
     int rc = job_open(&j, path, err);
     if (rc == 0)
-        rc = draw(&j, find_terminal(path), suffix, width, height, body, data, err);
-    job_close(&j, suffix);
+        rc = draw(&j, find_terminal(path), width, height, body, data, err);
+    job_close(&j);
     return rc;
 }

@@ -26,8 +26,9 @@ double gnuplot_text_width(const char *text);
 /* Draws a figure of width x height CSS pixels into path, whose suffix chooses the format (.svg,
  * .png at twice the resolution, .pdf). body is the script less its terminal, output and style; it
  * reads the data from the string variable `data` and multiplies point sizes by `scale`. The
- * complete script and the data are kept beside the figure under its name with .gp and .dat;
- * `gnuplot NAME.gp` in that folder draws it again. All three files appear whole or not at all. SVG
+ * complete script and the data are kept beside the figure under its whole name with .gp and .dat
+ * (fig.svg.gp: fig.png has its own); `gnuplot NAME.gp` in that folder draws it again. All three
+ * files appear whole or not at all. SVG
  * and PNG files are the same bytes every time. Errors: EXIT_USAGE for a suffix that is not known or
  * a name that gnuplot could misread; EXIT_ENVIRONMENT, with the package's name, where gnuplot is
  * missing. */

@@ -102,10 +102,11 @@ static void remove_file(const char *name)
 
 static void remove_figure(const char *stem)
 {
-    static const char *const suffixes[] = {".svg", ".png", ".pdf", ".gp", ".dat"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    static const char *const suffixes[] = {".svg", ".png", ".pdf"}, *const kept[] = {"", ".gp",
+                                                                                     ".dat"};
+    for (size_t i = 0; i < 9; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s%s", stem, suffixes[i]);
+        snprintf(name, sizeof name, "%s%s%s", stem, suffixes[i / 3], kept[i % 3]);
         remove_file(name);
     }
 }
@@ -245,7 +246,7 @@ static void test_script_beside(void **state)
     size_t size;
     arrange(&d, &s, 1);
     draw("pareto", &d, "beside.svg");
-    char *script = read_name("beside.gp", &size), *data = read_name("beside.dat", &size);
+    char *script = read_name("beside.svg.gp", &size), *data = read_name("beside.svg.dat", &size);
     char *svg = read_name("beside.svg", &size);
     assert_non_null(strstr(script, "unset mouse"));
     assert_non_null(strstr(script, "set output './beside.svg'"));
@@ -263,6 +264,44 @@ static void test_script_beside(void **state)
     free(svg);
     data_release(&d);
     remove_figure("beside");
+}
+
+/* Figures of one stem keep a script and data each, and no file that is not theirs is touched. */
+static void test_one_stem(void **state)
+{
+    NEED_GNUPLOT();
+    (void)state;
+    static const char *const figures[] = {"pareto", "effects"};
+    static const char *const names[] = {"stem.svg", "stem.png"};
+    struct synthetic s = SYNTHETIC_INIT;
+    struct plot_data d;
+    struct error err = {0};
+    char *mine = path_of("stem.dat");
+    size_t size;
+    arrange(&d, &s, 0);
+    assert_int_equal(file_write(mine, "mine", 4, &err), 0);
+    for (int i = 0; i < 2; i++)
+        draw(figures[i], &d, names[i]);
+    for (int i = 0; i < 2; i++) {
+        char name[32], output[64];
+        snprintf(name, sizeof name, "%s.gp", names[i]);
+        snprintf(output, sizeof output, "set output './%s'\ndata = './%s.dat'\n", names[i],
+                 names[i]);
+        char *script = read_name(name, &size);
+        assert_non_null(strstr(script, output));
+        snprintf(name, sizeof name, "%s.dat", names[i]);
+        char *data = read_name(name, &size);
+        assert_int_equal(strstr(data, "# front line\n") != NULL, i == 0);
+        free(script);
+        free(data);
+    }
+    char *text = read_name("stem.dat", &size);
+    assert_string_equal(text, "mine");
+    free(text);
+    unlink(mine);
+    free(mine);
+    data_release(&d);
+    remove_figure("stem");
 }
 
 /* A published point is in the published block and nowhere else. */
@@ -697,7 +736,7 @@ int main(void)
         cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_effects_caption), cmocka_unit_test(test_title_keys),
         cmocka_unit_test(test_layers),          cmocka_unit_test(test_labels_near_their_own),
-        cmocka_unit_test(test_title_lists),
+        cmocka_unit_test(test_title_lists),     cmocka_unit_test(test_one_stem),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }

@@ -136,9 +136,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     const struct fixture *f = *state;
-    static const char *const names[] = {
-        "results.db", "results.db-wal", "results.db-shm", "results.db.lock",
-        "paper.csv",  "f.svg",          "f.gp",           "f.dat"};
+    static const char *const names[] = {"results.db",      "results.db-wal", "results.db-shm",
+                                        "results.db.lock", "paper.csv",      "f.svg",
+                                        "f.svg.gp",        "f.svg.dat"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", f->folder, names[i]);
