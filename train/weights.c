@@ -174,7 +174,7 @@ int weights_load(struct weights *w, const struct safetensors *file, const char *
             continue;
         }
         if (!same_shape(from, t))
-            return error_env(err,
+            return error_set(err,
                              "%s: %s has the shape %s, this model's is %s (another configuration?)",
                              file->path, t->name, dims_text(from, have),
                              shape_text(t->shape, want, sizeof want));
@@ -184,7 +184,7 @@ int weights_load(struct weights *w, const struct safetensors *file, const char *
             safetensors_read_float(from, (float *)(void *)w->values[i]);
     }
     if (missing)
-        return error_env(err,
+        return error_set(err,
                          "%s: lacks %d of the model's %d tensors, %s%s for one (another "
                          "configuration?)",
                          file->path, missing, w->n, prefix, first);

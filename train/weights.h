@@ -40,7 +40,7 @@ void weights_entries(const struct weights *w, const char *prefix, struct arena *
 /* Takes every parameter from the file, where it may go by its name or its alias. Missing tensors
  * and other shapes are errors that name the first one and count the rest; tensors that the model
  * does not have are counted in *surplus unless that is NULL (those that begin with "train/" and
- * "best/" do not count). */
+ * "best/" do not count). EXIT_USAGE: the file is another model's. */
 int weights_load(struct weights *w, const struct safetensors *file, const char *prefix,
                  int *surplus, struct error *err);
 

@@ -305,7 +305,7 @@ static int take(struct import *m, int i, struct named_tensor *from, struct weigh
     }
     free(values);
     if (fit.state == WEIGHTS_IGNORED)
-        return error_env(err, "%s: %s has the shape %s, this model's %s has %s%s%s", m->file->path,
+        return error_set(err, "%s: %s has the shape %s, this model's %s has %s%s%s", m->file->path,
                          from->tensor->name, row.file_shape, to->name, row.shape,
                          *fit.how ? ": " : "", fit.how);
     add(m, row);
@@ -324,7 +324,7 @@ static int find_source(struct import *m, const struct tensor *t, struct named_te
     }
     const struct safetensors_tensor *x = (*from)->tensor, *y = alias->tensor;
     if (x->type != y->type || x->bytes != y->bytes || memcmp(x->data, y->data, x->bytes) != 0)
-        return error_env(err,
+        return error_set(err,
                          "%s: %s and %s are one tensor in this model, and differ in the file (its "
                          "patch sizes are others?)",
                          m->file->path, x->name, y->name);
@@ -375,13 +375,13 @@ static int refuse_unexplained(const struct import *m, struct error *err)
     if (m->unexplained > 1)
         strbuf_addf(&rest, "; %d tensors in all", m->unexplained);
     if (r->state == WEIGHTS_IGNORED)
-        rc = error_env(
+        rc = error_set(
             err,
             "%s: %s %s is not in this model%s (another depth, head, fusion or layer scale? Lenient "
             "import leaves it out)",
             m->file->path, r->tensor, r->file_shape, rest.text);
     else
-        rc = error_env(
+        rc = error_set(
             err,
             "%s: lacks this model's %s %s%s (another depth, head, fusion or layer scale? Lenient "
             "import leaves it at its initial values)",
@@ -425,7 +425,7 @@ static int run_import(struct import *m, struct error *err)
     }
     int taken = m->report->counts[WEIGHTS_USED] + m->report->counts[WEIGHTS_RESHAPED];
     if (m->w->n && !taken)
-        return error_env(err, "%s: lacks every tensor of this model (has %d of its own%s%s)",
+        return error_set(err, "%s: lacks every tensor of this model (has %d of its own%s%s)",
                          m->file->path, m->names.n, m->names.n ? ", one is " : "",
                          m->names.n ? m->names.all[0].name : "");
     return m->unexplained && !m->rules->lenient ? refuse_unexplained(m, err) : 0;

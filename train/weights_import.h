@@ -19,7 +19,9 @@
  * A segmenter takes a classifier's file for its backbone: names get "encoder." or "backbone." in
  * front, classifiers are left out, the decoder starts anew.
  *
- * Anything else is an error that names the tensor; a shape that no rule explains always is. */
+ * Anything else is an error that names the tensor; a shape that no rule explains always is. Such a
+ * file is whole and another model's: EXIT_USAGE. What is wrong with the file itself, values that
+ * are not finite too, is EXIT_ENVIRONMENT. */
 #ifndef TRAIN_WEIGHTS_IMPORT_H
 #define TRAIN_WEIGHTS_IMPORT_H
 

@@ -42,7 +42,7 @@ expect_text "ignored,,norm.weight" "what a ViTTM has not" table
 expect_text "kernel 4x4 resized to 8x8 by interpolation" "spread over both streams" \
     table train.weights_spread=true train.weights_patch=interpolate
 expect_text "for 10 classes, this for 5" "a classifier for other classes" table model.classes=5
-expect_code 3 "another width" table model.dim=32
+expect_code 2 "another width" table model.dim=32
 expect_text "has the shape (16), this model's" "names tensor and shapes" table model.dim=32
 check "the fitted weights are written" table -o "$scratch/fitted.safetensors"
 expect_text "seed" "with what made them" "$vittm" weights show "$scratch/fitted.safetensors"
@@ -54,6 +54,12 @@ cp "$weights" "$scratch/copy.safetensors"
 check "the path is no part of a cell" [ "$(cells train.weights="$weights" | tail -n 1 | cut -d, -f1-2)" = \
     "$(cells train.weights="$scratch/copy.safetensors" | tail -n 1 | cut -d, -f1-2)" ]
 expect_text "has the shape" "plan refuses weights of another width" cells train.weights="$weights" model.dim=32
+# A whole file of another model is no fault of the machine's.
+expect_code 2 "a run of another width" "$vittm" run "$scratch/vittm.yaml" train.weights="$weights" model.dim=32 --jobs 1
+expect_code 2 "an evaluation of another width" "$vittm" eval "$weights" "$scratch/vit.yaml" model.dim=32
+expect_code 2 "of another depth" "$vittm" eval "$weights" "$scratch/vit.yaml" model.depth=2
+expect_text "another depth" "which is said" "$vittm" eval "$weights" "$scratch/vit.yaml" model.depth=2
+expect_code 2 "a file with tensors too many" "$vittm" eval "$scratch/fitted.safetensors" "$scratch/vit.yaml"
 expect_code 3 "missing weights" cells train.weights="$scratch/none.safetensors"
 expect_text "train.weights" "are named" cells train.weights="$scratch/none.safetensors"
 head -c 700 "$weights" > "$scratch/cut.safetensors"
