@@ -440,6 +440,10 @@ static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream
 int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
                   struct error *err)
 {
+    if (p->epilogue != VT_PLAIN) {
+        struct vt_lt_plan plain = vt_lt_plain(p);
+        return vt_lt_prepare(lt, &plain, stream, err);
+    }
     if (find(lt, p))
         return 0;
     if (open_library(lt, err))

@@ -22,11 +22,23 @@ enum vt_math {
     VT_MATH_TF32  /* rounded to 10 bits of mantissa */
 };
 
+/* What becomes of v = scale * op(a) op(b) + residual + bias. GELU is the exact one, by erf; v is
+ * rounded to what it would be stored as before GELU is taken, whether it is stored or not: training
+ * and inference compute the same. */
+enum vt_epilogue {
+    VT_PLAIN,      /* c = v */
+    VT_GELU,       /* c = gelu(v) */
+    VT_GELU_KEEP,  /* pre = v, c = gelu(v) */
+    VT_GELU_SLOPE, /* c = v gelu'(pre) */
+};
+
 /* c[i] (m,n) = scale * op(a[i]) (m,k) op(b[i]) (k,n) + residual[i] + bias for i < batch, where
  * op(x) is x or, with trans, the transpose of x as it lies in memory. bias: n values
- * of c's type added to every row. lda, ldb, ldc: elements from one row in memory to the next, at least its length. stride_*:
+ * of v's type added to every row. lda, ldb, ldc: elements from one row in memory to the next, at least its length. stride_*:
  * elements from one matrix of the batch to the next; 0 repeats it (a and b only). The residual has
- * the layout of c and may be c itself. Zero-initialise and set what differs: a new field is 0. */
+ * the layout of c and may be c itself. Then comes the epilogue: one of GELU needs matrices without gaps
+ * (ldc = n, stride_c = m n), and pre has the layout of c. v has the type of pre where that is kept,
+ * else c's. Zero-initialise and set what differs: a new field is 0. */
 struct vt_lt_plan {
     int64_t m, n, k;
     int trans_a, trans_b;
@@ -40,6 +52,8 @@ struct vt_lt_plan {
     float scale; /* must be 1 with a bias */
     enum vt_type type_ab, type_c;
     enum vt_math math;
+    enum vt_epilogue epilogue;
+    enum vt_type type_pre; /* where there is one */
 };
 
 struct vt_lt;
@@ -57,5 +71,13 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
  * 16 bytes, but for shifts; bias and residual are NULL where the plan has none. */
 int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
                  const void *bias, const void *residual, void *c, cudaStream_t stream);
+
+/* A product with an epilogue without it, into c or into pre where that is kept. */
+struct vt_lt_plan vt_lt_plain(const struct vt_lt_plan *p);
+
+/* The same with any epilogue; pre is NULL where the plan's has none. */
+int vt_lt_matmul_gelu(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                      const void *bias, const void *residual, void *c, void *pre,
+                      cudaStream_t stream);
 
 #endif
