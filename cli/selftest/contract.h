@@ -1,4 +1,4 @@
-/* The contracts of a whole model (cli/selftest/models.c), for files that add configurations. */
+/* The contract of a whole model, for files that add configurations. */
 #ifndef CLI_SELFTEST_CONTRACT_H
 #define CLI_SELFTEST_CONTRACT_H
 

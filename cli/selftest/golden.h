@@ -28,6 +28,9 @@ double *golden_stored(const struct safetensors *s, const char *prefix, const cha
  * NULL and the reason where it lacks it. */
 double *golden_values(const struct safetensors *f, const char *name, int64_t *n, struct error *err);
 
+/* A number of the file's configuration or case; 0 where it is missing. */
+double golden_number(const json_t *o, const char *key);
+
 #define GOLDEN_TOLERANCE_FLOAT  1e-4
 #define GOLDEN_TOLERANCE_DOUBLE 1e-6
 

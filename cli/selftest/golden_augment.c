@@ -118,7 +118,7 @@ static int check_job(struct golden_case *g, const struct augmentation *a, const 
     snprintf(out, sizeof out, "%s.out", key);
     const struct safetensors_tensor *t = safetensors_find(g->file, image);
     t = t ? t : case_tensor(g, job_kinds[kind].image);
-    return t ? job_kinds[kind].run(g, a, case_number(job, "magnitude"), t, out,
+    return t ? job_kinds[kind].run(g, a, golden_number(job, "magnitude"), t, out,
                                    safetensors_find(g->file, tie))
              : -1;
 }
@@ -148,13 +148,13 @@ static int check_randaug(struct golden_case *g)
 static void jitter(struct augment_image *im, const json_t *o, char part)
 {
     if (part == 'b')
-        augmentation_Brightness.apply(im, case_number(o, "brightness") - 1);
+        augmentation_Brightness.apply(im, golden_number(o, "brightness") - 1);
     else if (part == 'c')
-        augmentation_Contrast.apply(im, case_number(o, "contrast") - 1);
+        augmentation_Contrast.apply(im, golden_number(o, "contrast") - 1);
     else if (part == 's')
-        augmentation_Color.apply(im, case_number(o, "saturation") - 1);
+        augmentation_Color.apply(im, golden_number(o, "saturation") - 1);
     else if (part == 'h')
-        augment_hue(im, case_number(o, "hue"));
+        augment_hue(im, golden_number(o, "hue"));
 }
 
 /* The number at the end of an operation's name. */
@@ -218,8 +218,8 @@ static int run_ops(struct golden_case *g, const json_t *ops, struct augment_imag
         if (!a)
             return error_set(g->err, "operation %zu is not known", i);
         double m =
-            a->magnitude ? a->magnitude((int)case_number(o, "bin"), im->height, im->width) : 0;
-        a->apply(im, a->is_signed ? m * case_number(o, "sign") : m);
+            a->magnitude ? a->magnitude((int)golden_number(o, "bin"), im->height, im->width) : 0;
+        a->apply(im, a->is_signed ? m * golden_number(o, "sign") : m);
     }
     return 0;
 }
@@ -275,13 +275,13 @@ static int run_batch(struct golden_case *g, const float *x, int batch, int size)
 {
     const json_t *e = json_object_get(g->json, "erase_top_left_h_w");
     const struct safetensors_tensor *t = case_tensor(g, "labels");
-    int classes = (int)case_number(g->json, "num_classes");
+    int classes = (int)golden_number(g->json, "num_classes");
     float *out = mem_alloc(sizeof *out * (size_t)(batch * 3 * size * size)),
           *targets = mem_alloc(sizeof *targets * (size_t)(batch * classes));
     int32_t *labels = mem_alloc(sizeof *labels * (size_t)batch);
     struct mix_plan p;
     mix_plan_init(&p, batch);
-    mix_plan_all(&p, batch, (struct mix_draw){MIX_MIXUP, case_number(g->json, "mixup_lam"), {0}});
+    mix_plan_all(&p, batch, (struct mix_draw){MIX_MIXUP, golden_number(g->json, "mixup_lam"), {0}});
     for (int i = 0; i < batch; i++) {
         p.partner[i] = (i + batch - 1) % batch;
         p.erased[i] = (struct box){case_element(e, 0), case_element(e, 1), case_element(e, 2),
@@ -307,7 +307,7 @@ static int run_batch(struct golden_case *g, const float *x, int batch, int size)
 static int check_pipeline(struct golden_case *g)
 {
     int batch = (int)json_array_size(json_object_get(g->json, "samples")), rc = 0;
-    int size = (int)case_number(g->json, "size"), each = 3 * size * size;
+    int size = (int)golden_number(g->json, "size"), each = 3 * size * size;
     float *x = mem_alloc(sizeof *x * (size_t)(batch * each + 1));
     for (int i = 0; i < batch && !rc; i++)
         rc = run_sample(g, (size_t)i, size, x + i * each);

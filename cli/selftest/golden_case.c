@@ -103,11 +103,6 @@ void case_compare_number(struct golden_case *g, const char *name, double got, do
     snprintf(g->result->what, sizeof g->result->what, "%s is %.17g, stored %.17g", name, got, want);
 }
 
-double case_number(const json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
 int case_element(const json_t *array, size_t i)
 {
     return (int)json_integer_value(json_array_get(array, i));

@@ -34,8 +34,7 @@ float *case_floats(const struct safetensors_tensor *t);
 double *case_doubles(const struct safetensors_tensor *t);
 float *case_of_bytes(const unsigned char *x, int64_t n);
 
-/* Parameters of the case. */
-double case_number(const json_t *o, const char *key);
+/* A whole number of the case. */
 int case_element(const json_t *array, size_t i);
 
 /* |got - want| <= tolerance (0: equal) wherever tie, repeated for every plane, is 0; up to `spare`

@@ -72,6 +72,11 @@ double *golden_values(const struct safetensors *f, const char *name, int64_t *n,
     return x;
 }
 
+double golden_number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
 void golden_verdict(struct selftest *t, const char *name, const char *backend, int rc,
                     const struct comparison *c, const struct error *err)
 {

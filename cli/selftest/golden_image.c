@@ -94,10 +94,10 @@ static int check_rrc_tensor(struct golden_case *g)
     int rc = image ? 0 : -1;
     for (size_t i = 0; i < 2 * json_array_size(boxes) && !rc; i++) {
         const json_t *o = json_array_get(boxes, i / 2);
-        struct box b = {(int)case_number(o, "top"), (int)case_number(o, "left"),
-                        (int)case_number(o, "h"), (int)case_number(o, "w")};
+        struct box b = {(int)golden_number(o, "top"), (int)golden_number(o, "left"),
+                        (int)golden_number(o, "h"), (int)golden_number(o, "w")};
         struct image_view v = case_planar_view(image);
-        int size = (int)case_number(o, "size");
+        int size = (int)golden_number(o, "size");
         char name[64];
         snprintf(name, sizeof name, "box%d.%s_aa", (int)(i / 2), names[i % 2]);
         float *x = case_cropped(&v, b, size, i % 2 ? RESIZE_BICUBIC : RESIZE_BILINEAR);
@@ -159,10 +159,10 @@ static int check_eval(struct golden_case *g)
     const struct safetensors_tensor *image = case_tensor(g, "image");
     struct preprocess p = normalization(g);
     struct preprocess_scratch scratch = {0};
-    int size = (int)case_number(g->json, "crop");
+    int size = (int)golden_number(g->json, "crop");
     if (!image)
         return -1;
-    p.eval_crop_ratio = size / case_number(g->json, "resize");
+    p.eval_crop_ratio = size / golden_number(g->json, "resize");
     preprocess_levels(&p);
     float *x = mem_alloc(sizeof *x * 3 * (size_t)(size * size));
     struct image_view v = stored_view(image);
@@ -352,7 +352,7 @@ static int check_cutmix_boxes(struct golden_case *g)
 static int follow(struct golden_case *g, struct mix_plan *p,
                   const struct safetensors_tensor *images, double tolerance)
 {
-    int batch = (int)images->dim[0], classes = (int)case_number(g->json, "num_classes");
+    int batch = (int)images->dim[0], classes = (int)golden_number(g->json, "num_classes");
     float *in = case_floats(images), *out = mem_alloc(sizeof *out * (size_t)(images->count + 1));
     mix_apply(p, batch, (int)images->dim[1], (int)images->dim[2], (int)images->dim[3], in, out);
     int rc = case_compare(g, "out_images", out, images->count,
@@ -385,7 +385,7 @@ static int check_mix(struct golden_case *g)
         return -1;
     mix_plan_init(&p, (int)images->dim[0]);
     struct mix_draw draw = {.kind = b ? MIX_CUTMIX : MIX_MIXUP,
-                            .lambda = case_number(g->json, b ? "lam_adjusted" : "lam")};
+                            .lambda = golden_number(g->json, b ? "lam_adjusted" : "lam")};
     if (b)
         draw.box = (struct box){case_element(b, 1), case_element(b, 0),
                                 case_element(b, 3) - case_element(b, 1),
@@ -407,8 +407,8 @@ static int check_erase(struct golden_case *g)
     mix_plan_init(&p, (int)images->dim[0]);
     for (int64_t i = 0; i < images->dim[0]; i++)
         p.erased[i] =
-            (struct box){(int)case_number(g->json, "top"), (int)case_number(g->json, "left"),
-                         (int)case_number(g->json, "h"), (int)case_number(g->json, "w")};
+            (struct box){(int)golden_number(g->json, "top"), (int)golden_number(g->json, "left"),
+                         (int)golden_number(g->json, "h"), (int)golden_number(g->json, "w")};
     int rc = follow(g, &p, images, 0);
     mix_plan_release(&p);
     return rc;

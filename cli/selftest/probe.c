@@ -58,7 +58,7 @@ void probe_close(struct probe *p)
     plan_free(p->plan);
 }
 
-void probe_run(struct probe *p, uint64_t seed, uint64_t step)
+void probe_run(const struct probe *p, uint64_t seed, uint64_t step)
 {
     p->backend->run(p->program, seed, step);
 }

@@ -27,7 +27,7 @@ void probe_loss(struct graph *g, struct tensor *y);
 int probe_open(struct probe *p, const struct backend *backend, struct graph *g, const char *loss,
                const struct probe_options *o, uint64_t seed, struct error *err);
 void probe_close(struct probe *p);
-void probe_run(struct probe *p, uint64_t seed, uint64_t step);
+void probe_run(const struct probe *p, uint64_t seed, uint64_t step);
 /* The named result; the caller frees. */
 double *probe_read(const struct probe *p, const char *name, int64_t *count);
 double probe_scalar(const struct probe *p, const char *name);

@@ -48,6 +48,7 @@ void selftest_kernels(
 void selftest_models(
     struct selftest *t); /* every head x fusion x block x init builds, trains, repeats its bits */
 void selftest_reducers(struct selftest *t); /* token reductions, called by selftest_models */
+void selftest_decoders(struct selftest *t); /* segmentation, called by selftest_models */
 void selftest_planner(struct selftest *t,
                       int graphs); /* random graphs: plan verified, reuse changes no bit */
 
