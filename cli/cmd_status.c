@@ -46,8 +46,7 @@ static const char score_sql[] = "SELECT metric, value FROM v_curves WHERE run = 
 
 static const char *text_at(const struct rows *r, size_t row, enum column column)
 {
-    const struct rows_cell *cell = rows_cell(r, row, column);
-    return cell->type == ROWS_TEXT ? cell->text : "";
+    return rows_text(rows_cell(r, row, column));
 }
 
 static double number_at(const struct rows *r, size_t row, enum column column)

@@ -9,19 +9,14 @@
 #include "results/rows.h"
 #include "results/stats.h"
 
-static double number(const struct plot_data *d, size_t row, const char *column)
-{
-    int i = rows_column(d->source.runs, column);
-    return i >= 0 ? rows_number(rows_cell(d->source.runs, row, (size_t)i)) : NAN;
-}
-
 /* The cell's finished runs that have both, as rows of two. */
 static size_t put_pairs(const struct plot_data *d, const struct plot_cell *c, const char *x,
                         const char *y, double *values)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->n_rows; i++) {
-        double a = number(d, c->rows[i], x), b = number(d, c->rows[i], y);
+        double a = rows_number_of(d->source.runs, c->rows[i], x),
+               b = rows_number_of(d->source.runs, c->rows[i], y);
         if (strcmp(data_text(d, c->rows[i], "state"), "done") != 0 || !isfinite(a + b))
             continue;
         values[2 * n] = a;

@@ -56,8 +56,7 @@ static struct owner *list_owners(const struct plot_data *d, size_t *n)
 
 static const char *column_text(const struct rows *r, size_t row, int column)
 {
-    const struct rows_cell *c = column >= 0 ? rows_cell(r, row, (size_t)column) : NULL;
-    return c != NULL && c->type == ROWS_TEXT ? c->text : "";
+    return column >= 0 ? rows_text(rows_cell(r, row, (size_t)column)) : "";
 }
 
 static size_t list_samples(const struct plot_data *d, const char *metric, const char *x,

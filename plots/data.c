@@ -262,9 +262,7 @@ void data_release(struct plot_data *d)
 
 const char *data_text(const struct plot_data *d, size_t row, const char *column)
 {
-    int i = rows_column(d->source.runs, column);
-    const struct rows_cell *c = i >= 0 ? rows_cell(d->source.runs, row, (size_t)i) : NULL;
-    return c != NULL && c->type == ROWS_TEXT ? c->text : "";
+    return rows_text_of(d->source.runs, row, column);
 }
 
 /* The metric's values over the cell's runs that are done and have one; out has room for

@@ -14,8 +14,7 @@ struct columns {
 
 static const char *text(const struct rows *r, size_t row, int column)
 {
-    const struct rows_cell *c = column >= 0 ? rows_cell(r, row, (size_t)column) : NULL;
-    return c != NULL && c->type == ROWS_TEXT ? c->text : "";
+    return column >= 0 ? rows_text(rows_cell(r, row, (size_t)column)) : "";
 }
 
 /* The first depth parts of a dotted path. */

@@ -7,13 +7,6 @@
 #include "base/arena.h"
 #include "results/rows.h"
 
-static const char *text(const struct rows *r, size_t row, const char *column)
-{
-    int i = rows_column(r, column);
-    const struct rows_cell *c = i >= 0 ? rows_cell(r, row, (size_t)i) : NULL;
-    return c != NULL && c->type == ROWS_TEXT ? c->text : "";
-}
-
 /* The family that a row's name begins with: "ViTTM-B (64,64)" and "ViTTM-S" are ViTTM,
  * "CrossViT-15†" is CrossViT. */
 static const char *stem(struct arena *a, const char *row)
@@ -50,9 +43,15 @@ static struct published_point *new_point(struct published *p, const struct rows 
                                          struct arena *a)
 {
     struct published_point *point = &p->points[p->n++];
-    const char *name = text(r, row, "row"), *method = text(r, row, "model.reduce.method");
-    *point = (struct published_point){
-        text(r, row, "source"), text(r, row, "table"), name, name, stem(a, name), NAN, NAN};
+    const char *name = rows_text_of(r, row, "row"),
+               *method = rows_text_of(r, row, "model.reduce.method");
+    *point = (struct published_point){rows_text_of(r, row, "source"),
+                                      rows_text_of(r, row, "table"),
+                                      name,
+                                      name,
+                                      stem(a, name),
+                                      NAN,
+                                      NAN};
     if (method[0] != 0 && strcmp(method, "none") != 0)
         name_reduced(a, point, method);
     return point;
@@ -61,9 +60,9 @@ static struct published_point *new_point(struct published *p, const struct rows 
 static struct published_point *find(struct published *p, const struct rows *r, size_t row)
 {
     for (size_t i = p->n; i-- > 0;)
-        if (strcmp(p->points[i].row, text(r, row, "row")) == 0 &&
-            strcmp(p->points[i].table, text(r, row, "table")) == 0 &&
-            strcmp(p->points[i].source, text(r, row, "source")) == 0)
+        if (strcmp(p->points[i].row, rows_text_of(r, row, "row")) == 0 &&
+            strcmp(p->points[i].table, rows_text_of(r, row, "table")) == 0 &&
+            strcmp(p->points[i].source, rows_text_of(r, row, "source")) == 0)
             return &p->points[i];
     return NULL;
 }
@@ -89,10 +88,10 @@ static void drop_incomplete(struct published *p)
  * papers. */
 static void name_source(struct published *p, const struct rows *r, struct arena *a)
 {
-    const char *source = text(r, 0, "source"), *table = text(r, 0, "table");
+    const char *source = rows_text_of(r, 0, "source"), *table = rows_text_of(r, 0, "table");
     for (size_t i = 1; i < r->count; i++) {
-        table = strcmp(text(r, i, "table"), table) == 0 ? table : "";
-        source = strcmp(text(r, i, "source"), source) == 0 ? source : "";
+        table = strcmp(rows_text_of(r, i, "table"), table) == 0 ? table : "";
+        source = strcmp(rows_text_of(r, i, "source"), source) == 0 ? source : "";
     }
     p->source = source;
     if (source[0] != 0 && table[0] != 0)
@@ -111,7 +110,7 @@ void published_points(struct published *p, const struct rows *r, const char *x, 
     p->systems = ARENA_ARRAY(a, const char *, r->count);
     int value = rows_column(r, "value");
     for (size_t i = 0; i < r->count && value >= 0; i++) {
-        const char *metric = text(r, i, "metric");
+        const char *metric = rows_text_of(r, i, "metric");
         if (strcmp(metric, x) != 0 && strcmp(metric, y) != 0)
             continue;
         struct published_point *point = find(p, r, i);

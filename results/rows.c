@@ -120,3 +120,20 @@ double rows_number(const struct rows_cell *cell)
         return (double)cell->integer;
     return cell->type == ROWS_REAL ? cell->real : NAN;
 }
+
+const char *rows_text(const struct rows_cell *cell)
+{
+    return cell->type == ROWS_TEXT ? cell->text : "";
+}
+
+double rows_number_of(const struct rows *r, size_t row, const char *column)
+{
+    int i = rows_column(r, column);
+    return i >= 0 ? rows_number(rows_cell(r, row, (size_t)i)) : NAN;
+}
+
+const char *rows_text_of(const struct rows *r, size_t row, const char *column)
+{
+    int i = rows_column(r, column);
+    return i >= 0 ? rows_text(rows_cell(r, row, (size_t)i)) : "";
+}

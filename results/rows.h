@@ -51,6 +51,11 @@ void rows_set_format(struct rows *r, struct rows_cell *cell, const char *fmt, ..
     __attribute__((format(printf, 3, 4)));
 /* An integer or real cell as a double; NAN for anything else. */
 double rows_number(const struct rows_cell *cell);
+/* A text cell's text; "" for anything else. */
+const char *rows_text(const struct rows_cell *cell);
+/* The same of the column of that name; NAN and "" where there is none. */
+double rows_number_of(const struct rows *r, size_t row, const char *column);
+const char *rows_text_of(const struct rows *r, size_t row, const char *column);
 
 enum rows_format { ROWS_TABLE, ROWS_CSV, ROWS_JSON, ROWS_JSONL, ROWS_MD, ROWS_LATEX, ROWS_FORMATS };
 

@@ -26,12 +26,6 @@ static const struct rows_cell *field(const struct rows *r, size_t row, const cha
     return i >= 0 ? rows_cell(r, row, (size_t)i) : &none;
 }
 
-static const char *text(const struct rows *r, size_t row, const char *column)
-{
-    const struct rows_cell *c = field(r, row, column);
-    return c->type == ROWS_TEXT ? c->text : "";
-}
-
 /* ---- which cell is the paper's row ----------------------------------------------------------- */
 
 /* Numbers as numbers: 0.5 is .5. Lists as they are stored or as people write them. */
@@ -55,10 +49,10 @@ static int has_axes_of(const struct beside *b, const struct table_cell *c, size_
 /* By the map that names the cell, by the row's name, or by every key that varies. */
 static int is_row(const struct beside *b, const struct table_cell *c, size_t row)
 {
-    const char *mapped = text(b->published, row, "cell");
+    const char *mapped = rows_text_of(b->published, row, "cell");
     if (*mapped)
         return strcmp(mapped, c->label) == 0;
-    return strcmp(text(b->published, row, "row"), c->label) == 0 || has_axes_of(b, c, row);
+    return strcmp(rows_text_of(b->published, row, "row"), c->label) == 0 || has_axes_of(b, c, row);
 }
 
 /* NULL where no cell, or more than one, is the row. */
@@ -79,11 +73,12 @@ static int is_shared(const struct beside *b, size_t row)
 {
     static const char *const columns[] = {"row", "metric", "table", "source"};
     for (size_t i = 0; i < b->published->count; i++) {
-        int same = i != row && *text(b->published, i, "cell") &&
-                   strcmp(text(b->published, i, "cell"), text(b->published, row, "cell")) != 0;
+        int same = i != row && *rows_text_of(b->published, i, "cell") &&
+                   strcmp(rows_text_of(b->published, i, "cell"),
+                          rows_text_of(b->published, row, "cell")) != 0;
         for (size_t k = 0; same && k < sizeof columns / sizeof *columns; k++)
-            same =
-                strcmp(text(b->published, i, columns[k]), text(b->published, row, columns[k])) == 0;
+            same = strcmp(rows_text_of(b->published, i, columns[k]),
+                          rows_text_of(b->published, row, columns[k])) == 0;
         if (same)
             return 1;
     }
@@ -121,8 +116,8 @@ static int find_measurement(const struct beside *b, size_t row, struct measureme
     const struct rows *r = b->measured;
     const struct table_cell *c = b->cells[row];
     for (size_t i = 0; c && i < r->count; i++) {
-        if (strcmp(text(r, i, "cell"), c->hash) != 0 ||
-            strcmp(text(r, i, "metric"), text(b->published, row, "metric")) != 0)
+        if (strcmp(rows_text_of(r, i, "cell"), c->hash) != 0 ||
+            strcmp(rows_text_of(r, i, "metric"), rows_text_of(b->published, row, "metric")) != 0)
             continue;
         *m = (struct measurement){rows_number(field(r, i, "mean")), rows_number(field(r, i, "std")),
                                   (int64_t)rows_number(field(r, i, "n"))};
@@ -207,11 +202,11 @@ static void put_published(struct rows *r, struct rows_cell *cell, const struct r
 {
     size_t length;
     struct strbuf s = STRBUF_INIT;
-    const char *as = printed(text(p, row, "note"), &length);
+    const char *as = printed(rows_text_of(p, row, "note"), &length);
     if (length)
         strbuf_add(&s, as, length);
     else
-        put_number(&s, text(p, row, "metric"), rows_number(field(p, row, "value")), NAN);
+        put_number(&s, rows_text_of(p, row, "metric"), rows_number_of(p, row, "value"), NAN);
     rows_set_text(r, cell, s.text);
     strbuf_release(&s);
 }
@@ -230,7 +225,7 @@ static void put_measured(struct rows *r, struct rows_cell *cell, const struct me
 static int has_several_tables(const struct rows *p)
 {
     for (size_t i = 1; i < p->count; i++)
-        if (strcmp(text(p, i, "table"), text(p, 0, "table")) != 0)
+        if (strcmp(rows_text_of(p, i, "table"), rows_text_of(p, 0, "table")) != 0)
             return 1;
     return 0;
 }
@@ -239,17 +234,17 @@ static int has_several_tables(const struct rows *p)
 static void put_row_name(struct rows *r, struct rows_cell *cell, const struct rows *p, size_t row,
                          size_t several)
 {
-    const char *table = text(p, row, "table");
+    const char *table = rows_text_of(p, row, "table");
     several &= *table >= '0' && *table <= '9';
     rows_set_format(r, cell, "%s%s%s", several ? table : "", several ? ": " : "",
-                    text(p, row, "row"));
+                    rows_text_of(p, row, "row"));
 }
 
 /* "[2] [3]": what the paper's number needs said, and where it is unclear which cell it is. */
 static void put_notes(struct rows *r, struct rows_cell *cell, struct beside *b, size_t row)
 {
     const char *several = rivals(b, row, &r->arena);
-    size_t own = note_number(b, remark(text(b->published, row, "note"))), more = 0;
+    size_t own = note_number(b, remark(rows_text_of(b->published, row, "note"))), more = 0;
     if (several)
         more = note_number(b, arena_printf(&r->arena,
                                            "%s could each be this row: a map of cells says which",
@@ -272,11 +267,11 @@ static struct rows *for_people(struct beside *b)
     struct rows *r = rows_new(n, names);
     for (size_t i = 0; i < b->published->count; i++) {
         struct measurement m;
-        const char *metric = text(b->published, i, "metric");
+        const char *metric = rows_text_of(b->published, i, "metric");
         struct rows_cell *cell = rows_append(r);
         put_row_name(r, cell++, b->published, i, several);
         if (cells)
-            rows_set_text(r, cell++, is_shared(b, i) ? text(b->published, i, "cell") : "");
+            rows_set_text(r, cell++, is_shared(b, i) ? rows_text_of(b->published, i, "cell") : "");
         rows_set_text(r, cell++, metric);
         put_published(r, cell++, b->published, i);
         if (find_measurement(b, i, &m))
