@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,18 @@ void html_textf(struct strbuf *out, const char *fmt, ...)
     va_end(ap);
     html_text(out, s.text);
     strbuf_release(&s);
+}
+
+void html_section(struct strbuf *out, const char *id, const char *title)
+{
+    strbuf_addf(out, "<section id=\"%s\"><h2>", id);
+    html_text(out, title);
+    strbuf_adds(out, "</h2>\n");
+}
+
+void html_section_end(struct strbuf *out)
+{
+    strbuf_adds(out, "</section>\n");
 }
 
 void html_table(struct strbuf *out, const char *caption, const char *classes)
@@ -122,6 +135,16 @@ void html_value(struct strbuf *out, enum html_kind kind, double value, const cha
     }
     html_text(out, text);
     strbuf_adds(out, "</td>");
+}
+
+void html_number(struct strbuf *out, double value, int decimals)
+{
+    char text[64] = "—";
+    if (isfinite(value) && decimals < 0)
+        snprintf(text, sizeof text, "%.10g", value);
+    else if (isfinite(value))
+        snprintf(text, sizeof text, "%.*f", decimals, value);
+    html_value(out, HTML_NUMBER, value, text);
 }
 
 void html_table_end(struct strbuf *out)

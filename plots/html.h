@@ -13,6 +13,10 @@ void html_textf(struct strbuf *out, const char *fmt, ...) __attribute__((format(
 /* The same of our own words: what stands between two ` is code. */
 void html_prose(struct strbuf *out, const char *text);
 
+/* A part of the page under a heading of its own. */
+void html_section(struct strbuf *out, const char *id, const char *title);
+void html_section_end(struct strbuf *out);
+
 /* Tables: html_table, html_head cells, html_body, then rows: html_row, cells, html_row_end;
  * html_table_end. */
 enum html_kind {
@@ -29,6 +33,9 @@ void html_row_end(struct strbuf *out);
 void html_cell(struct strbuf *out, enum html_kind kind, const char *text);
 /* A cell that shows text and sorts by value. */
 void html_value(struct strbuf *out, enum html_kind kind, double value, const char *text);
+/* A cell of a number with so many decimals, -1: as many digits as it needs; "—" where it is not
+ * finite. */
+void html_number(struct strbuf *out, double value, int decimals);
 void html_row_name(struct strbuf *out, const char *text); /* the first cell of a row, a header */
 void html_table_end(struct strbuf *out);
 

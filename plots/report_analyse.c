@@ -1,10 +1,13 @@
-/* What the sentences of a report are made from. */
+/* What the sections of a report are made from: counts, the best cell, the front, comparisons with
+ * the baseline; and looking things up. */
 #include "plots/report_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -117,12 +120,6 @@ static void find_baseline(struct report *r)
         }
 }
 
-static double number_at(const struct plot_data *d, size_t row, const char *column)
-{
-    int i = rows_column(d->source.runs, column);
-    return i >= 0 ? rows_number(rows_cell(d->source.runs, row, (size_t)i)) : NAN;
-}
-
 static struct report_compare compare(const struct report *r, const struct plot_cell *c,
                                      const struct plot_cell *base)
 {
@@ -131,9 +128,10 @@ static struct report_compare compare(const struct report *r, const struct plot_c
     struct report_compare result = {0, NAN, NAN};
     for (size_t i = 0; i < c->n_rows; i++)
         for (size_t k = 0; k < base->n_rows; k++) {
-            double delta =
-                number_at(d, c->rows[i], r->metric) - number_at(d, base->rows[k], r->metric);
-            if (number_at(d, c->rows[i], "seed") == number_at(d, base->rows[k], "seed") &&
+            double delta = rows_number_of(d->source.runs, c->rows[i], r->metric) -
+                           rows_number_of(d->source.runs, base->rows[k], r->metric);
+            if (rows_number_of(d->source.runs, c->rows[i], "seed") ==
+                    rows_number_of(d->source.runs, base->rows[k], "seed") &&
                 is_done(d, c->rows[i]) && is_done(d, base->rows[k]) && isfinite(delta))
                 deltas[result.pairs++] = delta;
         }
@@ -226,11 +224,38 @@ void report_value(struct strbuf *out, struct plot_stat s, const struct metric_sc
         strbuf_addf(out, " ± %.*f", scale->decimals, s.std * scale->factor);
 }
 
-static const char *text_of(const struct rows *r, size_t row, const char *column)
+void report_hours(struct strbuf *out, double hours)
 {
-    int i = rows_column(r, column);
-    const struct rows_cell *c = i >= 0 ? rows_cell(r, row, (size_t)i) : NULL;
-    return c != NULL && c->type == ROWS_TEXT ? c->text : "";
+    char text[32];
+    strbuf_adds(out, clock_format(hours * 3600, text, sizeof text));
+}
+
+void report_level_title(const struct report *r, int factor, int level, char *text, size_t size)
+{
+    if (level < 0)
+        snprintf(text, size, "—");
+    else
+        metric_level_title(r->data->factors[factor].levels[level], text, size);
+}
+
+const char *report_cell_title(struct report *r, const char *id)
+{
+    for (size_t i = 0; i < r->data->n_cells; i++)
+        if (strcmp(r->data->cells[i].id, id) == 0)
+            return data_cell_title(r->data, &r->data->cells[i]);
+    return id;
+}
+
+double report_total(const struct report *r, const char *column)
+{
+    const struct rows *c = r->data->source.compute;
+    int i = c != NULL ? rows_column(c, column) : -1;
+    double sum = 0;
+    for (size_t k = 0; i >= 0 && k < c->count; k++) {
+        double v = rows_number(rows_cell(c, k, (size_t)i));
+        sum += isfinite(v) ? v : 0;
+    }
+    return sum;
 }
 
 const char *report_fact(const struct report *r, const char *key, size_t *kinds)
@@ -239,8 +264,8 @@ const char *report_fact(const struct report *r, const char *key, size_t *kinds)
     const char *first = "";
     size_t n = 0;
     for (size_t i = 0; env != NULL && i < env->count; i++)
-        if (strcmp(text_of(env, i, "key"), key) == 0 && n++ == 0)
-            first = text_of(env, i, "text");
+        if (strcmp(rows_text_of(env, i, "key"), key) == 0 && n++ == 0)
+            first = rows_text_of(env, i, "text");
     if (kinds != NULL)
         *kinds = n;
     return first;
@@ -249,7 +274,7 @@ const char *report_fact(const struct report *r, const char *key, size_t *kinds)
 const char *report_experiment(const struct report *r, const char *column)
 {
     const struct rows *e = r->data->source.experiments;
-    return e != NULL && e->count > 0 ? text_of(e, 0, column) : "";
+    return e != NULL && e->count > 0 ? rows_text_of(e, 0, column) : "";
 }
 
 const char *report_common(const struct report *r, const char *key)

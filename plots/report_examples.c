@@ -30,6 +30,13 @@ static int png_side(const char *png, size_t at)
     return b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
 }
 
+static void open_section(struct report *r)
+{
+    html_section(r->out, "examples", "Examples");
+    strbuf_adds(r->out, "<p>Evaluation images, their true classes, and the classes that the model "
+                        "finds.</p>\n");
+}
+
 static int add_example(struct report *r, const struct plot_cell *c, int first)
 {
     struct strbuf path = STRBUF_INIT;
@@ -51,8 +58,7 @@ static int add_example(struct report *r, const struct plot_cell *c, int first)
     }
     const char *title = data_cell_title(r->data, c);
     if (first)
-        strbuf_adds(r->out, "<section id=\"examples\"><h2>Examples</h2>\n<p>Evaluation images, "
-                            "their true classes, and the classes that the model finds.</p>\n");
+        open_section(r);
     strbuf_adds(r->out, "<figure style=\"display:inline-block;margin:0 1em 1em 0\">");
     html_png(r->out, png, size, png_side(png, 16) * 3 / 4, png_side(png, 20) * 3 / 4, title);
     strbuf_adds(r->out, "<figcaption>");
@@ -68,5 +74,5 @@ void report_examples(struct report *r)
     for (size_t i = 0; i < r->data->n_cells && shown < CELLS_MAX; i++)
         shown += add_example(r, &r->data->cells[i], shown == 0);
     if (shown)
-        strbuf_adds(r->out, "</section>\n");
+        html_section_end(r->out);
 }

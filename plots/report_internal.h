@@ -41,6 +41,14 @@ void report_release(struct report *r);
 
 /* "67.14 ± 0.30" in shown units. */
 void report_value(struct strbuf *out, struct plot_stat s, const struct metric_scale *scale);
+/* A time as people say it (base/clock.h). */
+void report_hours(struct strbuf *out, double hours);
+/* A level of a factor for people; level -1, a key that is not active: "—". */
+void report_level_title(const struct report *r, int factor, int level, char *text, size_t size);
+/* The title of the cell of that id; the id where the report has no such cell. */
+const char *report_cell_title(struct report *r, const char *id);
+/* The sum of a column of compute, over every attempt. */
+double report_total(const struct report *r, const char *column);
 /* First text of a fact, "" where unknown; *kinds (may be NULL) is the number of different texts. */
 const char *report_fact(const struct report *r, const char *key, size_t *kinds);
 /* Text of a column of the only or first experiment, "" where unknown. */
@@ -51,10 +59,11 @@ const char *report_common(const struct report *r, const char *key);
 size_t report_selecting(const struct report *r);
 int report_is_fallback(const struct report *r);
 
-/* Sections. */
+/* The sections, in report_NAME.c each. */
 void report_summary(struct report *r);
 void report_warnings(struct report *r);
 void report_ablation(struct report *r);
+int report_figures(struct report *r, struct error *err);
 void report_effects(struct report *r);
 void report_cells(struct report *r);
 void report_examples(struct report *r);
