@@ -1,47 +1,16 @@
-/* A plan loaded on a CUDA device: two blocks of memory, addresses resolved once, one kernel call a
- * step, all of it captured as one graph. */
-#include "backend/cuda/program.h"
+/* A plan loaded on a CUDA device: two blocks of memory, addresses resolved once, each kernel set
+ * up. */
+#include "backend/cuda/program_internal.h"
 
-#include "backend/cuda/cuda.h"
-#include "backend/cuda/upload.h"
-#include "base/arena.h"
 #include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cuda_step {
-    const struct cuda_kernel *kernel;
-    struct cuda_call call;
-    unsigned rounds; /* bit i: call.in[i] is made from full[i] before the call */
-    void **full;     /* where the inputs' values in full are */
-    void *table;     /* device memory of call.table, or NULL */
-    void *state;     /* call.state */
-    double seconds;
-};
-
-struct program {
-    const struct plan *plan;
-    enum precision precision;
-    char *static_block, *arena_block;
-    void *work;
-    struct vt_scalars *scalars;
-    struct arena arena; /* steps and their address lists */
-    struct cuda_step *steps;
-    struct upload upload;
-    struct vt_lt *lt;
-    struct vt_sdpa *sdpa;
-    cudaStream_t stream;
-    cudaGraphExec_t graph; /* NULL until captured */
-    int runs, may_capture, profiling;
-    int stale;          /* the copy of the parameters in bf16 is older than they are */
-    cudaEvent_t *marks; /* [n_steps + 1], while profiling */
-};
-
 /* ---- failures -------------------------------------------------------------------------------- */
 
-static void check(int code, const char *what)
+void cuda_check(int code, const char *what)
 {
     if (!code)
         return;
@@ -77,7 +46,7 @@ static int block_new(void **block, size_t bytes, const char *what, cudaStream_t 
     return code ? cuda_error(err, code, what) : 0;
 }
 
-static void *address_of(const void *ctx, const struct tensor *t)
+void *cuda_address(const void *ctx, const struct tensor *t)
 {
     const struct program *p = ctx;
     struct placement place = p->plan->places[t->id];
@@ -98,7 +67,7 @@ static void *operand_of(const struct program *p, const struct step *s, int i)
 {
     const struct tensor *t = s->node->in[i];
     int copied = plan_bit(s->half_in, i) && !p->plan->places[t->id].half;
-    return copied ? copy_of(p, t) : address_of(p, t);
+    return copied ? copy_of(p, t) : cuda_address(p, t);
 }
 
 static void **operands(struct program *p, const struct step *s)
@@ -130,115 +99,12 @@ static void *updated_copy(const struct program *p, const struct node *n)
     return p->static_block + plan->copy_offset + 2 * first;
 }
 
-/* Where the device's values of t are: it must be in the plan. */
-static void *place_of(const struct program *p, const struct tensor *t)
-{
-    void *address = address_of(p, t);
-    if (!address)
-        BUG("tensor %s has no place in the plan", t->name);
-    return address;
-}
-
 static void **addresses(struct program *p, struct tensor *const *tensors, int n)
 {
     void **list = ARENA_ARRAY(&p->arena, void *, n + 1);
     for (int i = 0; i < n; i++)
-        list[i] = address_of(p, tensors[i]);
+        list[i] = cuda_address(p, tensors[i]);
     return list;
-}
-
-/* ---- values ---------------------------------------------------------------------------------- */
-
-static size_t bytes_of(const struct tensor *t)
-{
-    return tensor_type_size(t->type, sizeof(float)) * (size_t)shape_count(t->shape);
-}
-
-/* Where the plan stores t in bf16, which only tests ask of what the host writes or reads: values of
- * single precision through memory of their own. */
-static void move_half(struct program *p, const struct tensor *t, void *host, int to_device)
-{
-    void *full;
-    int64_t n = shape_count(t->shape);
-    check((int)cudaMalloc(&full, bytes_of(t)), t->name);
-    if (to_device) {
-        check((int)cudaMemcpyAsync(full, host, bytes_of(t), cudaMemcpyHostToDevice, p->stream),
-              t->name);
-        check(vt_to_bf16(place_of(p, t), full, n, p->stream), t->name);
-    } else {
-        check(vt_from_bf16(full, place_of(p, t), n, p->stream), t->name);
-        check((int)cudaMemcpyAsync(host, full, bytes_of(t), cudaMemcpyDeviceToHost, p->stream),
-              t->name);
-    }
-    check((int)cudaStreamSynchronize(p->stream), t->name);
-    check((int)cudaFree(full), t->name);
-}
-
-/* Inputs go by the double buffer; everything else is rare and waits. */
-void cuda_write(struct program *p, const struct tensor *t, const void *host)
-{
-    int i = upload_find(&p->upload, t);
-    if (i >= 0) {
-        check(upload_write(&p->upload, i, host), "an input");
-        return;
-    }
-    p->stale |= t->kind == TENSOR_PARAM || t->kind == TENSOR_FLAT;
-    if (p->plan->places[t->id].half) {
-        move_half(p, t, (void *)(uintptr_t)host, 1);
-        return;
-    }
-    check(
-        (int)cudaMemcpyAsync(place_of(p, t), host, bytes_of(t), cudaMemcpyHostToDevice, p->stream),
-        t->name);
-    check((int)cudaStreamSynchronize(p->stream), t->name);
-}
-
-void cuda_read(struct program *p, const struct tensor *t, void *host)
-{
-    check(upload_place(&p->upload, p->stream, address_of, p), "inputs");
-    if (p->plan->places[t->id].half) {
-        move_half(p, t, host, 0);
-        return;
-    }
-    check(
-        (int)cudaMemcpyAsync(host, place_of(p, t), bytes_of(t), cudaMemcpyDeviceToHost, p->stream),
-        t->name);
-    check((int)cudaStreamSynchronize(p->stream), t->name);
-}
-
-void cuda_write_double(struct program *p, const struct tensor *t, const double *host)
-{
-    int64_t n = shape_count(t->shape);
-    char *values = mem_alloc(bytes_of(t));
-    for (int64_t i = 0; i < n; i++)
-        if (t->type == TENSOR_BYTE)
-            ((uint8_t *)(void *)values)[i] = (uint8_t)host[i];
-        else if (t->type == TENSOR_INT)
-            ((int32_t *)(void *)values)[i] = (int32_t)host[i];
-        else
-            ((float *)(void *)values)[i] = (float)host[i];
-    cuda_write(p, t, values);
-    free(values);
-}
-
-void cuda_read_double(struct program *p, const struct tensor *t, double *host)
-{
-    int64_t n = shape_count(t->shape);
-    char *values = mem_alloc(bytes_of(t));
-    cuda_read(p, t, values);
-    for (int64_t i = 0; i < n; i++)
-        host[i] = t->type == TENSOR_BYTE  ? (double)((uint8_t *)(void *)values)[i]
-                  : t->type == TENSOR_INT ? (double)((int32_t *)(void *)values)[i]
-                                          : (double)((float *)(void *)values)[i];
-    free(values);
-}
-
-static void fill_constants(struct program *p)
-{
-    const struct graph *g = p->plan->graph;
-    for (int i = 0; i < g->n_tensors; i++)
-        if (g->tensors[i]->kind == TENSOR_CONSTANT && address_of(p, g->tensors[i]))
-            cuda_write_double(p, g->tensors[i], g->tensors[i]->constant);
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */
@@ -330,6 +196,14 @@ static int graphs_wanted(void)
     return !value || strcmp(value, "0");
 }
 
+static void fill_constants(struct program *p)
+{
+    const struct graph *g = p->plan->graph;
+    for (int i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->kind == TENSOR_CONSTANT && cuda_address(p, g->tensors[i]))
+            cuda_write_double(p, g->tensors[i], g->tensors[i]->constant);
+}
+
 struct program *cuda_load(const struct plan *plan, const struct backend_options *o,
                           struct error *err)
 {
@@ -366,19 +240,11 @@ failed:
     return NULL;
 }
 
-static void free_marks(struct program *p)
-{
-    for (int i = 0; p->marks && i <= p->plan->n_steps; i++)
-        cudaEventDestroy(p->marks[i]);
-    free(p->marks);
-    p->marks = NULL;
-}
-
 void cuda_unload(struct program *p)
 {
     if (p->stream)
         cudaStreamSynchronize(p->stream);
-    free_marks(p);
+    cuda_free_marks(p);
     if (p->graph)
         cudaGraphExecDestroy(p->graph);
     upload_close(&p->upload);
@@ -399,104 +265,4 @@ void cuda_unload(struct program *p)
         cudaStreamDestroy(p->stream);
     arena_release(&p->arena);
     free(p);
-}
-
-/* ---- run ------------------------------------------------------------------------------------- */
-
-static void run_step(struct program *p, int i)
-{
-    const struct cuda_step *s = &p->steps[i];
-    const struct node *n = s->call.node;
-    for (int k = 0; k < n->n_in; k++)
-        if (plan_bit(s->rounds, k))
-            check(vt_to_bf16(s->call.in[k], s->full[k], shape_count(n->in[k]->shape), p->stream),
-                  "a copy in bf16");
-    check(s->kernel->run(&s->call), n->op->name);
-}
-
-static void run_steps(struct program *p)
-{
-    for (int i = 0; i < p->plan->n_steps; i++)
-        run_step(p, i);
-}
-
-/* Steps that update parameters write their copy too; what the host wrote is copied here. */
-static void refresh_copy(struct program *p)
-{
-    const struct plan *plan = p->plan;
-    if (p->stale && plan->copy_count)
-        check(vt_to_bf16(p->static_block + plan->copy_offset,
-                         (const float *)(void *)(p->static_block + plan->params_offset),
-                         plan->copy_count, p->stream),
-              "parameters in bf16");
-    p->stale = 0;
-}
-
-/* Records the steps without running them. */
-static void capture(struct program *p)
-{
-    cudaGraph_t graph;
-    check((int)cudaStreamBeginCapture(p->stream, cudaStreamCaptureModeThreadLocal), "capture");
-    run_steps(p);
-    check((int)cudaStreamEndCapture(p->stream, &graph), "capture");
-    check((int)cudaGraphInstantiate(&p->graph, graph, 0), "capture");
-    check((int)cudaGraphDestroy(graph), "capture");
-}
-
-static void run_profiled(struct program *p)
-{
-    int n = p->plan->n_steps;
-    check((int)cudaEventRecord(p->marks[0], p->stream), "profile");
-    for (int i = 0; i < n; i++) {
-        run_step(p, i);
-        check((int)cudaEventRecord(p->marks[i + 1], p->stream), "profile");
-    }
-    check((int)cudaStreamSynchronize(p->stream), "profile");
-    for (int i = 0; i < n; i++) {
-        float ms = 0;
-        check((int)cudaEventElapsedTime(&ms, p->marks[i], p->marks[i + 1]), "profile");
-        p->steps[i].seconds += 1e-3 * (double)ms;
-    }
-}
-
-void cuda_run(struct program *p, uint64_t seed, uint64_t step)
-{
-    check(upload_place(&p->upload, p->stream, address_of, p), "inputs");
-    check(vt_set_scalars(p->scalars, seed, step, p->stream), "the step's scalars");
-    refresh_copy(p);
-    if (p->profiling) {
-        run_profiled(p);
-        return;
-    }
-    if (p->runs++ == 0 || !p->may_capture) {
-        run_steps(p);
-        return;
-    }
-    if (!p->graph)
-        capture(p);
-    check((int)cudaGraphLaunch(p->graph, p->stream), "a captured step");
-}
-
-void cuda_wait(struct program *p)
-{
-    check((int)cudaStreamSynchronize(p->stream), "the end of a run");
-}
-
-void cuda_profile(struct program *p, int on)
-{
-    p->profiling = on;
-    if (!on)
-        return;
-    free_marks(p);
-    p->marks = mem_zalloc((size_t)p->plan->n_steps + 1, sizeof *p->marks);
-    for (int i = 0; i <= p->plan->n_steps; i++)
-        check((int)cudaEventCreate(&p->marks[i]), "profile");
-    for (int i = 0; i < p->plan->n_steps; i++)
-        p->steps[i].seconds = 0;
-}
-
-double cuda_profile_step(const struct program *p, int step)
-{
-    ASSERT(step >= 0 && step < p->plan->n_steps);
-    return p->steps[step].seconds;
 }
