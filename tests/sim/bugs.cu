@@ -5,7 +5,7 @@
  *   bugs NAME     runs one; exit code 7: the program saw a wrong value or an error code itself */
 #include "backend/cuda/kernels/attention.h"
 #include "backend/cuda/kernels/copy.h"
-#include "backend/cuda/kernels/mma.h"
+#include "backend/cuda/kernels/mma_tile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -747,9 +747,6 @@ template <class B, fault F> struct vt_mma<faulty<B, F>> {
     }
 };
 
-namespace whole
-{
-#include "tests/sim/attention_trial.inc"
 template <class B, fault F> struct operand<faulty<B, F>> {
     static faulty<B, F> of(faulty<B, F> x)
     {
@@ -760,6 +757,10 @@ template <class B, fault F> struct operand<faulty<B, F>> {
         memcpy(static_cast<void *>(to), from, 16);
     }
 };
+
+namespace whole
+{
+#include "tests/sim/attention_trial.inc"
 } // namespace whole
 
 /* The header without its barriers, and with tiles that are always taken for full ones. */
