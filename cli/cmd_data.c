@@ -154,6 +154,10 @@ const struct command command_data = {
     .word = action_name,
     .options = options,
     .details =
+        "get goes on with a download where an earlier attempt stopped. An import of what is here "
+        "already starts over: it reads and converts everything in seconds, which is less than it "
+        "would take to find out what of an earlier attempt can be trusted. Either way the set "
+        "appears whole or not at all.\n\n"
         "check reads every file under PATH to its end, prints one line for each bad one, and "
         "exits 1 if there is any. Files are known by their names' endings: images (jpg, jpeg, png, "
         "...) are decoded; *.bin are CIFAR; *-ubyte and *-ubyte.gz are IDX; YAML files are "

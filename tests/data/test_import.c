@@ -86,6 +86,10 @@ static void test_get(void **state)
     const char *const tar[] = {"tar", "-czf", archive, "-C", folder, "source", NULL};
     assert_int_equal(program_run(tar, &err), 0);
 
+    /* What an attempt that was killed left is no part of the set. */
+    data_write(cache, ".mnist.lock", "", 0);
+    data_write(cache, ".mnist.import/made/train-labels-idx1-ubyte", "cut", 3);
+    data_write(cache, ".mnist.import/unpacked/train-images-idx3-ubyte", "cut", 3);
     if (get("mnist", archive, cache, &said, where, &err))
         fail_msg("%s", err.msg);
     assert_non_null(strstr(said.text, "unpacking"));
@@ -99,6 +103,8 @@ static void test_get(void **state)
     dataset_close(d);
     snprintf(path, sizeof path, "%s/.mnist.import", cache);
     assert_false(file_exists(path));
+    snprintf(path, sizeof path, "%s/mnist/train-labels-idx1-ubyte", cache);
+    assert_false(file_exists(path)); /* it is the .gz of the archive */
     snprintf(path, sizeof path, "%s/.mnist.lock", cache);
     assert_false(file_exists(path));
 
