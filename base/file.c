@@ -226,6 +226,18 @@ int file_is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+char *file_cache_folder(char *text, size_t size)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache)
+        snprintf(text, size, "%s/vittm", cache);
+    else if (home && *home)
+        snprintf(text, size, "%s/.cache/vittm", home);
+    else
+        return NULL;
+    return text;
+}
+
 void file_sha256_bytes(const void *data, size_t size, char hex[65])
 {
     unsigned char digest[32];

@@ -43,6 +43,10 @@ int file_make_folder(const char *path, struct error *err);
 int file_exists(const char *path);
 int file_is_folder(const char *path);
 
+/* The folder for what can be fetched or made again: $XDG_CACHE_HOME/vittm, else ~/.cache/vittm; it
+ * need not be there. Returns text, or NULL where neither variable is set. */
+char *file_cache_folder(char *text, size_t size);
+
 /* SHA-256 through libcrypto, as 64 hex digits and a zero byte. */
 void file_sha256_bytes(const void *data, size_t size, char hex[65]);
 int file_sha256(const char *path, char hex[65], struct error *err);

@@ -108,6 +108,9 @@ static void manual_of_program(struct strbuf *out)
     section(out, "ENVIRONMENT");
     tagged(out, "VITTM_DB", NULL, "the result database where --db is not given");
     tagged(out, "VITTM_DATA", NULL, "the folder with data sets; else ~/.cache/vittm");
+    tagged(
+        out, "XDG_CACHE_HOME", NULL,
+        "its folder vittm in place of ~/.cache/vittm: data sets, and what was measured of a GPU");
     tagged(out, "NO_COLOR", NULL, "no colours where it is set and not empty");
     section(out, "EXIT STATUS");
     tagged(out, "0", NULL, "all well");

@@ -51,7 +51,8 @@ const struct config_key data_keys[] = {
     {"data.dataset", CONFIG_CHOICE, "cifar10", 0, 0, kind_choice, 0,
      "the images to train on and evaluate"},
     {"data.root", CONFIG_STRING, "auto", 0, 0, NULL, CONFIG_UNHASHED,
-     "folder that holds the data set; auto: $VITTM_DATA, then ~/.cache/vittm"},
+     "folder that holds the data set; auto: $VITTM_DATA, then ~/.cache/vittm (or "
+     "$XDG_CACHE_HOME/vittm)"},
     {"data.train_size", CONFIG_INT, "0", 0, 1e9, NULL, 0,
      "training images used, a fixed random subset; 0: all"},
     {"data.val_size", CONFIG_INT, "0", 0, 1e9, NULL, 0,
@@ -71,14 +72,13 @@ const char *split_name(enum split split)
 
 const char *dataset_root(int i, char *text, int size)
 {
-    const char *data = getenv("VITTM_DATA"), *home = getenv("HOME");
-    int has_data = data && *data, has_home = home && *home;
-    if (i == 0 && has_data)
-        snprintf(text, (size_t)size, "%s", data);
-    else if (i == has_data && has_home)
-        snprintf(text, (size_t)size, "%s/.cache/vittm", home);
-    else
+    const char *data = getenv("VITTM_DATA");
+    int has_data = data && *data;
+    if (i == has_data)
+        return file_cache_folder(text, (size_t)size);
+    if (i > has_data)
         return NULL;
+    snprintf(text, (size_t)size, "%s", data);
     return text;
 }
 

@@ -125,8 +125,8 @@ int dataset_check_pair(const struct dataset *d, int64_t i, const struct image_vi
  * names and sizes of image folders). Takes well under a second for sets that fit into memory. */
 int dataset_hash(const struct dataset *d, char hex[65], struct error *err);
 
-/* What data.root "auto" means: the i-th folder to look in ($VITTM_DATA, then ~/.cache/vittm), or
- * NULL past the last. Returns text. */
+/* What data.root "auto" means: the i-th folder to look in ($VITTM_DATA, then
+ * file_cache_folder), or NULL past the last. Returns text. */
 const char *dataset_root(int i, char *text, int size);
 
 #endif

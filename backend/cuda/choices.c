@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/strbuf.h"
 
 #include <cuda_runtime_api.h>
@@ -21,22 +20,16 @@ char *choices_path(const char *name)
     struct strbuf path = STRBUF_INIT;
     struct cudaDeviceProp prop;
     struct error ignored;
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char cache[4096];
     int device = 0;
-    if (cudaGetDevice(&device) || cudaGetDeviceProperties(&prop, device) || (!cache && !home))
+    if (cudaGetDevice(&device) || cudaGetDeviceProperties(&prop, device) ||
+        !file_cache_folder(cache, sizeof cache) || file_make_folder(cache, &ignored))
         return NULL;
-    strbuf_addf(&path, "%s%s/vittm", cache ? cache : home, cache ? "" : "/.cache");
-    if (file_make_folder(path.text, &ignored)) {
-        strbuf_release(&path);
-        return NULL;
-    }
     for (char *c = prop.name; *c; c++)
         if (*c == ' ' || *c == '/')
             *c = '-';
-    strbuf_addf(&path, "/%s-%s.txt", name, prop.name);
-    char *text = mem_strdup(path.text);
-    strbuf_release(&path);
-    return text;
+    strbuf_addf(&path, "%s/%s-%s.txt", cache, name, prop.name);
+    return strbuf_detach(&path);
 }
 
 /* 0 where the line, without its end, is of that key. */

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* The file of choices called `name` of the current device, $XDG_CACHE_HOME/vittm/NAME-DEVICE.txt or
- * under ~/.cache; the caller frees it. NULL where there is no place for one: then nothing may be
+/* The file of choices called `name` of the current device, NAME-DEVICE.txt in file_cache_folder;
+ * the caller frees it. NULL where there is no place for one: then nothing may be
  * measured, and what is known without is taken. */
 char *choices_path(const char *name);
 

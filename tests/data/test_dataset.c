@@ -168,11 +168,16 @@ static void test_missing(void **state)
 {
     char folder[256], *data = getenv("VITTM_DATA") ? mem_strdup(getenv("VITTM_DATA")) : NULL;
     char *home = mem_strdup(getenv("HOME") ? getenv("HOME") : "");
+    char *cache = getenv("XDG_CACHE_HOME") ? mem_strdup(getenv("XDG_CACHE_HOME")) : NULL, root[512];
     struct error err = {0};
     (void)state;
     data_folder(folder);
     setenv("VITTM_DATA", folder, 1);
     setenv("HOME", folder, 1);
+    setenv("XDG_CACHE_HOME", "/some/cache", 1);
+    assert_string_equal(dataset_root(1, root, sizeof root), "/some/cache/vittm");
+    assert_null(dataset_root(2, root, sizeof root));
+    setenv("XDG_CACHE_HOME", "", 1); /* as good as not set */
     assert_null(data_open(&err, SPLIT_TRAIN, NULL));
     assert_int_equal(err.code, EXIT_ENVIRONMENT);
     assert_says(err, "data set cifar10 is not in");
@@ -188,6 +193,11 @@ static void test_missing(void **state)
     assert_null(data_open(&err, SPLIT_TRAIN, "data.root", "build/no-such-folder", NULL));
     assert_says(err, "build/no-such-folder");
     setenv("HOME", home, 1);
+    if (cache)
+        setenv("XDG_CACHE_HOME", cache, 1);
+    else
+        unsetenv("XDG_CACHE_HOME");
+    free(cache);
     if (data)
         setenv("VITTM_DATA", data, 1);
     else

@@ -14,6 +14,8 @@ program crash 'echo "[  PASSED  ] 1 test(s)."; kill -SEGV $$'
 program silent 'exit 0'
 program slow 'sleep 30'
 program leak 'echo "[  PASSED  ] 1 test(s)."; exit 23'
+program cache 'test -z "$(ls "$XDG_CACHE_HOME")" && echo x > "$XDG_CACHE_HOME/x" && echo "$VITTM_DATA" > "$0.data" && echo "ok a"'
+cp "$t/cache" "$t/cache2"
 printf 'echo "ok a"\necho "skip b: no b"\n' > "$t/test_ok.sh"
 printf 'echo "ok a"\necho "not ok b"\nexit 1\n' > "$t/test_bad.sh"
 
@@ -32,6 +34,11 @@ expect "an exit code without a failed case" "$t/leak" "1 passed, 1 failed, 0 ski
 expect "a test that says nothing" "$t/silent" "0 passed, 1 failed, 0 skipped"
 expect "a test that hangs" "$t/slow" "0 passed, 1 failed, 0 skipped"
 expect "scripts" "$t/test_ok.sh $t/test_bad.sh" "2 passed, 1 failed, 1 skipped"
+mkdir "$scratch/tmp"
+TMPDIR=$scratch/tmp XDG_CACHE_HOME=$scratch VITTM_DATA=/my/data tests "$t/cache" "$t/cache2" > "$scratch/caches" 2>&1
+expect_text "2 passed, 0 failed" "a cache of its own for each, empty" cat "$scratch/caches"
+check "which are removed" test -z "$(ls "$scratch/tmp")"
+check "data sets stay where they are said to be" grep -qx /my/data "$t/cache.data"
 expect "a missing executable" "$t/none" "0 passed, 1 failed, 0 skipped"
 expect_code 0 "exit code 0 where all pass" tests "$t/good"
 for bad in bad liar crash silent leak; do
