@@ -303,6 +303,8 @@ $$(BUILD)/backend/cpu/kernels/%.$(1).o: backend/cpu/kernels/%.c $$(BUILD)/flags 
 	@$$(CC) $$(CPPFLAGS) $$(KERNEL_CFLAGS) $$(KERNEL_$(1)) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call kernel_rule,$(v))))
+# What is mixed on any device has the bits of data/mix.c.
+$(VARIANTS:%=$(BUILD)/backend/cpu/kernels/mix.%.o): KERNEL_CFLAGS += -ffp-contract=off
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/detected
 	@mkdir -p $(@D)

@@ -142,6 +142,17 @@ const struct augment_flavour *augment_flavour_at(int i)
     return i >= 0 && i < (int)(sizeof flavours / sizeof *flavours) ? &flavours[i] : NULL;
 }
 
+/* Images in bytes are in `bytes`, whose sides im has too. */
+static void draw_and_run(struct augment_image *im, struct augment_bytes *bytes,
+                         const struct augment_flavour *flavour, int ops, int bin, struct rng *r)
+{
+    for (int i = 0; i < ops; i++) {
+        const struct augmentation *a = list[rng_below(r, LIST_SIZE)];
+        double m = a->magnitude ? a->magnitude(bin, im->height, im->width) : 0;
+        flavour->run(a, im, bytes, a->is_signed && rng_u32(r) >> 31 ? -m : m);
+    }
+}
+
 static struct augment_bytes to_bytes(const struct augment_image *im)
 {
     size_t n = AUGMENT_SIZE(im);
@@ -166,11 +177,15 @@ void augment_rand(struct augment_image *im, const struct augment_flavour *flavou
     struct augment_bytes bytes = {0};
     if (flavour->is_bytes)
         bytes = to_bytes(im);
-    for (int i = 0; i < ops; i++) {
-        const struct augmentation *a = list[rng_below(r, LIST_SIZE)];
-        double m = a->magnitude ? a->magnitude(bin, im->height, im->width) : 0;
-        flavour->run(a, im, &bytes, a->is_signed && rng_u32(r) >> 31 ? -m : m);
-    }
+    draw_and_run(im, &bytes, flavour, ops, bin, r);
     if (flavour->is_bytes)
         from_bytes(&bytes, im);
+}
+
+void augment_rand_bytes(struct augment_bytes *im, const struct augment_flavour *flavour, int ops,
+                        int bin, struct rng *r)
+{
+    struct augment_image sides = {.height = im->height, .width = im->width};
+    ASSERT(flavour->is_bytes);
+    draw_and_run(&sides, im, flavour, ops, bin, r);
 }

@@ -55,6 +55,11 @@ const struct augment_flavour *augment_flavour_at(int i);
 void augment_rand(struct augment_image *im, const struct augment_flavour *flavour, int ops, int bin,
                   struct rng *r);
 
+/* The same of an image in bytes, with a flavour of bytes: what augment_rand makes of its 255ths, in
+ * bytes. */
+void augment_rand_bytes(struct augment_bytes *im, const struct augment_flavour *flavour, int ops,
+                        int bin, struct rng *r);
+
 /* 3-augment: blur, solarize or gray, then brightness, contrast, saturation and hue in any order. */
 void augment_three(struct augment_image *im, struct rng *r);
 

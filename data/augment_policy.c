@@ -91,3 +91,8 @@ void augment_apply(const struct augment_settings *s, struct augment_image *im, s
 {
     s->policy->apply(s, im, r);
 }
+
+void augment_apply_bytes(const struct augment_settings *s, struct augment_bytes *im, struct rng *r)
+{
+    augment_rand_bytes(im, s->flavour, s->ops, s->magnitude, r);
+}

@@ -414,7 +414,9 @@ static void sample_image(const struct preprocess *p, const struct image_view *vi
 
 int preprocess_gives_bytes(const struct preprocess *p, int train)
 {
-    return !train || ((p->crop == CROP_NONE || p->crop == CROP_PAD) && !augment_is_on(&p->augment));
+    if (!train || p->crop == CROP_SCENE)
+        return !train;
+    return augment_is_on(&p->augment) ? augment_on_bytes(&p->augment) : p->crop != CROP_RRC;
 }
 
 const float (*preprocess_table(const struct preprocess *p, int train))[256]
@@ -429,6 +431,11 @@ void preprocess_bytes(const struct preprocess *p, const struct image_view *view,
     struct placement at = place(p, view->height, view->width, size, r);
     struct image_view v = placed_view(view, &at, size, s);
     store_bytes(&v, &at, size, channels, out);
+    if (!r || !augment_is_on(&p->augment))
+        return;
+    void *scratch = scratch_rows(s, (size_t)(channels * size * size));
+    struct augment_bytes im = {out, scratch, channels, size, size};
+    augment_apply_bytes(&p->augment, &im, r);
 }
 
 static void augment(const struct preprocess *p, int size, int channels, struct rng *r,

@@ -84,9 +84,11 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
                        const struct image_view *mask, int size, int channels, struct rng *r,
                        struct preprocess_scratch *s, float *out, uint8_t *mask_out);
 
-/* Whether training (or evaluation) does nothing but cut, resample to bytes, flip and normalise:
- * then preprocess_bytes gives the samples as they are before normalisation, and preprocess_sample's
- * result is table[channel][sample] of preprocess_table, bit for bit. */
+/* Whether training (or evaluation) has samples in bytes up to where they are normalised: it cuts,
+ * resamples to bytes, flips, augments bytes, and does nothing to floats (a random resized crop does
+ * where no augmentation asks for bytes). Then preprocess_bytes gives the samples as they are before
+ * normalisation, and preprocess_sample's result is table[channel][sample] of preprocess_table, bit
+ * for bit. */
 int preprocess_gives_bytes(const struct preprocess *p, int train);
 const float (*preprocess_table(const struct preprocess *p, int train))[256];
 void preprocess_bytes(const struct preprocess *p, const struct image_view *view, int size,

@@ -102,6 +102,9 @@ struct graph *model_build(const struct config *c, const struct model_options *o,
     if (o->bytes)
         io->image =
             op_levels(g, io->image, graph_input(g, "levels", SHAPE(channels, 256), TENSOR_VALUE));
+    if (o->mix)
+        io->image = op_mix(g, io->image,
+                           graph_input(g, "mix", SHAPE(o->batch, MIXED_FIELDS), TENSOR_VALUE));
     objective->build(&b, m, o, io);
     if (graph_failed(g, err)) {
         graph_free(g);

@@ -19,7 +19,8 @@ struct view;
 /* The tensors of a built model that others need. Names are the graph's outputs. */
 struct model_io {
     /* (B, channels, H, W), normalised: the input "input", or with bytes the values that the input
-     * "levels" (channels, 256) has for the samples of "input". */
+     * "levels" (channels, 256) has for the samples of "input"; with mix these mixed as the input
+     * "mix" (B, MIXED_FIELDS) says. */
     struct tensor *image;
     struct tensor *second;   /* input "second", what the memory sees, of another size and other
                               * channels (model/memory_input.h); NULL: the image */
@@ -78,7 +79,7 @@ struct model_options {
     double smoothing;
     int bce, bce_mean; /* binary cross entropy; averaged over classes, not summed */
     int mean_heads;    /* the loss of two classifiers is the mean of theirs, not the sum */
-    int bytes;         /* the image comes in bytes: see model_io.image */
+    int bytes, mix;    /* the image comes in bytes, is mixed here: see model_io.image */
     int token_outputs; /* also name the final tokens: "output/tokens", or "output/memory_tokens" and
                         * "output/process_tokens" */
 };

@@ -1,6 +1,8 @@
 /* The trainer's side of data/mix.h: a batch goes into the training network, mixed where the
- * configuration asks for it. What happens to a batch is a function of (seed, epoch, batch), so a
- * resumed run repeats it and no checkpoint speaks of it. */
+ * configuration asks for it: by the device, which gets a row a sample of what happens to it
+ * (op_mix), or by the host where a second input is made of the images (train/views.h). What happens
+ * to a batch is a function of (seed, epoch, batch), so a resumed run repeats it and no checkpoint
+ * speaks of it. */
 #ifndef TRAIN_MIXER_H
 #define TRAIN_MIXER_H
 
@@ -13,7 +15,8 @@ struct network;
 struct mixer {
     struct mix mix;
     struct mix_plan plan;
-    float *images, *targets; /* (B,C,S,S), (B,K); NULL where nothing is mixed */
+    float *rows;             /* (B,MIXED_FIELDS) of network.mix; NULL where it is not */
+    float *images, *targets; /* (B,C,S,S) where the host mixes, (B,K) where labels are; or NULL */
     int32_t *pixels;         /* (B,S,S) labels; NULL where images have one each */
 };
 
@@ -26,6 +29,10 @@ void mixer_close(struct mixer *m);
 
 /* What the last batch was mixed with; false where the configuration mixes nothing. */
 int mixer_mean(const struct mixer *m, const struct network *n, struct mix_mean *mean);
+
+/* What the plan says of the first `count` samples as rows of op_mix, (batch, MIXED_FIELDS); nothing
+ * happens to the others. */
+void mixer_rows(const struct mix_plan *p, int count, int batch, float *rows);
 
 /* Writes images and targets of a batch. */
 void mixer_write(struct mixer *m, struct network *n, const struct batch *b, uint64_t seed);

@@ -39,6 +39,7 @@ static void find_tensors(struct network *n, const struct model_io *io)
     const struct graph *g = n->plan->graph;
     n->image = graph_find(g, "input");
     n->levels = graph_find(g, "levels");
+    n->mix = graph_find(g, "mix");
     n->second = io->second ? graph_find(g, "second") : NULL;
     n->view = io->view;
     n->target = graph_find(g, "target");
@@ -83,7 +84,8 @@ static int compile(struct network *n, const struct config *c, const struct netwo
     struct plan_options plan = {.loss = o->training ? "loss" : NULL};
     struct capability capability =
         backend_capability(n->device->backend, n->device->options.precision);
-    model.bytes = o->bytes && capability.has(capability.ctx, &op_levels_row);
+    model.mix = o->mix && capability.has(capability.ctx, &op_mix_row);
+    model.bytes = o->bytes && model.mix == o->mix && capability.has(capability.ctx, &op_levels_row);
     if (o->training) {
         loss_options(c, &model);
         update_options(c, &plan);

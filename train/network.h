@@ -22,6 +22,7 @@ struct network_options {
     double smoothing; /* of labels, in training */
     int soft_targets; /* targets are (B,K) values, which are not smoothed */
     int bytes;        /* images come in bytes where the device takes them (network.levels) */
+    int mix;          /* what mixes a batch is an input where the device can do it (network.mix) */
 };
 
 /* Owned by the caller; network_close releases it. Tensors belong to the plan; those of training are
@@ -33,6 +34,8 @@ struct network {
     int64_t batch;
     const struct tensor *image;                  /* (B,channels,S,S) values, or bytes with levels */
     const struct tensor *levels;                 /* (channels,256) their values; NULL: values */
+    const struct tensor *mix;                    /* (B,MIXED_FIELDS), op_mix's plan, or NULL: images
+                                                  * are mixed when they come */
     const struct tensor *second;                 /* (B,c,S',S'), what the memory sees, or NULL */
     const struct view *view;                     /* what second shows; NULL without it */
     const struct tensor *target, *hyper;         /* (B) labels or (B,K), (HYPER_COUNT) */

@@ -70,8 +70,8 @@ static int open_networks(struct trainer *t, struct error *err)
                                     .training = 1,
                                     .smoothing = config_float(c, "train.label_smoothing"),
                                     .soft_targets = mixer_has_targets(&t->mixer),
-                                    .bytes = !mix_is_on(&t->mixer.mix) &&
-                                             views_give_bytes(c, t->train_set, 1)};
+                                    .bytes = views_give_bytes(c, t->train_set, 1),
+                                    .mix = mix_is_on(&t->mixer.mix) && !views_derive(c)};
     struct network_options eval = {.batch = config_int(c, "train.eval_batch"),
                                    .bytes = views_give_bytes(c, t->val_set, 0)};
     if (eval.batch > dataset_count(t->val_set))

@@ -37,12 +37,16 @@ int views_check(const struct config *c, const struct dataset *d, struct error *e
     return 0;
 }
 
+int views_derive(const struct config *c)
+{
+    return config_is_active(c, "model.second.view");
+}
+
 int views_give_bytes(const struct config *c, const struct dataset *d, int train)
 {
     const struct objective *objective =
         (const struct objective *)config_choice(c, "train.objective");
-    return !objective->dense && !config_is_active(c, "model.second.view") &&
-           preprocess_gives_bytes(&d->preprocess, train);
+    return !objective->dense && !views_derive(c) && preprocess_gives_bytes(&d->preprocess, train);
 }
 
 void views_write_levels(struct network *n, const struct dataset *d, int train)

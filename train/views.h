@@ -15,8 +15,10 @@ struct network;
 /* Refuses a second input that the data set, or mixing, cannot supply. 0 or -1. */
 int views_check(const struct config *c, const struct dataset *d, struct error *err);
 
-/* Whether batches of d can go to the device in bytes, to be normalised there: training (or
- * evaluation) leaves samples what they are, and nothing is derived from images or masks. */
+/* Whether something else is made of the images, by the host: then it mixes them too. */
+int views_derive(const struct config *c);
+/* Whether batches of d can go to the device in bytes, to be normalised and mixed there: samples are
+ * bytes in training (or evaluation), and nothing is derived from images or masks. */
 int views_give_bytes(const struct config *c, const struct dataset *d, int train);
 /* Gives a network of bytes the values of its samples, once before the first batch. */
 void views_write_levels(struct network *n, const struct dataset *d, int train);

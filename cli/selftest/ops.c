@@ -57,6 +57,32 @@ static struct tensor *i_unpatchify(struct graph *g)
     struct tensor *x = leaf(g, "x", SHAPE(2, 6, 12));
     return graph_apply(g, &op_unpatchify_row, 1, &x, &a)->out[0];
 }
+/* Three images of 4 x 4 pixels: a sum with an image of which a part is erased, a box of another,
+ * and one that stays what it is. */
+static struct tensor *mixing_plan(struct graph *g)
+{
+    static const double plan[3 * MIXED_FIELDS] = {1, 1, 0.25, 0.75, 0, 0, 0, 0, 0, 0, 0, 0,
+                                                  2, 0, 1,    0,    1, 0, 2, 3, 1, 1, 3, 2,
+                                                  2, 0, 1,    0,    0, 0, 0, 0, 2, 0, 1, 3};
+    return graph_constant(g, "plan", SHAPE(3, MIXED_FIELDS), plan);
+}
+static struct tensor *some_images(struct graph *g)
+{
+    double values[3 * 2 * 4 * 4];
+    for (int i = 0; i < 3 * 2 * 4 * 4; i++)
+        values[i] = (i * 37 % 101 - 50) / 25.0;
+    return graph_constant(g, "image", SHAPE(3, 2, 4, 4), values);
+}
+static struct tensor *i_mix(struct graph *g)
+{
+    return op_mul(g, leaf(g, "x", SHAPE(3, 2, 4, 4)), op_mix(g, some_images(g), mixing_plan(g)));
+}
+static struct tensor *i_patch_mix(struct graph *g)
+{
+    struct tensor *in[] = {some_images(g), mixing_plan(g)};
+    struct node *n = graph_apply(g, &op_patch_mix_row, 2, in, &(struct patch_attr){2, 2, 4, 4});
+    return op_mul(g, leaf(g, "x", SHAPE(3, 4, 8)), n->out[0]);
+}
 static struct tensor *i_pool_grid(struct graph *g)
 {
     return op_pool_grid(g, leaf(g, "x", SHAPE(2, 42, 3)), 6, 7, 4, 3);
@@ -335,6 +361,8 @@ static const struct op_instance instances[] = {
     {"swap", i_swap},
     {"patchify", i_patchify},
     {"unpatchify", i_unpatchify},
+    {"mix", i_mix},
+    {"patch_mix", i_patch_mix},
     {"resample", i_pool_grid},
     {"resample", i_resize},
     {"resample", i_enlarge},
@@ -426,6 +454,10 @@ static struct tensor *r_patch(struct graph *g)
 {
     return op_patchify(g, leaf(g, "x", SHAPE(1, 3, 10, 10)), 4);
 }
+static struct tensor *r_mix(struct graph *g)
+{
+    return op_mix(g, leaf(g, "x", SHAPE(2, 3, 4, 4)), leaf(g, "plan", SHAPE(3, MIXED_FIELDS)));
+}
 static struct tensor *r_heads(struct graph *g)
 {
     return op_attention_packed(g, leaf(g, "qkv", SHAPE(1, 2, 20)), NULL, 3, 1);
@@ -465,19 +497,13 @@ static struct tensor *r_mctf(struct graph *g)
 }
 
 static const struct op_instance refused[] = {
-    {"linear", r_linear},
-    {"add", r_add},
-    {"patchify", r_patch},
-    {"attention", r_heads},
-    {"matmul", r_matmul},
-    {"slice", r_slice},
-    {"parameter", r_twice},
-    {"scatter_rows", r_scatter},
-    {"gather_rows", r_gather},
-    {"tome_match", r_tome},
-    {"mctf_match", r_mctf},
-    {"linear_add", r_linear_add},
-    {"add_layer_norm", r_add_layer_norm},
+    {"linear", r_linear},         {"add", r_add},
+    {"patchify", r_patch},        {"mix", r_mix},
+    {"attention", r_heads},       {"matmul", r_matmul},
+    {"slice", r_slice},           {"parameter", r_twice},
+    {"scatter_rows", r_scatter},  {"gather_rows", r_gather},
+    {"tome_match", r_tome},       {"mctf_match", r_mctf},
+    {"linear_add", r_linear_add}, {"add_layer_norm", r_add_layer_norm},
 };
 
 static void check_refusals(struct selftest *t)

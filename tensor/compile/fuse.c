@@ -1,8 +1,9 @@
 /* Fusion: an addition becomes part of the product before it or of the norm behind it, patches are
- * cut out of an image in bytes, where the backend has a kernel for both at once. Models ask for
- * none of these: x + f(x) and the norm that follows are made by different layers, a residual knows
- * nothing of the product that made its branch, a patch embedding nothing of how its image comes. So
- * this is the one place that looks for neighbours in a graph; everything else is lowered (lower.c).
+ * cut out of an image in bytes or of a batch that is being mixed, where the backend has a kernel
+ * for both at once. Models ask for none of these: x + f(x) and the norm that follows are made by
+ * different layers, a residual knows nothing of the product that made its branch, a patch embedding
+ * nothing of how its image comes. So this is the one place that looks for neighbours in a graph;
+ * everything else is lowered (lower.c).
  *
  * Both operands of an addition have the result's shape, both nodes are of one region, and a node
  * that goes takes nothing with it that others read. */
@@ -117,12 +118,39 @@ static void join_patch_levels(struct rewrite *r, struct graph *g, const struct n
     rewrite_to(r, patchify->out[0], both->out[0]);
 }
 
+/* ---- patches of a batch that is mixed, in bytes or not --------------------------------------- */
+
+static struct node *find_patch_mix(const struct fusing *f, struct node *n, struct node **partner)
+{
+    struct node *mix = n->in[0]->producer;
+    (void)f;
+    if (!mix || mix->op != &op_mix_row || !are_together(n, mix))
+        return NULL;
+    *partner = mix;
+    return n;
+}
+
+static void join_patch_mix(struct rewrite *r, struct graph *g, const struct node *patchify,
+                           const struct node *mix)
+{
+    struct tensor *in[] = {mix->in[0], mix->in[1], NULL};
+    const struct node *levels = mix->in[0]->producer;
+    int is_bytes = levels && levels->op == &op_levels_row && are_together(mix, levels);
+    if (is_bytes) {
+        in[0] = levels->in[0];
+        in[2] = levels->in[1];
+    }
+    struct node *both = graph_apply(g, &op_patch_mix_row, is_bytes ? 3 : 2, in, patchify->attr);
+    rewrite_to(r, patchify->out[0], both->out[0]);
+}
+
 /* An addition that could be in several is in the first: a product that begins with x needs no pass
  * of its own over either operand. */
 static const struct pattern patterns[] = {
     {&op_linear_add_row, &op_add_row, find_linear_add, join_linear_add, 0},
     {&op_add_layer_norm_row, &op_layer_norm_row, find_add_norm, join_add_norm, 0},
     {&op_patch_levels_row, &op_patchify_row, find_patch_levels, join_patch_levels, 1},
+    {&op_patch_mix_row, &op_patchify_row, find_patch_mix, join_patch_mix, 1},
 };
 
 enum { N_PATTERNS = sizeof patterns / sizeof *patterns };

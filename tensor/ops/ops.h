@@ -56,6 +56,27 @@ struct patch_attr {
  * a constant. patch_levels: its patchify in one pass; pass_fuse makes it. */
 struct tensor *op_levels(struct graph *g, struct tensor *image, struct tensor *table);
 
+/* Images of a batch mixed with each other, each as its row of plan (B, MIXED_FIELDS) says: image
+ * (B,c,H,W) -> (B,c,H,W). Of v, a value of the image or 0 in the box that is erased from it, and u,
+ * the partner's at the same place in the same way:
+ *   MIXED_SUM 1  own v + other u: each product and their sum rounded; own v alone where u is
+ *                erased (mixup, Zhang et al., ICLR 2018)
+ *   MIXED_SUM 0  u in the box, v elsewhere (cutmix, Yun et al., ICCV 2019); no box: v
+ * A row holds whole numbers, exact as values, and the two weights; a box is top, left, height and
+ * width. Autograd takes the result for a constant.
+ * patch_mix (image, plan) or (image in bytes, plan, table): patchify of mix, or of mix of levels,
+ * in one pass; pass_fuse makes it. */
+struct tensor *op_mix(struct graph *g, struct tensor *image, struct tensor *plan);
+enum mixed_field {
+    MIXED_PARTNER, /* its number in the batch */
+    MIXED_SUM,
+    MIXED_OWN,
+    MIXED_OTHER,
+    MIXED_BOX,
+    MIXED_ERASED = MIXED_BOX + 4, /* height 0: nothing */
+    MIXED_FIELDS = MIXED_ERASED + 4
+};
+
 /* Windows of an image (B,C,H,W), or of a token grid (B, rows*cols, C), as rows: -> (B, oh*ow,
  * C*kernel*kernel), the values of a window in the order (channel, row, column) of a convolution's
  * weight; oh = (H + 2 pad - kernel) / stride

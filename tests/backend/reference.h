@@ -35,6 +35,8 @@ static const struct REF(row) REF(rows)[] = {
     {"unpatchify", REF(unpatchify)},
     {"levels", REF(levels)},
     {"patch_levels", REF(patch_levels)},
+    {"mix", REF(mix)},
+    {"patch_mix", REF(patch_mix)},
     {"resample", REF(resample)},
     {"unfold", REF(unfold)},
     {"fold", REF(fold)},

@@ -57,6 +57,20 @@ expect_code 0 "and again, with lazy streams and threads in reverse" \
     train second VT_SIM_STREAMS=lazy VT_SIM_ORDER=reverse
 check "to the same bits" test "$(weights first)" = "$(weights second)"
 
+# The device mixes and erases as the processor does: the same loss, but for the order of sums.
+mixed() { # mixed DEVICE
+    mkdir -p "$scratch/mixed-$1"
+    "$vittm" run "$scratch/tiny.yaml" "device=$1" train.lr=0.02 train.epochs=3 data.mix.mixup_alpha=0.8 \
+        data.mix.cutmix_alpha=0.8 data.mix.scope=sample data.erase.probability=0.5 --out "$scratch/mixed-$1" --db "$scratch/mixed-$1/v.db"
+}
+loss() {
+    "$vittm" query --db "$scratch/$1/v.db" --format csv 'SELECT "train/loss" FROM v_runs' | tail -n +2
+}
+same_loss() { echo "$1 $2" | awk '{ exit !($1 > 0 && ($1 - $2) ^ 2 < 1e-8 * $1 * $1) }'; }
+expect_code 0 "a run that mixes trains" mixed sim
+expect_code 0 "and on the processor" mixed cpu
+check "to the same loss: $(loss mixed-sim), $(loss mixed-cpu)" same_loss "$(loss mixed-sim)" "$(loss mixed-cpu)"
+
 # A device works on after a run has been ordered: what is timed is the work, many milliseconds here, not the order.
 timed() {
     VT_SIM_STREAMS=lazy "$vittm" bench vit_ti16 model.image_size=32 model.depth=2 model.dim=48 model.heads=3 \

@@ -1,5 +1,5 @@
-/* Images in bytes up to the device: which runs have them, and that nothing they compute has another
- * bit than with images that the loader normalised. */
+/* Images in bytes up to the device, which mixes them too: which runs have them, and that nothing
+ * they compute has another bit than with images that the loader normalised and the host mixed. */
 #include "train/views.h"
 
 #include "base/error.h"
@@ -9,7 +9,9 @@
 #include "tensor/ops/op.h"
 #include "tests/support/data.h"
 #include "tests/support/run.h"
+#include "train/mixer.h"
 #include "train/network.h"
+#include "train/trainer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,12 +72,23 @@ static void test_which_runs(void **state)
     const char *const pad[][2] = {{"data.augment.crop", "pad"}, {NULL, NULL}};
     const char *const rrc[][2] = {{"data.augment.crop", "rrc"}, {NULL, NULL}};
     const char *const policy[][2] = {{"data.augment.policy", "three"}, {NULL, NULL}};
+    const char *const scene[][2] = {{"data.augment.crop", "scene"}, {NULL, NULL}};
+    const char *const mixed[][2] = {{"data.mix.cutmix_alpha", "1"}, {NULL, NULL}};
+    const char *const rand[][2] = {{"data.augment.policy", "rand"}, {NULL, NULL}};
+    const char *const pil[][2] = {{"data.augment.policy", "rand"},
+                                  {"data.augment.rand.flavour", "pil"},
+                                  {"data.augment.crop", "rrc"},
+                                  {NULL, NULL}};
     const char *const second[][2] = {
         {"model.memory_input", "second"}, {"model.second.view", "gray"}, {NULL, NULL}};
     assert_true(gives(NULL, 1));
     assert_true(gives(pad, 1));
     assert_false(gives(rrc, 1));    /* resampled to floats */
     assert_false(gives(policy, 1)); /* changes floats */
+    assert_false(gives(rand, 1));   /* changes floats, unless told otherwise */
+    assert_false(gives(scene, 1));  /* its border is 0 after normalisation */
+    assert_true(gives(pil, 1));     /* changes bytes, and resamples to them */
+    assert_true(gives(mixed, 1));
     assert_false(gives(second, 1)); /* derived from values */
     assert_true(gives(rrc, 0));
     assert_true(gives(policy, 0));
@@ -117,15 +130,21 @@ static void test_batches(void **state)
     struct error err = {0};
     char folder[256];
     data_write_cifar10(data_folder(folder), 4);
-    static const char *const crops[] = {"none", "pad"};
-    for (int i = 0; i < 4; i++) {
-        struct dataset *d =
-            data_open(&err, i % 2 ? SPLIT_TRAIN : SPLIT_VAL, "data.dataset", "cifar10", "data.root",
-                      folder, "data.augment.crop", crops[i / 2], "data.augment.flip", "true", NULL);
+    static const char *const crops[] = {"none", "pad", "rrc"};
+    static const char *const flavours[] = {NULL, "tensor-u8", "pil"};
+    for (int i = 0; i < 18; i++) {
+        const char *crop = crops[i / 2 % 3], *flavour = flavours[i / 6];
+        int train = i % 2;
+        if (train && !flavour && !strcmp(crop, "rrc"))
+            continue; /* floats */
+        struct dataset *d = data_open(
+            &err, train ? SPLIT_TRAIN : SPLIT_VAL, "data.dataset", "cifar10", "data.root", folder,
+            "data.augment.crop", crop, "data.augment.flip", "true", "data.augment.policy",
+            flavour ? "rand" : "none", flavour ? "data.augment.rand.flavour" : NULL, flavour, NULL);
         if (!d)
             fail_msg("%s", err.msg);
-        compare_batches(d, 32, i % 2);
-        compare_batches(d, 20, i % 2); /* resampled to bytes */
+        compare_batches(d, 32, train);
+        compare_batches(d, 20, train); /* resampled to bytes */
         dataset_close(d);
     }
     data_folder_remove(folder);
@@ -146,16 +165,35 @@ static void fill_params(struct network *n)
     }
 }
 
-static void open_network(struct network *n, const struct config *c, const struct device *device,
-                         int train, int bytes)
+/* A network and what mixes its batches: the host where images come as floats. */
+struct side {
+    struct network net;
+    struct mixer mixer;
+};
+
+static void open_side(struct side *s, const struct config *c, const struct device *device,
+                      int train, int bytes)
 {
     struct error err = {0};
     struct network_options o = {.batch = BATCH, .training = train, .bytes = bytes};
-    if (network_open(n, c, device, &o, &err))
+    if (mixer_init(&s->mixer, c, &err))
         fail_msg("%s", err.msg);
-    network_init(n, 3);
-    fill_params(n);
-    assert_int_equal(n->levels != NULL, bytes);
+    o.soft_targets = mixer_has_targets(&s->mixer);
+    o.mix = bytes && train && mix_is_on(&s->mixer.mix);
+    if (network_open(&s->net, c, device, &o, &err))
+        fail_msg("%s", err.msg);
+    network_init(&s->net, 3);
+    fill_params(&s->net);
+    if (train)
+        mixer_open(&s->mixer, &s->net);
+    assert_int_equal(s->net.levels != NULL, bytes);
+    assert_int_equal(s->net.mix != NULL, o.mix);
+}
+
+static void close_side(struct side *s)
+{
+    mixer_close(&s->mixer);
+    network_close(&s->net);
 }
 
 static int count_steps(const struct network *n, const char *op)
@@ -166,17 +204,16 @@ static int count_steps(const struct network *n, const char *op)
     return count;
 }
 
-static void run(struct network *n, const struct dataset *d, int train, float *result)
+static void run(struct side *s, const struct dataset *d, int train, float *result)
 {
+    struct network *n = &s->net;
     struct error err = {0};
     const float no_update[HYPER_COUNT] = {0};
     struct loader *l = open_loader(d, views_side(n), train, n->levels != NULL);
     const struct batch *b = loader_next(l, &err);
     assert_non_null(b);
     views_write_levels(n, d, train);
-    views_write_batch(n, b);
-    if (n->target)
-        network_write(n, n->target, b->labels);
+    mixer_write(&s->mixer, n, b, 5);
     if (n->hyper)
         network_write(n, n->hyper, no_update);
     network_run(n, 1, 0);
@@ -187,41 +224,98 @@ static void run(struct network *n, const struct dataset *d, int train, float *re
 }
 
 /* Logits, and in training the gradient's norm: the same bits. */
-static void compare_networks(const char *device_name, int train)
+static void compare_networks(const char *device_name, const char *const pairs[][2], int train)
 {
-    struct config *c = run_configure(tiny, NULL);
+    struct config *c = run_configure(tiny, pairs);
     struct dataset *d = open_data(c, train);
     struct device device = run_device(device_name, 1);
-    struct network floats, bytes;
+    struct side floats, bytes;
     float a[BATCH * 10 + 1] = {0}, b[BATCH * 10 + 1] = {0};
-    open_network(&floats, c, &device, train, 0);
-    open_network(&bytes, c, &device, train, 1);
-    assert_int_equal(count_steps(&bytes, "patch_levels"), 2); /* memory and process tokens */
-    assert_int_equal(count_steps(&bytes, "levels"), 0);
-    assert_int_equal(count_steps(&bytes, "patchify"), 0);
+    open_side(&floats, c, &device, train, 0);
+    open_side(&bytes, c, &device, train, 1);
+    int mixes = bytes.net.mix != NULL;
+    /* memory and process tokens */
+    assert_int_equal(count_steps(&bytes.net, mixes ? "patch_mix" : "patch_levels"), 2);
+    assert_int_equal(count_steps(&bytes.net, "levels"), 0);
+    assert_int_equal(count_steps(&bytes.net, "mix"), 0);
+    assert_int_equal(count_steps(&bytes.net, "patchify"), 0);
     run(&floats, d, train, a);
     run(&bytes, d, train, b);
     assert_memory_equal(a, b, sizeof a);
     assert_true(a[0] != a[1]);
-    network_close(&floats);
-    network_close(&bytes);
+    close_side(&floats);
+    close_side(&bytes);
     dataset_close(d);
     config_free(c);
 }
 
+static const char *const mixing[][2] = {{"data.mix.mixup_alpha", "0.8"},
+                                        {"data.mix.cutmix_alpha", "0.8"},
+                                        {"data.mix.scope", "sample"},
+                                        {"data.erase.probability", "0.5"},
+                                        {NULL, NULL}};
+
 static void test_networks(void **state)
 {
     (void)state;
-    compare_networks("cpu", 0);
-    compare_networks("cpu", 1);
+    compare_networks("cpu", NULL, 0);
+    compare_networks("cpu", NULL, 1);
+    compare_networks("cpu", mixing, 0);
+    compare_networks("cpu", mixing, 1);
+}
+
+static void test_emulated(void **state)
+{
+    (void)state;
+    struct device d;
+    struct error err = {0};
+    if (device_open(&d, "sim", 1, &err)) {
+        print_message("%s\n", err.msg);
+        skip();
+    }
+    compare_networks("sim", mixing, 1);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+/* Who mixes in a run: the device, or the host where it makes a second input of the images. */
+static void check_run(const char *const pairs[][2], int on_device, int bytes)
+{
+    struct config *c = run_configure(tiny, pairs);
+    struct device device = run_device("cpu", 1);
+    struct trainer t;
+    struct error err = {0};
+    struct trainer_options o = {.config = c, .device = &device, .seed = 3, .cell = ""};
+    if (trainer_open(&t, &o, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.net.mix != NULL, on_device);
+    assert_int_equal(t.mixer.images == NULL, on_device);
+    assert_int_equal(t.net.levels != NULL, bytes);
+    assert_null(t.eval_net.mix);
+    trainer_close(&t);
+    config_free(c);
+}
+
+static void test_runs(void **state)
+{
+    (void)state;
+    const char *const resampled[][2] = {
+        {"data.erase.probability", "0.5"}, {"data.augment.crop", "rrc"}, {NULL, NULL}};
+    const char *const second[][2] = {{"model.memory_input", "second"},
+                                     {"model.second.view", "gray"},
+                                     {"data.mix.cutmix_alpha", "1"},
+                                     {NULL, NULL}};
+    check_run(mixing, 1, 1);
+    check_run(resampled, 1, 0);
+    check_run(second, 0, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_which_runs),
-        cmocka_unit_test(test_batches),
-        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_which_runs), cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_networks),   cmocka_unit_test(test_emulated),
+        cmocka_unit_test(test_runs),
     };
     return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
 }

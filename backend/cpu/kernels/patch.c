@@ -1,25 +1,11 @@
 /* patchify, unpatchify: images as tokens; of values, or of bytes through a table. */
-#include "backend/cpu/kernels/kernel.h"
-
-/* One row of patches: `cols` patches that share `patch` lines of each channel of one image. The
- * line of a channel is cut into pieces of `patch` values, one a patch. */
-struct strip {
-    int64_t patch, channels, cols;    /* cols: patches across */
-    int64_t line, plane, rows, image; /* elements in a line and a channel; strips and elements in
-                                       * an image */
-};
+#include "backend/cpu/kernels/strip.h"
 
 static void strip_to_tokens(const struct strip *s, real *tokens, const real *image)
 {
-    int64_t width = s->channels * s->patch * s->patch;
     for (int64_t ch = 0; ch < s->channels; ch++)
-        for (int64_t r = 0; r < s->patch; r++) {
-            const real *line = image + ch * s->plane + r * s->line;
-            real *piece = tokens + (ch * s->patch + r) * s->patch;
-            for (int64_t x = 0; x < s->cols; x++, piece += width, line += s->patch)
-                for (int64_t i = 0; i < s->patch; i++)
-                    piece[i] = line[i];
-        }
+        for (int64_t r = 0; r < s->patch; r++)
+            line_to_tokens(s, ch, r, tokens, image + ch * s->plane + r * s->line);
 }
 
 static void strip_to_image(const struct strip *s, real *image, const real *tokens)
@@ -48,24 +34,6 @@ static void strip_levels(const struct strip *s, real *tokens, const uint8_t *ima
                 for (int64_t i = 0; i < s->patch; i++)
                     piece[i] = table[line[i]];
         }
-}
-
-static struct strip strip_of(const struct patch_attr *a)
-{
-    int64_t plane = a->height * a->width;
-    return (struct strip){a->patch, a->channels,          a->width / a->patch, a->width,
-                          plane,    a->height / a->patch, a->channels * plane};
-}
-
-/* Where strip i of a batch begins among tokens, and its first line in the images. */
-static int64_t tokens_at(const struct strip *s, int64_t i)
-{
-    return i / s->rows * s->image + i % s->rows * s->channels * s->patch * s->line;
-}
-
-static int64_t lines_at(const struct strip *s, int64_t i)
-{
-    return i / s->rows * s->image + i % s->rows * s->patch * s->line;
 }
 
 void KERNEL(patchify)(const struct kernel_call *c)

@@ -43,6 +43,12 @@ int vt_patch_levels(void *tokens, int half, const uint8_t *image, const float *t
                     struct vt_patches p, cudaStream_t stream);
 int vt_levels(float *values, const uint8_t *image, const float *table, struct vt_patches p,
               cudaStream_t stream);
+/* a batch mixed by plan (batch, 12), see op_mix; as tokens, with half in bf16, of float or, where
+ * there is a table of their values, of bytes. Samples of 2^31 values and more are refused */
+int vt_mix(float *values, const float *image, const float *plan, struct vt_patches p,
+           cudaStream_t stream);
+int vt_patch_mix(void *tokens, int half, const void *image, const float *table, const float *plan,
+                 struct vt_patches p, cudaStream_t stream);
 /* windows of a grid <-> rows, see op_unfold */
 struct vt_windows {
     int64_t batch, channels, height, width, out_height, out_width, kernel, stride, pad;

@@ -84,6 +84,65 @@ static void build_patch_levels(struct graph *g, struct rng *r)
     graph_apply(g, &op_patch_levels_row, 2, in, &(struct patch_attr){p, dim[1], dim[2], dim[3]});
 }
 
+/* Samples of the last case that is mixed. */
+static int64_t mixed_samples;
+
+static struct tensor *plan_leaf(struct graph *g, const struct tensor *image)
+{
+    mixed_samples = image->shape.dim[0];
+    return leaf(g, "plan", SHAPE(mixed_samples, MIXED_FIELDS));
+}
+
+static struct tensor *image_leaf(struct graph *g, struct rng *r, int64_t patch)
+{
+    int64_t batch = any(r, 1, 4), channels = any(r, 1, 4), rows, cols;
+    any_grid(r, 5, &rows, &cols);
+    return leaf(g, "x", SHAPE(batch, channels, patch * rows, patch * cols));
+}
+
+static void build_mix(struct graph *g, struct rng *r)
+{
+    struct tensor *image = image_leaf(g, r, any_patch(r));
+    op_mix(g, image, plan_leaf(g, image));
+}
+
+static void build_patches_of(struct graph *g, int64_t patch, int n, struct tensor **in)
+{
+    const int64_t *dim = in[0]->shape.dim;
+    graph_apply(g, &op_patch_mix_row, n, in, &(struct patch_attr){patch, dim[1], dim[2], dim[3]});
+}
+
+static void build_patch_mix(struct graph *g, struct rng *r)
+{
+    int64_t p = any_patch(r);
+    struct tensor *image = image_leaf(g, r, p);
+    build_patches_of(g, p, 2, (struct tensor *[]){image, plan_leaf(g, image)});
+}
+
+static void build_patch_mix_levels(struct graph *g, struct rng *r)
+{
+    int64_t p = any_patch(r);
+    struct tensor *image = byte_leaf(g, r, p), *plan = plan_leaf(g, image);
+    struct tensor *table = leaf(g, "table", SHAPE(image->shape.dim[1], 256));
+    build_patches_of(g, p, 3, (struct tensor *[]){image, plan, table});
+}
+
+/* Boxes of up to 12 pixels that begin in the image's first 8, and may end outside; every other
+ * sample is a sum. */
+static double for_mix(struct rng *r, int input, int64_t i)
+{
+    int64_t field = i % MIXED_FIELDS;
+    if (input != 1)
+        return rng_normal(r);
+    if (field == MIXED_PARTNER)
+        return (double)rng_below(r, mixed_samples);
+    if (field == MIXED_SUM)
+        return (double)(i / MIXED_FIELDS % 2);
+    if (field < MIXED_BOX)
+        return rng_uniform(r);
+    return (double)rng_below(r, (field - MIXED_BOX) % 4 < 2 ? 8 : 13);
+}
+
 static void build_unpatchify(struct graph *g, struct rng *r)
 {
     build_patchify(g, r);

@@ -107,6 +107,43 @@ static void REF(patch_levels)(const struct node *n, REF_REAL *const *in, REF_REA
     free(values);
 }
 
+static int REF(in_box)(const REF_REAL *box, int64_t y, int64_t x)
+{
+    return (REF_REAL)y >= box[0] && (REF_REAL)y < box[0] + box[2] && (REF_REAL)x >= box[1] &&
+           (REF_REAL)x < box[1] + box[3];
+}
+
+static void REF(mix)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    const int64_t *dim = n->in[0]->shape.dim, image = dim[1] * dim[2] * dim[3];
+    for (int64_t i = 0; i < shape_count(n->in[0]->shape); i++) {
+        const REF_REAL *row = in[1] + i / image * MIXED_FIELDS;
+        int64_t partner = (int64_t)row[MIXED_PARTNER], y = i / dim[3] % dim[2], x = i % dim[3];
+        const REF_REAL *other = in[1] + partner * MIXED_FIELDS;
+        REF_REAL v = REF(in_box)(row + MIXED_ERASED, y, x) ? 0 : in[0][i];
+        int gone = REF(in_box)(other + MIXED_ERASED, y, x);
+        REF_REAL u = gone ? 0 : in[0][partner * image + i % image];
+        if (row[MIXED_SUM] != 0)
+            out[0][i] = row[MIXED_OWN] * v + (gone ? 0 : row[MIXED_OTHER] * u);
+        else
+            out[0][i] = REF(in_box)(row + MIXED_BOX, y, x) ? u : v;
+    }
+}
+
+static void REF(patch_mix)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    size_t bytes = sizeof(REF_REAL) * (size_t)shape_count(n->in[0]->shape);
+    REF_REAL *values = mem_alloc(bytes), *mixed = mem_alloc(bytes);
+    if (n->n_in == 3)
+        REF(levels)(n, (REF_REAL *[]){in[0], in[2]}, &values);
+    else
+        memcpy(values, in[0], bytes);
+    REF(mix)(n, (REF_REAL *[]){values, in[1]}, &mixed);
+    REF(patches)(n, mixed, out[0], 1);
+    free(values);
+    free(mixed);
+}
+
 static void REF(unpatchify)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     REF(patches)(n, out[0], in[0], 0);
