@@ -108,6 +108,13 @@ int case_element(const json_t *array, size_t i)
     return (int)json_integer_value(json_array_get(array, i));
 }
 
+struct image_view case_stored_view(const struct safetensors_tensor *t)
+{
+    int channels = t->rank == 3 ? (int)t->dim[2] : 1, width = (int)t->dim[1];
+    return (struct image_view){
+        t->data, width, (int)t->dim[0], channels, 1, (ptrdiff_t)width * channels, channels};
+}
+
 struct image_view case_planar_view(const struct safetensors_tensor *t)
 {
     int height = (int)t->dim[1], width = (int)t->dim[2];

@@ -55,6 +55,8 @@ int case_compare_bytes(struct golden_case *g, const char *name, const unsigned c
 void case_compare_number(struct golden_case *g, const char *name, double got, double want,
                          double tolerance);
 
+/* A stored image (H,W,3), or (H,W). */
+struct image_view case_stored_view(const struct safetensors_tensor *t);
 /* A stored image (3,H,W). */
 struct image_view case_planar_view(const struct safetensors_tensor *t);
 /* A box of v resampled to (3,size,size), values 0 to 1; the caller frees it. */

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-static const struct golden_kind *const tables[] = {golden_image_kinds,   golden_augment_kinds,
-                                                   golden_format_kinds,  golden_train_kinds,
-                                                   golden_segment_kinds, NULL};
+static const struct golden_kind *const tables[] = {
+    golden_image_kinds,    golden_preprocess_kinds, golden_augment_kinds,
+    golden_mix_kinds,      golden_format_kinds,     golden_train_kinds,
+    golden_resample_kinds, golden_segment_kinds,    NULL};
 
 static const struct golden_kind *find_kind(const char *kind)
 {

@@ -1,5 +1,5 @@
-/* Golden files about what data sets and weights are read from: CIFAR and IDX files, through the
- * data sets that read them; resampled position tables and patch kernels. */
+/* Golden files about what data sets are read from: CIFAR and IDX files, through the data sets that
+ * read them. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -8,10 +8,8 @@
 #include "data/dataset.h"
 #include "data/idx.h"
 #include "data/tree.h"
-#include "train/resample_weights.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,103 +172,15 @@ static int check_idx(struct golden_case *g)
     return in_folder(g, safetensors_find(g->file, "values") ? floats_in : mnist_in);
 }
 
-/* ---- resampled weights ----------------------------------------------------------------------- */
-
-/* pos_A_to_B is made from pos_A.in, patch_A_to_B from patch_A_B.in. */
-struct resampled {
-    int is_table, from, to;
-    char source[64];
-};
-
-static int parse_name(const char *name, struct resampled *r)
-{
-    r->is_table = sscanf(name, "pos_%d_to_%d", &r->from, &r->to) == 2;
-    if (!r->is_table && sscanf(name, "patch_%d_to_%d", &r->from, &r->to) != 2)
-        return 0;
-    snprintf(r->source, sizeof r->source, r->is_table ? "pos_%d.in" : "patch_%d_%d.in", r->from,
-             r->to);
-    return 1;
-}
-
-/* What t must be, or NULL where the file lacks its input. */
-static float *resampled_new(struct golden_case *g, const struct safetensors_tensor *t,
-                            const struct resampled *r)
-{
-    const struct safetensors_tensor *in = case_tensor(g, r->source);
-    if (!in || in->rank < 3)
-        return NULL;
-    double *x = case_doubles(in), *out = mem_alloc(sizeof *out * (size_t)t->count);
-    float *result = mem_alloc(sizeof *result * (size_t)t->count);
-    if (r->is_table)
-        resample_table(x, r->from, in->dim[2], out, r->to);
-    else
-        resample_kernels(RESAMPLE_PINV, x, in->dim[0] * in->dim[1], r->from, out, r->to);
-    for (int64_t i = 0; i < t->count; i++)
-        result[i] = (float)out[i];
-    free(x);
-    free(out);
-    return result;
-}
-
-static int is_near(const float *a, const struct safetensors_tensor *t, double tolerance)
-{
-    float *b = case_floats(t);
-    int near = 1;
-    for (int64_t i = 0; i < t->count && near; i++)
-        near = fabs((double)a[i] - b[i]) <= tolerance;
-    free(b);
-    return near;
-}
-
-/* Tables of one size share the name of their input, so that only one of them still has its own in
- * the file: t may differ where another one from that size does not. */
-static int has_twin(struct golden_case *g, const struct safetensors_tensor *t,
-                    const struct resampled *r, double tolerance)
-{
-    int found = 0;
-    for (size_t i = 0; i < g->file->n_tensors && !found && r->is_table; i++) {
-        const struct safetensors_tensor *u = &g->file->tensors[i];
-        struct resampled other;
-        if (u == t || !parse_name(u->name, &other) || strcmp(other.source, r->source) != 0)
-            continue;
-        float *x = resampled_new(g, u, &other);
-        found = x && is_near(x, u, tolerance);
-        free(x);
-    }
-    return found;
-}
-
-static int check_embed(struct golden_case *g)
-{
-    int rc = 0;
-    for (size_t i = 0; i < g->file->n_tensors && !rc; i++) {
-        const struct safetensors_tensor *t = &g->file->tensors[i];
-        struct resampled r;
-        if (!parse_name(t->name, &r))
-            continue;
-        double tolerance = r.is_table ? 1e-6 : 5e-5;
-        float *x = resampled_new(g, t, &r);
-        if (!x)
-            rc = -1;
-        else if (is_near(x, t, tolerance) || !has_twin(g, t, &r, tolerance))
-            rc = case_compare(g, t->name, x, t->count,
-                              (struct golden_allowance){.tolerance = tolerance});
-        free(x);
-    }
-    return rc;
-}
-
 /* ---- the table ------------------------------------------------------------------------------- */
 
 GOLDEN_RUN(cifar10)
 GOLDEN_RUN(cifar100)
 GOLDEN_RUN(idx)
-GOLDEN_RUN(embed)
 
 const struct golden_kind golden_format_kinds[] = {
     {"cifar10_bin", run_cifar10},
     {"cifar100_bin", run_cifar100},
     {"idx", run_idx},
-    {"embed_resample", run_embed},
     {NULL, NULL},
 };
