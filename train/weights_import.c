@@ -1,107 +1,16 @@
-#include "train/weights_import.h"
+#include "train/weights_import_internal.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "train/weights_fit.h"
-#include "train/weights_names.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the report ------------------------------------------------------------------------------ */
-
-static const char *const state_names[WEIGHTS_STATES] = {"used", "reshaped", "replaced", "missing",
-                                                        "ignored"};
-
-const char *weights_state_name(enum weights_state state)
-{
-    return state_names[state];
-}
-
-void weights_report_release(struct weights_report *r)
-{
-    arena_release(&r->arena);
-    *r = (struct weights_report){0};
-}
-
-void weights_report_summary(const struct weights_report *r, struct strbuf *out)
-{
-    const char *comma = "";
-    for (int i = 0; i < WEIGHTS_STATES; i++) {
-        if (!r->counts[i])
-            continue;
-        strbuf_addf(out, "%s%d %s", comma, r->counts[i], state_names[i]);
-        comma = ", ";
-    }
-}
-
-/* "read_head.11.q.weight" -> "read_head.*.q.weight" */
-static const char *without_numbers(struct arena *a, const char *name)
-{
-    char *text = arena_strdup(a, name), *end = text;
-    for (const char *s = name; *s;) {
-        size_t digits = strspn(s, "0123456789");
-        int whole = digits && (s == name || s[-1] == '.') && (s[digits] == '.' || !s[digits]);
-        size_t take = whole ? digits : strcspn(s, ".") + 1;
-        if (whole)
-            *end++ = '*';
-        for (size_t i = 0; !whole && i < take && s[i]; i++)
-            *end++ = s[i];
-        s += strnlen(s, take);
-        if (whole && *s)
-            *end++ = *s++;
-    }
-    *end = 0;
-    return text;
-}
-
-static int is_same(const struct weights_row *a, const struct weights_row *b)
-{
-    return a->state == b->state && !strcmp(a->why, b->why);
-}
-
-void weights_report_text(const struct weights_report *r, struct strbuf *out)
-{
-    struct arena a = {0};
-    const char **names = ARENA_ARRAY(&a, const char *, r->n + 1);
-    for (int i = 0; i < r->n; i++)
-        names[i] =
-            without_numbers(&a, r->rows[i].parameter ? r->rows[i].parameter : r->rows[i].tensor);
-    for (int i = 0; i < r->n; i++) {
-        int first = r->rows[i].state != WEIGHTS_USED, count = 0;
-        for (int k = 0; first && k < r->n; k++) {
-            if (strcmp(names[i], names[k]) || !is_same(&r->rows[i], &r->rows[k]))
-                continue;
-            first = k >= i;
-            count++;
-        }
-        if (!first)
-            continue;
-        strbuf_addf(out, "%-8s  %s", state_names[r->rows[i].state], names[i]);
-        if (count > 1)
-            strbuf_addf(out, " (%d)", count);
-        strbuf_addf(out, ": %s\n", r->rows[i].why);
-    }
-    arena_release(&a);
-}
-
-/* ---- one import ------------------------------------------------------------------------------ */
-
-struct import {
-    struct weights *w;
-    const struct safetensors *file;
-    const struct weights_rules *rules;
-    struct named_tensors names;
-    int from_vit; /* the file is a plain ViT's */
-    struct weights_report *report;
-    int unexplained; /* tensors of one side only that no rule explains */
-    struct weights_row first;
-    int backbone; /* the file is of a classifier, the model a segmenter with it as its backbone */
-};
+/* ---- rows of the report ---------------------------------------------------------------------- */
 
 static void add(struct import *m, struct weights_row row)
 {
@@ -155,91 +64,6 @@ static const char *init_text(struct arena *a, struct init init)
     BUG("unknown initialisation");
 }
 
-/* ---- why one side lacks a tensor ------------------------------------------------------------- */
-
-/* Without the name that segmentation code gives a backbone: "encoder.blocks.0" -> "blocks.0". */
-static const char *bare(const char *name)
-{
-    static const char *const scopes[] = {"encoder", "backbone"};
-    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
-        if (name_is_in(name, scopes[i]) && name[strlen(scopes[i])])
-            return name + strlen(scopes[i]) + 1;
-    return name;
-}
-
-static int model_has(const struct import *m, const char *module)
-{
-    for (int i = 0; i < m->w->n; i++)
-        if (name_is_in(bare(m->w->tensors[i]->name), module))
-            return 1;
-    return 0;
-}
-
-static int file_has(const struct import *m, const char *module)
-{
-    for (int i = 0; i < m->names.n; i++)
-        if (name_is_in(bare(m->names.all[i].name), module))
-            return 1;
-    return 0;
-}
-
-static int is_decoder(const char *name)
-{
-    return name_is_in(name, "memory_decoder") || name_is_in(name, "process_decoder") ||
-           name_is_in(name, "mask_token");
-}
-
-static const char *why_missing(const struct import *m, const struct tensor *t)
-{
-    const char *name = bare(t->name);
-    if (t->unused)
-        return "nothing reads it";
-    if (m->backbone && name_is_in(name, "decoder"))
-        return "a classifier has no decoder";
-    if (m->from_vit && !name_is_vit(name))
-        return "a ViT has none";
-    if (name_is_in(name, "fc_norm") && file_has(m, "norm") && !file_has(m, "fc_norm"))
-        return "the file normalises before pooling, this model after";
-    if (name_is_in(name, "norm") && file_has(m, "fc_norm") && !file_has(m, "norm"))
-        return "the file normalises after pooling, this model before";
-    if (weights_is_head(name) && !file_has(m, "head") && !file_has(m, "process_head"))
-        return "the file has no classifier";
-    if (file_has(m, "mask_token") && !model_has(m, "mask_token") &&
-        (name_is_in(name, "fc_norm") || name_is_in(name, "fc_norm_process")))
-        return "a masked autoencoder has none";
-    if (is_decoder(name) && !file_has(m, "mask_token"))
-        return "only a masked autoencoder has one";
-    return NULL;
-}
-
-static const char *why_ignored(const struct import *m, const char *name)
-{
-    static const char *const optional[][2] = {
-        {"cls_token", "this model has no class token"},
-        {"dist_token", "DeiT's distillation token, which this model does not have"},
-        {"head_dist", "DeiT's distillation classifier, which this model does not have"},
-        {"n_averaged", "a counter of weight averaging"}};
-    name = bare(name);
-    if (m->backbone &&
-        (weights_is_head(name) || name_is_in(name, "norm") || name_is_in(name, "fc_norm") ||
-         name_is_in(name, "process_norm") || name_is_in(name, "fc_norm_process")))
-        return "of the classifier, which segmentation leaves out";
-    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
-        if (name_is_in(name, optional[i][0]) && !model_has(m, optional[i][0]))
-            return optional[i][1];
-    if (name_is_in(name, "norm") && !model_has(m, "norm") && model_has(m, "fc_norm"))
-        return "the final norm of a model that pools after it; this one has fc_norm";
-    if (name_is_in(name, "fc_norm") && !model_has(m, "fc_norm") && model_has(m, "norm"))
-        return "the norm of a model that pools before it; this one has norm";
-    if (model_has(m, "mask_token") &&
-        (weights_is_head(name) || name_is_in(name, "norm") || name_is_in(name, "fc_norm") ||
-         name_is_in(name, "fc_norm_process")))
-        return "a masked autoencoder has no classifier";
-    if (is_decoder(name) && !model_has(m, "mask_token"))
-        return "the decoder of a masked autoencoder";
-    return NULL;
-}
-
 /* A reason, or a count of what has none: either way a row. */
 static void one_sided(struct import *m, struct weights_row row, const char *why)
 {
@@ -288,7 +112,7 @@ static int take(struct import *m, int i, struct named_tensor *from, struct weigh
     if (!values)
         return -1;
     from->taken = 1;
-    if (m->backbone && to->unused && weights_is_head(bare(to->name)))
+    if (m->backbone && to->unused && weights_is_head(import_bare_name(to->name)))
         fit = (struct weights_fit){WEIGHTS_REPLACED, "nothing reads it"};
     else if (m->rules->replace_heads && weights_is_head(to->name))
         fit = (struct weights_fit){WEIGHTS_REPLACED, "as asked for"};
@@ -341,10 +165,10 @@ static struct named_tensor *spread_source(struct import *m, const char *name)
         {"memory_embedder.proj.bias", "patch_embed.proj.bias"},
         {"process_embedder.proj.bias", "patch_embed.proj.bias"}};
     for (size_t i = 0; m->rules->spread_patches && m->from_vit && i < 4; i++)
-        if (!strcmp(bare(name), pairs[i][0]))
-            return named_tensors_find(&m->names,
-                                      arena_printf(&m->report->arena, "%.*s%s",
-                                                   (int)(bare(name) - name), name, pairs[i][1]));
+        if (!strcmp(import_bare_name(name), pairs[i][0]))
+            return named_tensors_find(&m->names, arena_printf(&m->report->arena, "%.*s%s",
+                                                              (int)(import_bare_name(name) - name),
+                                                              name, pairs[i][1]));
     return NULL;
 }
 
@@ -361,7 +185,7 @@ static int import_parameter(struct import *m, int i, struct error *err)
     struct weights_row row = row_of(m, t, NULL);
     row.state = WEIGHTS_MISSING;
     row.why = init_text(&m->report->arena, t->init);
-    one_sided(m, row, why_missing(m, t));
+    one_sided(m, row, import_why_missing(m, t));
     return 0;
 }
 
@@ -394,11 +218,11 @@ static int refuse_unexplained(const struct import *m, struct error *err)
 static void become_backbone(struct import *m)
 {
     const char *first = m->w->n ? m->w->tensors[0]->name : "";
-    int prefix = (int)(bare(first) - first);
-    if (!prefix || file_has(m, "decoder"))
+    int prefix = (int)(import_bare_name(first) - first);
+    if (!prefix || import_file_has(m, "decoder"))
         return;
     for (int i = 0; i < m->names.n; i++)
-        if (bare(m->names.all[i].name) != m->names.all[i].name)
+        if (import_bare_name(m->names.all[i].name) != m->names.all[i].name)
             return;
     m->backbone = 1;
     for (int i = 0; i < m->names.n; i++)
@@ -421,7 +245,7 @@ static int run_import(struct import *m, struct error *err)
             continue;
         struct weights_row row = row_of(m, NULL, &m->names.all[i]);
         row.state = WEIGHTS_IGNORED;
-        one_sided(m, row, why_ignored(m, m->names.all[i].name));
+        one_sided(m, row, import_why_ignored(m, m->names.all[i].name));
     }
     int taken = m->report->counts[WEIGHTS_USED] + m->report->counts[WEIGHTS_RESHAPED];
     if (m->w->n && !taken)
