@@ -14,9 +14,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "data/codec.h"
 #include "data/dataset.h"
-#include "data/geometry.h"
+#include "data/sample.h"
 
 #define SLOTS 4  /* one in the caller's hands, the others being filled */
 #define PIECE 16 /* samples handed out at once */
@@ -60,11 +59,6 @@ struct loader {
     struct preprocess_scratch scratch; /* without threads */
 };
 
-static uint64_t augment_purpose(void)
-{
-    return rng_hash("data.augment");
-}
-
 static size_t image_samples(const struct loader *l)
 {
     return (size_t)l->o.channels * (size_t)l->o.image_size * (size_t)l->o.image_size;
@@ -77,60 +71,18 @@ static size_t mask_bytes(const struct loader *l)
 
 /* ---- samples: any thread, no lock ---- */
 
-/* What the preprocessing of one sample depends on, for the decoder. */
-struct sample_window {
-    const struct loader *loader;
-    const struct rng *r;
-};
-
-static struct box choose_window(void *ctx, int width, int height)
-{
-    const struct sample_window *w = ctx;
-    return preprocess_window(&w->loader->dataset->preprocess, width, height,
-                             w->loader->o.image_size, w->r);
-}
-
-/* Where a sample goes: values or bytes, and a mask or NULL. */
-struct row {
-    float *values;
-    uint8_t *bytes, *mask;
-};
-
-static int fill_sample(const struct loader *l, struct preprocess_scratch *s, int64_t sample,
-                       int64_t epoch, const struct row *out, struct error *err)
-{
-    struct rng r;
-    struct image_view view, mask;
-    const struct dataset *d = l->dataset;
-    struct sample_window wanted = {l, l->o.train ? &r : NULL};
-    struct codec_window window = {choose_window, &wanted};
-    rng_init_hashed(&r, l->o.seed, augment_purpose(), (uint64_t)epoch, (uint64_t)sample);
-    if (dataset_read_part(d, sample, l->o.image_size, &window, &s->image, &view, err))
-        return -1;
-    if (out->mask && (dataset_read_mask(d, sample, l->o.image_size, &s->mask, &mask, err) ||
-                      dataset_check_pair(d, sample, &view, &mask, err)))
-        return -1;
-    if (out->bytes)
-        preprocess_bytes(&d->preprocess, &view, l->o.image_size, l->o.channels,
-                         l->o.train ? &r : NULL, s, out->bytes);
-    else
-        preprocess_sample(&d->preprocess, &view, out->mask ? &mask : NULL, l->o.image_size,
-                          l->o.channels, l->o.train ? &r : NULL, s, out->values, out->mask);
-    return 0;
-}
-
 /* Row i of a slot, or with data.on_bad: skip the next sample of the data set that can be read. */
 static int fill_row(const struct loader *l, struct slot *slot, struct preprocess_scratch *s, int i,
                     int *skipped, struct error *err)
 {
     int64_t n = dataset_count(l->dataset), sample = slot->indices[i];
     size_t at = (size_t)i * image_samples(l);
-    struct row out = {.values = slot->images ? slot->images + at : NULL,
-                      .bytes = slot->bytes ? slot->bytes + at : NULL,
-                      .mask = slot->masks ? slot->masks + (size_t)i * mask_bytes(l) : NULL};
+    struct sample_row out = {.values = slot->images ? slot->images + at : NULL,
+                             .bytes = slot->bytes ? slot->bytes + at : NULL,
+                             .mask = slot->masks ? slot->masks + (size_t)i * mask_bytes(l) : NULL};
     int can_skip = l->o.train && l->dataset->skip_bad;
     for (int64_t tried = 0; tried < (can_skip ? n : 1); tried++, sample = (sample + 1) % n) {
-        if (fill_sample(l, s, sample, slot->batch.epoch, &out, err))
+        if (sample_fill(l->dataset, &l->o, s, sample, slot->batch.epoch, &out, err))
             continue;
         *skipped += tried > 0;
         slot->indices[i] = (int32_t)sample;
