@@ -13,12 +13,12 @@
 #include "cli/cost.h"
 #include "cli/models.h"
 #include "cli/run_data.h"
+#include "cli/run_machine.h"
 #include "cli/schema.h"
 #include "cli/store.h"
 #include "results/listing.h"
 #include "results/query.h"
 #include "runner/enroll.h"
-#include "runner/gpus.h"
 #include "runner/experiment.h"
 #include "runner/folder.h"
 #include "runner/launcher.h"
@@ -26,8 +26,6 @@
 #include "runner/provenance.h"
 #include "runner/schedule.h"
 #include "runner/tensorboard.h"
-#include "train/device.h"
-#include "train/keys.h"
 
 static const char *launcher_name(int i)
 {
@@ -85,11 +83,7 @@ struct plan_of_runs {
     int loaded;
     double *images;   /* one a cell */
     const char *note; /* of a fallback, or NULL */
-    struct device device;
-    const char *device_text;
-    int jobs, threads;
-    const char *const *gpus;
-    int n_gpus;
+    struct run_machine machine;
 };
 
 static void release(struct plan_of_runs *p)
@@ -171,101 +165,6 @@ static int say_refused(const struct experiment *e, struct error *err)
                      e->file);
 }
 
-/* ---- the machine ---------------------------------------------------------------------------- */
-
-static int min_of(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* Cores shared evenly between as many runs as there are. A device other than the CPU has one run at
- * a time unless more are asked for. */
-static void share_machine(struct plan_of_runs *p)
-{
-    int list[1024], cores = machine_cores(list, 1024);
-    int runs = p->experiment.n_planned * p->experiment.n_seeds;
-    int jobs = (int)args_int(p->args, "jobs"), threads = (int)args_int(p->args, "threads");
-    cores = cores < 1 ? 1 : cores;
-    if (!jobs && strcmp(p->device.backend->choice.name, "cpu"))
-        jobs = p->n_gpus ? p->n_gpus : 1;
-    if (!jobs)
-        jobs = threads ? (cores / threads ? cores / threads : 1) : cores;
-    p->jobs = min_of(jobs, runs > 0 ? runs : 1);
-    p->threads = threads ? threads : cores / p->jobs ? cores / p->jobs : 1;
-}
-
-/* Every precision that a cell asks for, before anything runs. */
-static int check_precisions(const struct plan_of_runs *p, struct error *err)
-{
-    for (int i = 0; i < p->experiment.n_cells; i++) {
-        const struct cell *c = &p->experiment.cells[i];
-        struct device d = p->device;
-        if (c->state != CELL_PLANNED)
-            continue;
-        if (device_set_precision(&d, train_precision(c->config), err))
-            return error_prefix(err, "train.precision");
-        if (device_set_precision(&d, latency_precision(c->config), err))
-            return error_prefix(err, "latency.precision");
-    }
-    return 0;
-}
-
-static int open_device(struct plan_of_runs *p, struct error *err)
-{
-    const char *asked = args_text(p->args, "device");
-    if (device_open(&p->device, asked, (int)args_int(p->args, "threads"), err))
-        return -1;
-    if (check_precisions(p, err))
-        return -1;
-    p->device_text = strcmp(asked, "auto") ? asked : p->device.backend->choice.name;
-    return 0;
-}
-
-/* The GPUs of --gpus, which a run sees one of: the device is then "cuda", whichever it is. */
-static int choose_gpus(struct plan_of_runs *p, struct error *err)
-{
-    const char *list = args_text(p->args, "gpus");
-    if (list == NULL)
-        return 0;
-    if (strcmp(p->device_text, "cuda"))
-        return error_set(
-            err, "--gpus shares runs out over GPUs, but the device is %s%s", p->device_text,
-            strncmp(p->device_text, "cuda:", 5) ? " (--device cuda)" : ": say --device cuda");
-    p->n_gpus = gpus_parse(list, &p->arena, &p->gpus, err);
-    return p->n_gpus < 0 ? error_prefix(err, "--gpus %s", list) : 0;
-}
-
-static int check_folder(struct plan_of_runs *p, struct error *err)
-{
-    const char *out = args_text(p->args, "out");
-    const char *probe = arena_printf(&p->arena, "%s/.writable", out);
-    if (file_make_folder(out, err) || file_write(probe, "", 0, err))
-        return -1;
-    unlink(probe);
-    return 0;
-}
-
-/* Is there room for what is still to be run? */
-static int check_room(struct plan_of_runs *p, struct store *s, const struct schedule_task *tasks,
-                      size_t count, const struct schedule_options *o, struct error *err)
-{
-    const char *out = args_text(p->args, "out");
-    long long needed = 0, room = machine_free_bytes(out);
-    for (size_t i = 0; i < count; i++) {
-        int fate = schedule_fate(s, &tasks[i], o, err);
-        if (fate < 0)
-            return -1;
-        if (fate == SCHEDULE_START || fate == SCHEDULE_RESUME || fate == SCHEDULE_RETRY)
-            needed += tasks[i].disk_bytes;
-    }
-    if (room < 0 || needed <= room)
-        return 0;
-    return error_env(err,
-                     "%s: %.1f MB are free, but the runs need about %.1f MB (choose another place "
-                     "with --out)",
-                     out, (double)room * 1e-6, (double)needed * 1e-6);
-}
-
 /* ---- TensorBoard ---------------------------------------------------------------------------- */
 
 /* Runs that are done already; the scheduler writes those that it starts. */
@@ -337,7 +236,7 @@ static int start(struct plan_of_runs *p, struct store *s, struct enroll_options 
     const struct provenance_command command = {.program = o->launch.program,
                                                .argc = p->args->argc,
                                                .argv = (const char *const *)p->args->argv};
-    if (provenance_collect(&provenance, &command, p->threads, &p->arena, err))
+    if (provenance_collect(&provenance, &command, p->machine.threads, &p->arena, err))
         return -1;
     if (p->note)
         provenance_add(&provenance, &p->arena, "fallback", p->note);
@@ -345,7 +244,8 @@ static int start(struct plan_of_runs *p, struct store *s, struct enroll_options 
         return -1;
     if (e->published && store_published(s, e->published, err))
         return -1;
-    if (check_room(p, s, tasks, count, o, err) || board_done(tasks, count, o->tensorboard, err))
+    if (run_check_room(args_text(p->args, "out"), s, tasks, count, o, err) ||
+        board_done(tasks, count, o->tensorboard, err))
         return -1;
     o->provenance = &provenance;
     int rc = schedule_run(s, tasks, count, o, &report, err);
@@ -364,8 +264,8 @@ static int go(struct plan_of_runs *p, struct error *err)
     const struct experiment *e = &p->experiment;
     long long memory = machine_free_memory();
     struct enroll_options enrolment = {.out = args_text(a, "out"),
-                                       .device = p->device_text,
-                                       .threads = p->threads,
+                                       .device = p->machine.device_text,
+                                       .threads = p->machine.threads,
                                        .keep_members = args_text(a, "only") != NULL,
                                        .images = images_of,
                                        .context = p};
@@ -374,16 +274,17 @@ static int go(struct plan_of_runs *p, struct error *err)
         /* The image that runs now, whatever becomes of its file while runs wait. */
         .launch = {.program = "/proc/self/exe",
                    .name = a->argv[0],
-                   .jobs = p->jobs,
-                   .threads = p->threads,
-                   .gpus = p->gpus,
-                   .n_gpus = p->n_gpus},
+                   .jobs = p->machine.jobs,
+                   .threads = p->machine.threads,
+                   .gpus = p->machine.gpus,
+                   .n_gpus = p->machine.n_gpus},
         .retry_failed = args_flag(a, "retry-failed"),
         .retries = e->retries,
         .timeout_s = e->timeout_s,
         .stall_s = 600,
         .grace_s = 60,
-        .memory_bytes = strcmp(p->device.backend->choice.name, "cpu") || memory < 0 ? 0 : memory,
+        .memory_bytes =
+            strcmp(p->machine.device.backend->choice.name, "cpu") || memory < 0 ? 0 : memory,
         .tensorboard = args_text(a, "tensorboard"),
         .progress_fd = STDERR_FILENO};
     if (p->note)
@@ -395,14 +296,15 @@ static int go(struct plan_of_runs *p, struct error *err)
         enroll_preview(e, &enrolment, &p->arena, &tasks, &count);
         return preview(p, tasks, count, &o, err);
     }
-    if (check_folder(p, err))
+    if (run_check_folder(args_text(a, "out"), err))
         return -1;
     struct store *s = cli_store_make(a, err);
     if (!s)
         return -1;
     fprintf(stderr, "%s: %d cell%s x %d seed%s on %s, %d at a time, %d thread%s each\n", e->name,
             e->n_planned, e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s",
-            p->device.text, p->jobs, p->threads, p->threads == 1 ? "" : "s");
+            p->machine.device.text, p->machine.jobs, p->machine.threads,
+            p->machine.threads == 1 ? "" : "s");
     int rc = start(p, s, &enrolment, &o, err);
     store_close(s);
     return rc;
@@ -412,13 +314,12 @@ static int run(const struct args *a, struct error *err)
 {
     struct plan_of_runs p = {.args = a};
     int rc = load(&p, a->overrides, a->n_overrides, err) || say_refused(&p.experiment, err) ||
-                     check_data(&p, err) || open_device(&p, err) || choose_gpus(&p, err)
+                     check_data(&p, err) ||
+                     run_machine_open(&p.machine, a, &p.experiment, &p.arena, err)
                  ? -1
                  : 0;
-    if (!rc) {
-        share_machine(&p);
+    if (!rc)
         rc = go(&p, err);
-    }
     release(&p);
     return rc;
 }
