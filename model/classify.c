@@ -1,7 +1,18 @@
 /* Classification: a loss on the logits of every classifier. */
 #include "model/consistency.h"
+#include "model/keys.h"
 #include "model/objective.h"
 #include "nn/nn.h"
+
+static const struct config_choice eval_heads[] = {
+    {"memory", "the memory's classifier, which the papers report", NULL},
+    {"process", "that of the process (or compressed) tokens", NULL},
+    {"mean", "the mean of both classifiers' logits", NULL}};
+
+const struct config_choice *model_eval_head_choice(int i)
+{
+    return i >= 0 && i < 3 ? &eval_heads[i] : NULL;
+}
 
 static struct tensor *head_loss(struct graph *g, const struct model_options *o,
                                 struct tensor *logits, struct tensor *target)

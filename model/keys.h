@@ -57,4 +57,14 @@
         .max = 1, .doc = "epsilon of the layer norms"                                              \
     }
 
+/* Of families with two classifiers, memory_logits and process_logits. */
+#define MODEL_EVAL_HEAD_KEY                                                                        \
+    {                                                                                              \
+        .name = "train.eval_head", .type = CONFIG_CHOICE, .fallback = "memory",                    \
+        .choice = model_eval_head_choice,                                                          \
+        .doc = "whose accuracy val/top1 is, which images count as right, and by which "            \
+               "train.select finds the best epoch"                                                 \
+    }
+const struct config_choice *model_eval_head_choice(int i);
+
 #endif

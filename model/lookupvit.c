@@ -22,6 +22,7 @@ static const struct config_key keys[] = {
      .min = 1,
      .max = 1024,
      .doc = "side of the compressed grid; there are compressed_tokens^2 of them"},
+    MODEL_EVAL_HEAD_KEY,
     {0},
 };
 

@@ -92,6 +92,7 @@ static const struct config_key keys[] = {
      .doc = "patch of the ViT that the authors' class derives from: sizes its unused tables, and "
             "its patch "
             "embedding is the memory's where both patches agree"},
+    MODEL_EVAL_HEAD_KEY,
     {0},
 };
 

@@ -23,6 +23,8 @@ static const struct metric metrics[] = {
     {"test/top1", "test top-1 accuracy", "test top-1", PERCENT, 1},
     {"train/top1", "training top-1 accuracy", "train top-1", PERCENT, 1},
     {"val/process_top1", "top-1 accuracy of the process classifier", "process top-1", PERCENT, 1},
+    {"val/memory_top1", "top-1 accuracy of the memory's classifier", "memory top-1", PERCENT, 1},
+    {"val/memory_top5", "top-5 accuracy of the memory's classifier", "memory top-5", PERCENT, 1},
     {"val/process_top5", "top-5 accuracy of the process classifier", "process top-5", PERCENT, 1},
     {"val/loss", "validation loss", "val. loss", PLAIN, 0},
     {"val/memory_loss", "the memory's part of the validation loss", "val. loss, mem.", PLAIN, 0},

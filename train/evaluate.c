@@ -73,9 +73,22 @@ static void add_own(struct score *s, const struct loss_score *own, const float *
         s->own += scale * own->of(logits + (int64_t)i * classes, classes, b->labels[i]);
 }
 
+/* The mean of the classifiers' logits, n values each, into the first one's place. */
+static void average(float *logits, int heads, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int h = 0; h < heads; h++)
+            sum += logits[h * n + i];
+        logits[i] = sum / (float)heads;
+    }
+}
+
+/* logits has room for those of all classifiers. */
 static void add_batch(struct evaluation *e, struct network *n, const struct batch *b, float *logits,
                       unsigned char *right)
 {
+    int64_t values = n->batch * n->classes;
     views_write_batch(n, b);
     masker_write(n, b, 0, 0);
     network_run(n, 0, 0);
@@ -84,10 +97,15 @@ static void add_batch(struct evaluation *e, struct network *n, const struct batc
         return;
     }
     for (int h = 0; h < n->n_logits; h++) {
-        network_read(n, n->logits[h], logits);
-        score_add(&e->scores[h], logits, b->labels, b->count, n->classes, h ? NULL : right);
+        float *own = logits + h * values;
+        network_read(n, n->logits[h], own);
+        score_add(&e->scores[h], own, b->labels, b->count, n->classes, h == e->head ? right : NULL);
         if (e->own)
-            add_own(&e->scores[h], e->own, logits, b, n->classes);
+            add_own(&e->scores[h], e->own, own, b, n->classes);
+    }
+    if (e->head == n->n_logits) {
+        average(logits, n->n_logits, values);
+        score_add(&e->scores[e->head], logits, b->labels, b->count, n->classes, right);
     }
     for (int i = 0; i < b->count; i++)
         if (right[i])
@@ -98,6 +116,8 @@ int evaluate_options_init(struct evaluate_options *o, const struct config *c, st
 {
     *o = (struct evaluate_options){.loader_threads = (int)config_int(c, "train.loader_threads"),
                                    .own = loss_score(c)};
+    if (config_is_active(c, "train.eval_head"))
+        o->head = config_string(c, "train.eval_head");
     return config_is_active(c, "train.segment.stride") ? segment_protocol_init(&o->segment, c, err)
                                                        : 0;
 }
@@ -116,7 +136,7 @@ static int evaluate_images(struct evaluation *e, struct network *n, const struct
     if (loader_open(&l, d, &options, err))
         return -1;
     views_write_levels(n, d, 0);
-    float *logits = mem_alloc(sizeof(float) * (size_t)(n->batch * n->classes) + 1);
+    float *logits = mem_alloc(sizeof(float) * (size_t)(n->n_logits * n->batch * n->classes) + 1);
     unsigned char *right = mem_alloc((size_t)n->batch);
     struct error failure = {0};
     if (!n->mae)
@@ -137,12 +157,22 @@ static int evaluate_images(struct evaluation *e, struct network *n, const struct
     return rc;
 }
 
+/* The classifier of that name, else the mean of all. */
+static int find_head(const struct network *n, const char *name)
+{
+    int h = 0;
+    while (name && h < n->n_logits && strcmp(n->heads[h], name) != 0)
+        h++;
+    return h;
+}
+
 int evaluate(struct evaluation *e, struct network *n, const struct dataset *d,
              const struct evaluate_options *o, struct error *err)
 {
     double start = clock_now();
     *e = (struct evaluation){.images = dataset_count(d),
                              .n_scores = n->mae ? MAE_STREAMS : n->n_logits,
+                             .head = find_head(n, o->head),
                              .own = n->n_logits ? o->own : NULL};
     int rc = n->segment ? segmentation_evaluate(e, n, d, o, err) : evaluate_images(e, n, d, o, err);
     e->wall_s = clock_now() - start;
@@ -178,6 +208,14 @@ static void set_losses(struct metrics *m, const struct evaluation *e, const stru
         set(m, prefix, n->heads[h], what, loss[h]);
 }
 
+static void set_accuracy(struct metrics *m, const char *prefix, const char *head,
+                         const struct score *s)
+{
+    double images = (double)s->images;
+    set(m, prefix, head, "top1", 100 * (double)s->top1 / images);
+    set(m, prefix, head, "top5", 100 * (double)s->top5 / images);
+}
+
 void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,
                         struct metrics *m)
 {
@@ -188,15 +226,14 @@ void evaluation_metrics(const struct evaluation *e, const struct network *n, con
     }
     for (int h = 0; h < e->n_scores; h++) {
         const struct score *s = &e->scores[h];
-        const char *head = h ? n->heads[h] : "";
         double images = (double)s->images;
-        if (!n->mae) {
-            set(m, prefix, head, "top1", 100 * (double)s->top1 / images);
-            set(m, prefix, head, "top5", 100 * (double)s->top5 / images);
-        }
+        if (!n->mae)
+            set_accuracy(m, prefix, h == e->head ? "" : n->heads[h], s);
         loss[h] = s->loss / images;
         own[h] = s->own / images;
     }
+    if (!n->mae && e->head == e->n_scores)
+        set_accuracy(m, prefix, "", &e->scores[e->head]);
     set_losses(m, e, n, prefix, "loss", loss);
     if (e->own)
         set_losses(m, e, n, prefix, e->own->name, own);

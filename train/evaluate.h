@@ -34,10 +34,12 @@ void score_add(struct score *s, const float *logits, const int32_t *labels, int 
                unsigned char *correct);
 
 struct evaluation {
-    struct score scores[MODEL_HEADS_MAX];
-    int n_scores;
-    /* One bit an image, in data-set order, least significant first: whether the first classifier's
-     * top-1 is right; NULL where there is none. */
+    /* Of each classifier (of masked autoencoding each stream), then of the mean of their logits. */
+    struct score scores[MODEL_HEADS_MAX + 1];
+    int n_scores; /* without that of the mean */
+    int head;     /* whose accuracy is the model's; n_scores: the mean's */
+    /* One bit an image, in data-set order, least significant first: whether the model's top-1 is
+     * right; NULL where there is none. */
     unsigned char *correct;
     const struct loss_score *own; /* the training loss; NULL: the cross entropy */
     int64_t images;
@@ -51,6 +53,7 @@ struct evaluate_options {
     int loader_threads;
     volatile const int *stop;        /* non-zero ends it early; may be NULL */
     const struct loss_score *own;    /* reported beside the cross entropy; may be NULL */
+    const char *head;                /* train.eval_head; NULL: the first classifier */
     struct segment_protocol segment; /* of a segmenting network */
 };
 
@@ -64,8 +67,8 @@ void evaluation_release(struct evaluation *e);
 int evaluate_options_init(struct evaluate_options *o, const struct config *c, struct error *err);
 
 /* Of segmentation those of segmentation_metrics. Of masked autoencoding val/loss, val/memory_loss
- * and val/process_loss alone. Else val/top1, val/top5 of the first classifier; val/NAME_top1,
- * val/NAME_top5 of the second; val/loss, their sum, and each one's own where there are two;
+ * and val/process_loss alone. Else val/top1, val/top5 of e->head; val/NAME_top1, val/NAME_top5 of
+ * the other classifiers; val/loss, their sum, and each one's own where there are two;
  * val/bce, val/NAME_bce likewise where e->own is bce. prefix comes after "val/", "" or as in
  * val/ema_top1. */
 void evaluation_metrics(const struct evaluation *e, const struct network *n, const char *prefix,

@@ -1,6 +1,7 @@
 #include "train/keys.h"
 
 #include "base/error.h"
+#include "model/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/update.h"
@@ -232,9 +233,23 @@ int64_t train_epoch_batches(const struct config *c, int64_t images)
     return steps && steps < (batches + part - 1) / part ? steps * part : batches;
 }
 
+static int check_eval_head(const struct config *c, struct error *err)
+{
+    const struct objective *objective =
+        (const struct objective *)config_choice(c, "train.objective");
+    if (!config_is_active(c, "train.eval_head") ||
+        !strcmp(config_string(c, "train.eval_head"), "memory") ||
+        (!objective->dense && !objective->unlabelled))
+        return 0;
+    return config_error(c, err, "train.eval_head", "train.objective %s has no classifiers",
+                        objective->choice.name);
+}
+
 int train_check(const struct config *c, struct error *err)
 {
     const double *betas;
+    if (check_eval_head(c, err))
+        return -1;
     if (config_is_active(c, "train.betas") && config_floats(c, "train.betas", &betas) != 2)
         return config_error(c, err, "train.betas", "needs two numbers, beta1 and beta2");
     if (train_selects_average(c) && !update_average(c)->share)

@@ -95,6 +95,12 @@ expect_text "keys have no dashes: model.dim=" "a key as an option" "$vittm" plan
 expect_text "unexpected argument =: quote" "blanks around =" "$vittm" plan "$scratch/vit.yaml" model.dim = 16
 expect_text "(one of models, devices, metrics" "the lists" "$vittm" list
 
+# Which classifier, where there is none or one.
+refused vittm "train.objective mae has no classifiers" train.objective=mae train.eval_head=mean
+refused vittm "train.objective segment has no classifiers" train.objective=segment model.classes=11 train.eval_head=process
+expect_text "train.eval_head" "one classifier" "$vittm" plan "$scratch/vit.yaml" train.eval_head=mean
+expect_code 2 "is not chosen from" "$vittm" plan "$scratch/vit.yaml" train.eval_head=mean
+
 # Tokens that are left out, where weights count them.
 for head in token_summary dyna; do
     refused vittm "model.rw_head $head depends on the number of tokens" train.objective=mae model.rw_head=$head

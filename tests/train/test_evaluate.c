@@ -117,10 +117,87 @@ static void test_own_loss(void **state)
     config_free(c);
 }
 
+/* Which of two classifiers counts changes names and bits, and nothing that is trained. */
+static void test_eval_head(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"memory", "process", "mean"};
+    struct metrics m[3];
+    for (int i = 0; i < 3; i++) {
+        struct config *c = training_configure((const char *const[][2]){
+            {"train.eval_head", heads[i]}, {"train.epochs", "2"}, {NULL, NULL}});
+        struct device d = training_device();
+        struct trainer t;
+        training_whole(&t, c, &d, 3, &m[i]);
+        assert_int_equal(t.evaluation.head, i);
+        int bits = 0;
+        for (int k = 0; k < 50; k++)
+            bits += t.evaluation.correct[k / 8] >> k % 8 & 1;
+        assert_int_equal(bits, t.evaluation.scores[i].top1);
+        assert_true(metrics_get(&m[i], "val/top1") == 2.0 * bits);
+        assert_true(metrics_get(&m[i], "val/best_top1") >= metrics_get(&m[i], "val/top1"));
+        assert_true(metrics_get(&m[i], "val/loss") == metrics_get(&m[0], "val/loss"));
+        trainer_close(&t);
+        config_free(c);
+    }
+    static const char *const numbers[] = {"top1", "top5"};
+    for (int k = 0; k < 2; k++) {
+        char top[32], memory[32], process[32];
+        snprintf(top, sizeof top, "val/%s", numbers[k]);
+        snprintf(memory, sizeof memory, "val/memory_%s", numbers[k]);
+        snprintf(process, sizeof process, "val/process_%s", numbers[k]);
+        assert_true(isnan(metrics_get(&m[0], memory)) && isnan(metrics_get(&m[1], process)));
+        assert_true(metrics_get(&m[1], top) == metrics_get(&m[0], process));
+        assert_true(metrics_get(&m[1], memory) == metrics_get(&m[0], top));
+        assert_true(metrics_get(&m[2], memory) == metrics_get(&m[0], top));
+        assert_true(metrics_get(&m[2], process) == metrics_get(&m[0], process));
+    }
+    assert_true(metrics_get(&m[0], "val/top1") != metrics_get(&m[0], "val/process_top1"));
+}
+
+/* Of two classifiers one of which says nothing, the mean says what the other does. */
+static void test_mean_of_logits(void **state)
+{
+    (void)state;
+    static const char *const modules[] = {"process_head", "head"};
+    struct config *c = training_configure(
+        (const char *const[][2]){{"train.eval_head", "mean"}, {"train.epochs", "2"}, {NULL, NULL}});
+    struct device d = training_device();
+    struct error err = {0};
+    struct metrics m;
+    struct trainer t;
+    training_whole(&t, c, &d, 3, &m);
+    for (int mute = 0; mute < 2; mute++) {
+        struct evaluate_options o;
+        struct evaluation e;
+        weights_get(&t.weights, &t.net);
+        for (int i = 0; i < t.weights.n; i++) {
+            const struct tensor *p = t.weights.tensors[i];
+            size_t n = strlen(modules[mute]);
+            if (!strncmp(p->name, modules[mute], n) && p->name[n] == '.')
+                memset(t.weights.values[i], 0,
+                       t.weights.value_size * (size_t)shape_count(p->shape));
+        }
+        weights_put(&t.weights, &t.eval_net);
+        assert_int_equal(evaluate_options_init(&o, c, &err), 0);
+        assert_int_equal(evaluate(&e, &t.eval_net, t.val_set, &o, &err), 0);
+        assert_int_equal(e.scores[2].images, 50);
+        assert_int_equal(e.scores[2].top1, e.scores[mute].top1);
+        assert_int_equal(e.scores[2].top5, e.scores[mute].top5);
+        assert_int_not_equal(e.scores[2].top1, e.scores[!mute].top1);
+        evaluation_release(&e);
+    }
+    trainer_close(&t);
+    config_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scores), cmocka_unit_test(test_scores_golden),
-        cmocka_unit_test(test_evaluation_batches), cmocka_unit_test(test_own_loss)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scores),
+                                       cmocka_unit_test(test_scores_golden),
+                                       cmocka_unit_test(test_evaluation_batches),
+                                       cmocka_unit_test(test_own_loss),
+                                       cmocka_unit_test(test_eval_head),
+                                       cmocka_unit_test(test_mean_of_logits)};
     return cmocka_run_group_tests_name("evaluate", tests, training_setup, training_teardown);
 }
