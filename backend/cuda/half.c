@@ -96,6 +96,13 @@ void cuda_linear_add_halves(const struct node *n, struct half_rule *r)
     needs(r, 6);
 }
 
+/* A sum of gradients, input 2, and the results are in full. */
+void cuda_linear_weight_grad_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 3);
+}
+
 /* With a sum of gradients, input 2, that and the result are in full. */
 void cuda_matmul_halves(const struct node *n, struct half_rule *r)
 {

@@ -10,6 +10,7 @@
 #include "backend/cuda/lt.h"
 
 #include "backend/cuda/choices.h"
+#include "backend/cuda/timing.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 
@@ -20,14 +21,10 @@
 
 enum {
     CANDIDATES = 8,
-    REPEATS = 3,
-    IN_A_ROW = 20,         /* executions between two looks at the clock, at most */
-    BIAS_ALIGNMENT = 16,   /* bytes, of every bias */
+    BIAS_ALIGNMENT = 16,   /* bytes, of every bias and of sums */
     WORKSPACE = 4 << 20,   /* bytes, as NVIDIA recommends; */
     WORKSPACE_90 = 32 << 20, /* from compute capability 9.0 on */
 };
-
-static const float WORTH_MS = 0.2f; /* what is timed lasts as long, where IN_A_ROW are enough */
 
 /* A product that can be executed. */
 struct product {
@@ -58,6 +55,8 @@ static void describe(const struct vt_lt_plan *p, struct strbuf *key)
         p->type_c,  p->math};
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         strbuf_addf(key, "%s%lld", i ? " " : "", (long long)facts[i]);
+    if (p->has_sums)
+        strbuf_addf(key, " sums");
 }
 
 enum { ALGO_TEXT = 512 };
@@ -115,7 +114,10 @@ static int description(struct product *x)
     const struct vt_lt_plan *p = &x->plan;
     cublasOperation_t of_a = p->trans_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t of_b = p->trans_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    /* BGRADB adds up the columns of the library's second operand along k: our a. */
+    cublasLtEpilogue_t epilogue = p->has_bias   ? CUBLASLT_EPILOGUE_BIAS
+                                  : p->has_sums ? CUBLASLT_EPILOGUE_BGRADB
+                                                : CUBLASLT_EPILOGUE_DEFAULT;
     cublasComputeType_t compute =
         p->math == VT_MATH_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     int code = cublasLtMatmulDescCreate(&x->desc, compute, CUDA_R_32F);
@@ -125,7 +127,7 @@ static int description(struct product *x)
     if (!code)
         code = cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_TRANSB, &of_a,
                                               sizeof of_a);
-    if (!code && p->has_bias)
+    if (!code)
         code = cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
                                               sizeof epilogue);
     if (!code)
@@ -169,15 +171,13 @@ static int prefer(cublasLtMatmulPreference_t pref, cublasLtMatmulPreferenceAttri
         pref, which, size == sizeof small ? (const void *)&small : (const void *)&value, size);
 }
 
-/* The library looks at the address of a bias for how it is aligned: one that is no better aligned
- * than any bias. */
-static int show_bias(const struct vt_lt *lt, const struct product *x)
+/* Where the bias is, or where sums go. */
+static int point_at(const struct product *x, const void *vector)
 {
-    const void *like = lt->workspace + BIAS_ALIGNMENT;
-    if (!x->plan.has_bias)
+    if (!x->plan.has_bias && !x->plan.has_sums)
         return 0;
-    return cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &like,
-                                          sizeof like);
+    return cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &vector,
+                                          sizeof vector);
 }
 
 /* Proposals that can be used, in their order; how many. */
@@ -212,7 +212,8 @@ static int candidates(const struct vt_lt *lt, const struct product *x,
         code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, c, 4);
     if (!code)
         code = prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, c, 4);
-    code = code ? code : show_bias(lt, x);
+    if (!code) /* the library looks how a bias is aligned: no better than any */
+        code = point_at(x, lt->workspace + BIAS_ALIGNMENT);
     if (!code)
         code = cublasLtMatmulAlgoGetHeuristic(lt->handle, x->desc, x->b, x->a, x->c, x->c, pref,
                                               CANDIDATES, found, &n);
@@ -239,8 +240,7 @@ static size_t extent(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int6
 
 /* Memory to time a product on. */
 struct trial {
-    void *a, *b, *c, *bias;
-    cudaEvent_t from, to;
+    void *a, *b, *c, *vector;
 };
 
 static int trial_open(struct trial *t, const struct product *x, cudaStream_t stream)
@@ -255,59 +255,37 @@ static int trial_open(struct trial *t, const struct product *x, cudaStream_t str
         {&t->b, size_of(p->type_ab) * extent(p->trans_b ? p->n : p->k, p->trans_b ? p->k : p->n,
                                              p->ldb, p->batch, p->stride_b)},
         {&t->c, size_of(p->type_c) * extent(p->m, p->n, p->ldc, p->batch, p->stride_c)},
-        {&t->bias, size_of(p->type_c) * (size_t)p->n},
+        {&t->vector, size_of(p->type_c) * (size_t)(p->n > p->m ? p->n : p->m)},
     };
     int code = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs && !code; i++) {
         code = (int)cudaMalloc(needs[i].memory, needs[i].bytes);
         code = code ? code : (int)cudaMemsetAsync(*needs[i].memory, 0, needs[i].bytes, stream);
     }
-    code = code ? code : (int)cudaEventCreate(&t->from);
-    return code ? code : (int)cudaEventCreate(&t->to);
+    return code;
 }
 
 static void trial_close(struct trial *t)
 {
-    void *memory[] = {t->a, t->b, t->c, t->bias};
+    void *memory[] = {t->a, t->b, t->c, t->vector};
     for (int i = 0; i < 4; i++)
         if (memory[i])
             cudaFree(memory[i]);
-    if (t->from)
-        cudaEventDestroy(t->from);
-    if (t->to)
-        cudaEventDestroy(t->to);
     cudaGetLastError();
 }
 
-/* The time of an execution in ms, of several in a row, or less than 0 where the algorithm fails: one
- * alone may be shorter than the order to do it. */
-static float time_in_a_row(const struct vt_lt *lt, const struct product *x, const struct trial *t,
-                           const cublasLtMatmulAlgo_t *algo, int count, cudaStream_t stream)
-{
-    float ms = 0;
-    int code = (int)cudaEventRecord(t->from, stream);
-    for (int i = 0; i < count && !code; i++)
-        code = execute(lt, x, algo, t->a, t->b, t->c, t->c, stream);
-    if (code || cudaEventRecord(t->to, stream) || cudaEventSynchronize(t->to) ||
-        cudaEventElapsedTime(&ms, t->from, t->to))
-        return -1;
-    return ms / (float)count;
-}
+/* An execution of a product by one of its candidates. */
+struct candidate {
+    const struct vt_lt *lt;
+    const struct product *x;
+    const struct trial *t;
+    const cublasLtMatmulAlgo_t *algo;
+};
 
-/* The shortest of some such times, or less than 0. */
-static float time_of(const struct vt_lt *lt, const struct product *x, const struct trial *t,
-                     const cublasLtMatmulAlgo_t *algo, cudaStream_t stream)
+static int try_once(const void *ctx, cudaStream_t stream)
 {
-    float once = time_in_a_row(lt, x, t, algo, 1, stream); /* warms up */
-    if (once >= 0)
-        once = time_in_a_row(lt, x, t, algo, 1, stream);
-    int count = once * IN_A_ROW > WORTH_MS ? (int)(WORTH_MS / once) + 1 : IN_A_ROW;
-    float best = once;
-    for (int i = 0; i < REPEATS && best >= 0; i++) {
-        float ms = time_in_a_row(lt, x, t, algo, count, stream);
-        best = ms < best ? ms : best;
-    }
-    return best;
+    const struct candidate *c = ctx;
+    return execute(c->lt, c->x, c->algo, c->t->a, c->t->b, c->t->c, c->t->c, stream);
 }
 
 /* The fastest candidate; the first where none can be timed. */
@@ -318,11 +296,10 @@ static int fastest(const struct vt_lt *lt, struct product *x,
     int best = 0;
     float least = -1;
     if (!trial_open(&t, x, stream)) {
-        if (x->plan.has_bias)
-            cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &t.bias,
-                                           sizeof t.bias);
+        point_at(x, t.vector);
         for (int i = 0; i < n; i++) {
-            float ms = time_of(lt, x, &t, &found[i].algo, stream);
+            struct candidate c = {lt, x, &t, &found[i].algo};
+            float ms = timing_of(try_once, &c, stream);
             if (ms >= 0 && (least < 0 || ms < least)) {
                 least = ms;
                 best = i;
@@ -395,7 +372,7 @@ static int same(const struct vt_lt_plan *p, const struct vt_lt_plan *q)
 {
     return p->m == q->m && p->n == q->n && p->k == q->k && p->trans_a == q->trans_a &&
            p->trans_b == q->trans_b && same_layout(p, q) && p->has_bias == q->has_bias &&
-           p->has_residual == q->has_residual && p->scale == q->scale && /* the same literal */
+           p->has_residual == q->has_residual && p->has_sums == q->has_sums && p->scale == q->scale && /* the same literal */
            p->type_ab == q->type_ab && p->type_c == q->type_c && p->math == q->math;
 }
 
@@ -440,6 +417,8 @@ static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream
 int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
                   struct error *err)
 {
+    ASSERT(!p->has_sums || (p->batch == 1 && !p->has_bias && p->type_c == VT_F32 &&
+                             p->epilogue == VT_PLAIN));
     if (p->epilogue != VT_PLAIN) {
         struct vt_lt_plan plain = vt_lt_plain(p);
         return vt_lt_prepare(lt, &plain, stream, err);
@@ -462,14 +441,28 @@ int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t str
     return 0;
 }
 
-int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
-                 const void *bias, const void *residual, void *c, cudaStream_t stream)
+/* vector: the bias or the place of sums. */
+static int multiply(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                    const void *vector, const void *residual, void *c, cudaStream_t stream)
 {
     struct product *x = find(lt, p);
     if (!x)
         BUG("a product was not prepared");
-    if (p->has_bias && cublasLtMatmulDescSetAttribute(x->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                                      &bias, sizeof bias))
+    if (point_at(x, vector))
         return cudaErrorInvalidValue;
     return execute(lt, x, &x->algo, a, b, residual, c, stream) ? cudaErrorUnknown : 0;
+}
+
+int vt_lt_matmul(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                 const void *bias, const void *residual, void *c, cudaStream_t stream)
+{
+    ASSERT(!p->has_sums);
+    return multiply(lt, p, a, b, bias, residual, c, stream);
+}
+
+int vt_lt_matmul_sums(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                      const void *residual, void *c, float *sums, cudaStream_t stream)
+{
+    ASSERT(p->has_sums);
+    return multiply(lt, p, a, b, sums, residual, c, stream);
 }

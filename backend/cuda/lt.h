@@ -49,6 +49,8 @@ struct vt_lt_plan {
      * are executed on parts of a tensor. 0: addresses are multiples of 16 bytes. */
     int64_t shift_a, shift_b, shift_c;
     int has_bias, has_residual;
+    int has_sums; /* what op(a) adds up to along k comes too, m values: one product, no bias, no
+                   * epilogue, scale 1, c in single precision */
     float scale; /* must be 1 with a bias */
     enum vt_type type_ab, type_c;
     enum vt_math math;
@@ -79,5 +81,9 @@ struct vt_lt_plan vt_lt_plain(const struct vt_lt_plan *p);
 int vt_lt_matmul_gelu(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
                       const void *bias, const void *residual, void *c, void *pre,
                       cudaStream_t stream);
+
+/* The same of a product with sums, which the residual is no part of. */
+int vt_lt_matmul_sums(struct vt_lt *lt, const struct vt_lt_plan *p, const void *a, const void *b,
+                      const void *residual, void *c, float *sums, cudaStream_t stream);
 
 #endif

@@ -23,7 +23,7 @@ struct cublasLtMatmulDesc {
     cudaDataType_t scale;
     int32_t trans_a, trans_b;
     uint32_t epilogue;
-    const void *bias;
+    void *bias; /* read, or written with sums */
 };
 
 /* By columns: (rows, cols), a column ld after another. */
@@ -212,6 +212,20 @@ static int fits(const struct cublasLtMatrixLayout *l, int may_repeat)
             l->stride > 0);
 }
 
+static int has_sums(const struct problem *p)
+{
+    return p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADA ||
+           p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADB;
+}
+
+/* Values of the vector beside the matrices: one a row of d, or a column. */
+static int64_t vector_length(const struct problem *p)
+{
+    return p->desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT    ? 0
+           : p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADB ? p->d.cols
+                                                          : p->d.rows;
+}
+
 static cublasStatus_t possible(const struct problem *p)
 {
     int64_t m = rows_of(&p->a, p->desc.trans_a), k = rows_of(&p->a, !p->desc.trans_a);
@@ -226,6 +240,8 @@ static cublasStatus_t possible(const struct problem *p)
         return CUBLAS_STATUS_INVALID_VALUE;
     if (p->a.type != p->b.type || p->desc.scale != CUDA_R_32F ||
         (tf32 && p->a.type != CUDA_R_32F) || (p->a.type == CUDA_R_32F && p->d.type != CUDA_R_32F))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (has_sums(p) && (p->d.batch != 1 || !sim_options()->sums))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -275,7 +291,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
         r->algo.data[ALGO_PROBLEM] = digest(&x);
         for (int k = 0; k < 4; k++)
             r->algo.data[ALGO_ALIGNMENT] |= (uint64_t)(p->alignment[k] & 0xffff) << 16 * k;
-        if (d->epilogue & CUBLASLT_EPILOGUE_BIAS)
+        if (vector_length(&x))
             r->algo.data[ALGO_BIAS] = alignment_of(d->bias);
     }
     return CUBLAS_STATUS_SUCCESS;
@@ -286,8 +302,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
 struct product {
     struct problem p;
     float alpha, beta;
-    const char *a, *b, *c, *bias;
-    char *d;
+    const char *a, *b, *c;
+    char *vector, *d; /* the bias or the place of sums; NULL: neither */
 };
 
 static float from_bf16(uint16_t bits)
@@ -357,10 +373,24 @@ static void finish(const struct product *x, const float *sums, int64_t number)
             float y = x->alpha * sums[c * l->rows + r];
             if (x->beta != 0)
                 y += x->beta * load(x->c, l->type, at);
-            if (x->bias)
-                y += load(x->bias, l->type, r);
+            if (x->p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS)
+                y += load(x->vector, l->type, r);
             store(x->d, l->type, at, y);
         }
+}
+
+/* What op(a), by rows, or op(b), by columns, adds up to along k. */
+static void add_up(const struct product *x)
+{
+    int of_a = x->p.desc.epilogue == CUBLASLT_EPILOGUE_BGRADA;
+    const struct cublasLtMatrixLayout *l = of_a ? &x->p.a : &x->p.b;
+    int by_rows = of_a ? !x->p.desc.trans_a : x->p.desc.trans_b;
+    for (int64_t i = 0; i < (by_rows ? l->rows : l->cols); i++) {
+        float sum = 0;
+        for (int64_t k = 0; k < (by_rows ? l->cols : l->rows); k++)
+            sum += load(of_a ? x->a : x->b, l->type, by_rows ? k * l->ld + i : i * l->ld + k);
+        store(x->vector, x->p.d.type, i, sum);
+    }
 }
 
 static void multiply(const void *arguments)
@@ -381,6 +411,8 @@ static void multiply(const void *arguments)
         free(b);
     }
     free(sums);
+    if (has_sums(p))
+        add_up(x);
 }
 
 static int complain(const char *what)
@@ -411,16 +443,18 @@ static int algorithm_fits(const struct product *x, const cublasLtMatmulAlgo_t *a
         if (!aligned(operands[i], algo->data[ALGO_ALIGNMENT] >> 16 * i & 0xffff,
                      "an operand is less aligned than was said when its algorithm was found"))
             return 0;
-    return !x->bias || aligned(x->bias, algo->data[ALGO_BIAS],
-                               "a bias is less aligned than the one its algorithm was found for");
+    return !x->vector ||
+           aligned(x->vector, algo->data[ALGO_BIAS],
+                   "a bias is less aligned than the one its algorithm was found for");
 }
 
 static int operands_right(const struct product *x)
 {
-    size_t biases = size_of(x->p.d.type) * (size_t)x->p.d.rows;
+    size_t bytes = size_of(x->p.d.type) * (size_t)vector_length(&x->p);
     return reaches(x->a, &x->p.a) && reaches(x->b, &x->p.b) && reaches(x->c, &x->p.c) &&
            reaches(x->d, &x->p.d) &&
-           (!x->bias || sim_is_device(x->bias, biases) || complain("a bias leaves device memory"));
+           (!x->vector || sim_is_device(x->vector, bytes) ||
+            complain("a bias leaves device memory"));
 }
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t d, const void *alpha,
@@ -435,9 +469,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t d, c
                         b,                              c,
                         NULL,                           to};
     cublasStatus_t s = possible(&x.p);
-    if (d->epilogue & CUBLASLT_EPILOGUE_BIAS) {
-        x.bias = d->bias;
-        if (!x.bias)
+    if (vector_length(&x.p)) {
+        x.vector = d->bias;
+        if (!x.vector)
             return CUBLAS_STATUS_INVALID_VALUE;
     }
     if (s != CUBLAS_STATUS_SUCCESS)

@@ -44,6 +44,7 @@ static void read_environment(void)
         .strict = number("VT_SIM_STRICT", 0, 0, 1),
         .devices = number("VT_SIM_DEVICES", 1, 0, SIM_DEVICES_MAX),
         .algorithms = number("VT_SIM_ALGORITHMS", 1, 0, SIM_ALGORITHMS_MAX),
+        .sums = number("VT_SIM_SUMS", 1, 0, 1),
     };
 }
 

@@ -9,6 +9,7 @@
  *                   get no pointer to anything else
  *   VT_SIM_DEVICES  how many there are, 0 to 8
  *   VT_SIM_ALGORITHMS  how many ways to compute a product cuBLASLt proposes, 0 to 8
+ *   VT_SIM_SUMS     0: cuBLASLt has no way to add up an operand beside a product (1)
  * A word that is none of these ends the process. */
 #ifndef BACKEND_SIM_OPTIONS_H
 #define BACKEND_SIM_OPTIONS_H
@@ -25,7 +26,7 @@ struct sim_options {
     enum sim_order order;
     enum sim_streams streams;
     uint64_t seed;
-    int workers, strict, devices, algorithms;
+    int workers, strict, devices, algorithms, sums;
 };
 
 /* Read once. */

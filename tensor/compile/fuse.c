@@ -214,7 +214,7 @@ int pass_fuse(struct graph *g, const struct capability *backend, struct error *e
                        mem_zalloc((size_t)g->n_nodes, sizeof *f.partners),
                        mem_zalloc((size_t)g->n_nodes, sizeof *f.gone)};
     count_readers(&f);
-    int rc = claim(&f) ? graph_rewrite(g, fuse, &f, err) : 0;
+    int rc = claim(&f) ? graph_rewrite(g, NULL, 0, fuse, &f, err) : 0;
     free(f.readers);
     free(f.claims);
     free(f.partners);

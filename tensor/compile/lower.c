@@ -38,11 +38,12 @@ static int lacks_any(const struct graph *g, const struct capability *b)
     return 0;
 }
 
-int pass_lower(struct graph *g, const struct capability *backend, struct error *err)
+int pass_lower(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
+               struct error *err)
 {
     struct lowering l = {g, backend};
     while (lacks_any(g, backend)) /* an expansion may use fused ops itself */
-        if (graph_rewrite(g, lower, &l, err) < 0)
+        if (graph_rewrite(g, keep, n_keep, lower, &l, err) < 0)
             return -1;
     return graph_failed(g, err);
 }

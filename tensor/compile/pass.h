@@ -5,8 +5,10 @@
 
 #include "tensor/compile/plan.h"
 
-/* Expands every fused op that the backend lacks, alone or through its gradient op. */
-int pass_lower(struct graph *g, const struct capability *backend, struct error *err);
+/* Expands every fused op that the backend lacks, alone or through its gradient op. keep: n_keep
+ * tensors besides the graph's results, each of which becomes what it was expanded to. */
+int pass_lower(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
+               struct error *err);
 
 /* Joins neighbours for which the backend has one kernel. Before pass_autograd: the gradients are
  * then those of the joined ops. */

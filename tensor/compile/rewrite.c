@@ -41,14 +41,15 @@ static void redirect_results(const struct rewrite *r, struct graph *g)
     }
 }
 
-static void keep(struct graph *g, struct node *n)
+static void keep_node(struct graph *g, struct node *n)
 {
     n->id = g->n_nodes;
     g->nodes = mem_grow(g->nodes, (size_t)g->n_nodes, &g->cap_nodes, sizeof *g->nodes);
     g->nodes[g->n_nodes++] = n;
 }
 
-int graph_rewrite(struct graph *g, rewrite_rule *rule, void *ctx, struct error *err)
+int graph_rewrite(struct graph *g, struct tensor **keep, int n_keep, rewrite_rule *rule, void *ctx,
+                  struct error *err)
 {
     struct node **old = g->nodes;
     int n_old = g->n_nodes, gone = 0, rc = 0;
@@ -66,9 +67,11 @@ int graph_rewrite(struct graph *g, rewrite_rule *rule, void *ctx, struct error *
         rc = rule(ctx, &r, n, err);
         gone += rc > 0;
         if (rc == 0)
-            keep(g, n);
+            keep_node(g, n);
     }
     redirect_results(&r, g);
+    for (int i = 0; i < n_keep; i++)
+        keep[i] = current(&r, keep[i]);
     g->scope = scope;
     g->region = 0;
     g->in_backward = 0;

@@ -15,7 +15,9 @@ typedef int rewrite_rule(void *ctx, struct rewrite *r, struct node *n, struct er
 /* Whatever read `from` reads `to` instead, results and regions of the graph included. */
 void rewrite_to(struct rewrite *r, const struct tensor *from, struct tensor *to);
 
-/* Returns how many nodes went, or -1. */
-int graph_rewrite(struct graph *g, rewrite_rule *rule, void *ctx, struct error *err);
+/* Returns how many nodes went, or -1. keep: n_keep tensors, each of which becomes what it was
+ * rewritten to. */
+int graph_rewrite(struct graph *g, struct tensor **keep, int n_keep, rewrite_rule *rule, void *ctx,
+                  struct error *err);
 
 #endif

@@ -61,11 +61,17 @@ static void product_grad(struct grad *gr, int first)
     struct matmul_attr plain = {1, 0, 0, 2, 1.0}, transposed = {1, 1, 0, 2, 1.0};
     if (wanted[0])
         din[0] = op_reshape(g, op_matmul(g, dy, weight_matrix(g, w), plain), x->shape);
-    if (wanted[1])
-        din[1] =
-            op_reshape(g, op_matmul(g, dy, as_matrix(g, read_again(g, x)), transposed), w->shape);
-    if (gr->node->n_in == first + 3 && wanted[2])
+    int biased = gr->node->n_in == first + 3 && wanted[2];
+    struct tensor *again = wanted[1] ? as_matrix(g, read_again(g, x)) : NULL;
+    if (again && biased) {
+        const struct node *both = op_linear_weight_grad(g, dy, again);
+        din[1] = op_reshape(g, both->out[0], w->shape);
+        din[2] = both->out[1];
+    } else if (again) {
+        din[1] = op_reshape(g, op_matmul(g, dy, again, transposed), w->shape);
+    } else if (biased) {
         din[2] = op_sum(g, dy, 0, 1, 0, 1.0);
+    }
 }
 
 static void linear_grad(struct grad *gr)

@@ -163,6 +163,11 @@ struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, st
 struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h, struct tensor *w,
                              struct tensor *b);
 
+/* What linear learns from dy (R,O) and x (R,I), both at once: dw (O,I) = dy^T x + more, db (O) =
+ * the sum of the rows of dy. more: the sum so far of dw's gradient, a third input that autograd
+ * adds. */
+struct node *op_linear_weight_grad(struct graph *g, struct tensor *dy, struct tensor *x);
+
 /* Products of stacks of matrices, one for each batch element and head:
  *   c = scale * op(a) op(b),  op(x) = x or its transpose.
  * The layout of each operand follows from its rank:

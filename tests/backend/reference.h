@@ -47,6 +47,7 @@ static const struct REF(row) REF(rows)[] = {
     {"spread", REF(spread)},
     {"linear", REF(linear)},
     {"linear_add", REF(linear_add)},
+    {"linear_weight_grad", REF(linear_weight_grad)},
     {"matmul", REF(matmul)},
     {"depthwise", REF(depthwise)},
     {"scale_shift", REF(scale_shift)},

@@ -296,6 +296,48 @@ static void test_embedding(void **state)
     plan_free(p);
 }
 
+/* ---- measured choices ------------------------------------------------------------------------ */
+
+/* dy is 4.2 MB. */
+static void build_long_sums(struct graph *g, struct rng *r)
+{
+    enum { MANY = 16500 };
+    (void)r;
+    op_linear_weight_grad(g, leaf(g, "dy", SHAPE(MANY, 64)), leaf(g, "x", SHAPE(MANY, 3)));
+}
+
+/* Weight gradients of many rows: both ways are timed, one is kept, and every program takes it. */
+static void test_measured(void **state)
+{
+    (void)state;
+    static const struct recipe recipe = {"linear_weight_grad", build_long_sums, NULL};
+    const struct backend *b = need_device(PRECISION_FP32);
+    if (!getenv("XDG_CACHE_HOME")) {
+        print_message("no XDG_CACHE_HOME: no place of the test's own to keep a choice\n");
+        skip();
+    }
+    const struct subject s = {.variant = device_name(), .value_size = sizeof(float), .ctx = b};
+    double errors[RESULTS] = {0}, plain[RESULTS] = {0};
+    struct graph *g = graph_new();
+    struct values v;
+    struct rng r;
+    rng_init(&r, 1, recipe.op, 0, 0);
+    recipe.build(g, &r);
+    fill(&v, g, &recipe, &r);
+    struct run first = run_new(last_node(g), &v, sizeof(float));
+    struct run second = run_new(last_node(g), &v, sizeof(float));
+    struct expected e = expect(last_node(g), &v, 1u << PRECISION_FP32);
+    run_device(&s, &first, 2, 0);
+    run_device(&s, &second, 1, 0);
+    check_values(&s, &first, &e, errors, plain);
+    check_same(&s, &first, &second, "in another program");
+    release_expected(&e, 1u << PRECISION_FP32);
+    run_free(&first);
+    run_free(&second);
+    release(&v);
+    graph_free(g);
+}
+
 /* ---- updates --------------------------------------------------------------------------------- */
 
 enum { UPDATES = 4, ROWS = 9, WIDTH = 20 };
@@ -369,7 +411,7 @@ int main(void)
         cmocka_unit_test(test_complete), cmocka_unit_test(test_fp32),
         cmocka_unit_test(test_tf32),     cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_storage),  cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_copies),   cmocka_unit_test(test_measured),
     };
     return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
 }

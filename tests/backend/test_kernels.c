@@ -68,7 +68,8 @@ static void test_random_shapes(void **state)
     for (int i = 0; subjects[i].variant; i++)
         print_message("           %s\n", subjects[i].variant);
     for (const struct recipe *r = recipes; r < recipes + N_RECIPES; r++)
-        check_recipe(r, subjects, CASES, NULL);
+        if (kernel_find(judge_variant(), op_find(r->op)))
+            check_recipe(r, subjects, CASES, NULL);
 }
 
 static void test_complete(void **state)
@@ -81,8 +82,10 @@ static void test_complete(void **state)
             tested |= !strcmp(recipes[k].op, op->name);
         if (!tested)
             fail_msg("op %s has no recipe in this test", op->name);
+        int lacks = kernel_find(judge_variant(), op) == NULL;
         for (int k = 0; table_at(k); k++)
-            if (!(op->flags & OP_ALIAS) && !kernel_find(table_at(k), op))
+            if (!(op->flags & OP_ALIAS) && !kernel_find(table_at(k), op) &&
+                !(lacks && op->flags & OP_FUSED))
                 fail_msg("op %s has no %s kernel", op->name, table_at(k)->variant);
     }
 }

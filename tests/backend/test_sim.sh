@@ -28,6 +28,28 @@ check "and taken from there" linear "$scratch/cache"
 check "none is found again" test "$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)" = "$kept"
 check "without a place for them, the first that can be used" linear /proc/none
 
+# The gradients of a weight and its bias, in one product or two kernels: chosen by time and kept; either way, as kept.
+gradient() { # gradient CACHE [VARIABLE=VALUE ...]
+    cache=$1
+    shift
+    env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP=linear_weight_grad VITTM_TEST_TOKENS=65 XDG_CACHE_HOME="$cache" "$@" \
+        "$BUILD/tests/backend/test_devices"
+}
+ways() {
+    cat "$scratch"/sums/vittm/weight-gradient-*.txt
+}
+check "a gradient's way by time" gradient "$scratch/sums"
+check "is kept, where it is long enough to be timed" test "$(ways | wc -l)" = 1
+for way in "product and sum" "one product"; do
+    kept=$(ways | sed "s/ = .*/ = $way/")
+    echo "$kept" > "$(echo "$scratch"/sums/vittm/weight-gradient-*.txt)"
+    check "a gradient by $way" gradient "$scratch/sums" VITTM_TEST_BITS="$scratch/sums.$way"
+    check "stays so" test "$(ways)" = "$kept"
+done
+check "they are two ways" test "$(cmp "$scratch/sums.product and sum" "$scratch/sums.one product" | wc -l)" = 1
+check "where the library has no such product" gradient "$scratch/none" VT_SIM_SUMS=0
+check "nothing is timed" test "$(ls "$scratch"/none/vittm | grep -c weight)" = 0
+
 cat > "$scratch/tiny.yaml" << 'END'
 name: tiny
 title: Three steps of a tiny ViTTM

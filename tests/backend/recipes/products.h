@@ -21,6 +21,22 @@ static void build_linear_add(struct graph *g, struct rng *r)
                   chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
 }
 
+/* Sometimes many rows: sums that are cut into pieces. */
+static void build_linear_weight_grad(struct graph *g, struct rng *r)
+{
+    int64_t rows = any_tokens(r, 1, 300) * (chance(r) ? 1 : any(r, 2, 12));
+    struct tensor *dy = leaf(g, "dy", SHAPE(rows, any(r, 1, 90)));
+    op_linear_weight_grad(g, dy, leaf(g, "x", SHAPE(rows, any(r, 1, 90))));
+}
+
+static void build_linear_weight_grad_more(struct graph *g, struct rng *r)
+{
+    int64_t rows = any_tokens(r, 1, 300), out = any(r, 1, 90), in = any(r, 1, 90);
+    struct tensor *all[] = {leaf(g, "dy", SHAPE(rows, out)), leaf(g, "x", SHAPE(rows, in)),
+                            leaf(g, "more", SHAPE(out, in))};
+    graph_apply(g, &op_linear_weight_grad_row, 3, all, NULL);
+}
+
 /* One large product: sometimes deep enough to be cut along its depth. */
 static void build_matmul_flat(struct graph *g, struct rng *r)
 {

@@ -25,6 +25,23 @@ static void REF(linear_add)(const struct node *n, REF_REAL *const *in, REF_REAL 
         }
 }
 
+static void REF(linear_weight_grad)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    int64_t rows = n->in[0]->shape.dim[0], cols = shape_last(n->in[0]->shape);
+    int64_t width = shape_last(n->in[1]->shape);
+    for (int64_t o = 0; o < cols; o++) {
+        out[1][o] = 0;
+        for (int64_t r = 0; r < rows; r++)
+            out[1][o] += REF_ROUND(in[0][r * cols + o]);
+        for (int64_t i = 0; i < width; i++) {
+            REF_REAL sum = 0;
+            for (int64_t r = 0; r < rows; r++)
+                sum += REF_ROUND(in[0][r * cols + o]) * REF_ROUND(in[1][r * width + i]);
+            out[0][o * width + i] = sum + (n->n_in == 3 ? in[2][o * width + i] : 0);
+        }
+    }
+}
+
 /* Address of element (row, col) of the matrix of batch element b and head h. */
 static REF_REAL *REF(at)(REF_REAL *x, struct shape s, int heads, int64_t b, int64_t h, int64_t row,
                          int64_t col)

@@ -1,0 +1,100 @@
+/* linear_weight_grad: dw = dy^T x (+ more) and the sum of dy's rows.
+ *
+ * cuBLASLt can add up an operand while it reads it for the product (BGRADB: of our first operand,
+ * of dw's type). Where it proposes no algorithm for that, and where product and sum one after the
+ * other are faster, dy is read again. In tf32 always: what such an epilogue adds up is said to be
+ * the operand, not whether before it is rounded. */
+#include "backend/cuda/ops/product.h"
+#include "backend/cuda/trial.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+
+/* Bytes of dy from which reading it twice can cost more than another algorithm of the product: what
+ * is shorter is one product wherever that can be. */
+enum { WORTH_MEASURING = 4 << 20 };
+
+struct grad_way {
+    int (*run)(const struct cuda_call *c);
+};
+
+static struct vt_lt_plan plan_of(const struct node *n, enum precision precision, int has_sums)
+{
+    int64_t out = shape_last(n->in[0]->shape), in = shape_last(n->in[1]->shape);
+    struct vt_lt_plan p = {
+        .m = out,
+        .n = in,
+        .k = n->in[0]->shape.dim[0],
+        .trans_a = 1,
+        .lda = out,
+        .ldb = in,
+        .ldc = in,
+        .batch = 1,
+        .has_residual = n->n_in == 3,
+        .has_sums = has_sums,
+        .scale = 1,
+    };
+    product_types(&p, precision, 0);
+    return p;
+}
+
+static const void *more_of(const struct cuda_call *c)
+{
+    return c->node->n_in == 3 ? c->in[2] : NULL;
+}
+
+static int at_once(const struct cuda_call *c)
+{
+    struct vt_lt_plan p = plan_of(c->node, c->precision, 1);
+    return vt_lt_matmul_sums(c->lt, &p, c->in[0], c->in[1], more_of(c), c->out[0], c->out[1],
+                             c->stream);
+}
+
+static int in_turn(const struct cuda_call *c)
+{
+    struct vt_lt_plan p = plan_of(c->node, c->precision, 0);
+    int code =
+        vt_lt_matmul(c->lt, &p, c->in[0], c->in[1], NULL, more_of(c), c->out[0], c->stream);
+    return code ? code
+                : vt_sum(c->out[1], c->in[0], c->scratch, 1, p.k, p.m, 1, c->half_in & 1,
+                         c->stream);
+}
+
+size_t cuda_linear_weight_grad_scratch(const struct node *n)
+{
+    struct shape dy = n->in[0]->shape;
+    return sizeof(float) * (size_t)vt_sum_parts(1, dy.dim[0], dy.dim[1]);
+}
+
+static int at_once_wins(const struct cuda_setup *s)
+{
+    static const struct cuda_way ways[2] = {{"product and sum", in_turn, NULL},
+                                            {"one product", at_once, NULL}};
+    struct vt_lt_plan p = plan_of(s->node, s->precision, 1);
+    char what[160];
+    if (p.m * p.k * (s->half_in & 1 ? 2 : 4) < WORTH_MEASURING)
+        return 1;
+    snprintf(what, sizeof what, "%lld x %lld of %lld rows in %s%s", (long long)p.m, (long long)p.n,
+             (long long)p.k, precision_name(s->precision), p.has_residual ? ", added" : "");
+    return cuda_trial(s, "weight-gradient", what, ways);
+}
+
+int cuda_linear_weight_grad_setup(struct cuda_setup *s, struct error *err)
+{
+    struct vt_lt_plan apart = plan_of(s->node, s->precision, 0);
+    struct vt_lt_plan joined = plan_of(s->node, s->precision, 1);
+    struct error none;
+    if (vt_lt_prepare(s->lt, &apart, s->stream, err))
+        return -1;
+    int can = s->precision != PRECISION_TF32 && !vt_lt_prepare(s->lt, &joined, s->stream, &none);
+    struct grad_way *way = mem_alloc(sizeof *way);
+    way->run = can && at_once_wins(s) ? at_once : in_turn;
+    s->state = way;
+    return 0;
+}
+
+int cuda_linear_weight_grad(const struct cuda_call *c)
+{
+    const struct grad_way *way = c->state;
+    return way->run(c);
+}
