@@ -25,6 +25,7 @@ struct cuda_call {
     void *const *in, *const *out;
     void *const *out_copy;            /* where a result's bf16 copy goes too, or NULL */
     unsigned half_in, half_out;       /* bit i: in[i] or out[i] is bf16 (half.c) */
+    unsigned unread;                  /* bit i: nobody reads out[i]: it need not be written */
     void *copy;                       /* bf16 values of in[0], parameters to be updated; or NULL */
     void *scratch;                    /* cuda_kernel.scratch bytes: partial sums */
     void *work;                       /* cuda_setup.work_bytes, shared by all steps */

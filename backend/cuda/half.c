@@ -135,12 +135,19 @@ void cuda_attention_grad_halves(const struct node *n, struct half_rule *r)
     r->writes = inputs_up_to(n_packed(n));
 }
 
-/* Computed in single precision from what is read. */
+/* Heads too wide for tensor cores are computed in single precision from what is read. */
+static int on_tensor_cores(const struct node *n)
+{
+    struct attention_size s = op_linear_attention_size(n);
+    return s.dim <= VT_LINEAR_WIDEST && s.value_dim <= VT_LINEAR_VALUE_WIDEST;
+}
+
 void cuda_linear_attention_halves(const struct node *n, struct half_rule *r)
 {
-    (void)n;
     r->reads = 7;
     r->writes = 1;
+    if (on_tensor_cores(n))
+        needs(r, 7);
 }
 
 /* (q, k, v, kv, ksum, out, dout) */

@@ -157,6 +157,7 @@ static int resolve(struct program *p, struct error *err)
             .out_copy = doubles(p, s),
             .half_in = s->half_in,
             .half_out = s->half_out,
+            .unread = s->unread,
             .copy = updated_copy(p, n),
             .scratch = s->scratch_bytes ? p->arena_block + s->scratch_offset : NULL,
             .table = p->steps[i].table,

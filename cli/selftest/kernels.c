@@ -299,6 +299,12 @@ static struct tensor *c_attention_wide(struct graph *g, int64_t n)
                         leaf(g, "v", SHAPE(2, 21, 32)), NULL, 2, 0.2);
 }
 
+static struct tensor *c_linear_attention_heads(struct graph *g, int64_t n)
+{
+    return op_linear_attention(g, leaf(g, "q", SHAPE(2, 49, 32)), leaf(g, "k", SHAPE(2, n, 32)),
+                               leaf(g, "v", SHAPE(2, n, 128)), 2, 1e-6);
+}
+
 /* Results that only products read may be stored in bf16. */
 static struct tensor *c_block(struct graph *g, int64_t n)
 {
@@ -341,6 +347,9 @@ static const struct rounded_case {
     {{"matmul to tokens", c_matmul_back}, 1},
     {{"attention, packed", c_attention_packed}, 1},
     {{"attention, many queries", c_attention_wide}, 1},
+    {{"linear_attention, many queries", c_linear_attention}, 1},
+    {{"linear_attention, many keys", c_linear_attention_keys}, 1},
+    {{"linear_attention, 16 and 64 wide", c_linear_attention_heads}, 1},
     {{"a block", c_block}, 3},
     {{"streams and norms", c_streams}, 2},
 };

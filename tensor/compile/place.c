@@ -157,6 +157,19 @@ static void make_storages(struct placer *pl)
     }
 }
 
+/* Results of steps that nobody will look at. */
+static void mark_unread(struct placer *pl)
+{
+    for (int i = 0; i < pl->p->n_steps; i++) {
+        struct step *st = &pl->p->steps[i];
+        for (int k = 0; k < st->node->n_out && k < 32; k++) {
+            const struct storage *s = &pl->s[storage_of(pl, st->node->out[k])];
+            if (!s->fixed && s->last == st->node->id)
+                st->unread |= 1u << k;
+        }
+    }
+}
+
 /* May output 0 of n take the memory of input k? The storage must die here, and no other input may
  * show it in another arrangement, or be one that must not be overwritten. */
 static int may_overwrite(const struct placer *pl, const struct node *n, int k)
@@ -388,6 +401,7 @@ void pass_place(struct plan *p, const struct plan_options *options,
     place_leaves(&pl);
     make_storages(&pl);
     pin_results(&pl);
+    mark_unread(&pl);
     if (!options->no_reuse)
         share_in_place(&pl);
 

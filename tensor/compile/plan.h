@@ -81,6 +81,7 @@ struct step {
     unsigned half_in, half_out; /* bit i: in[i], or its copy, and out[i] are bf16 */
     unsigned rounds;            /* bit i: in[i] is copied before the step, for it and later ones */
     unsigned doubles;           /* bit i: the step writes out[i] and its copy */
+    unsigned unread;            /* bit i: out[i] is no result, and no step reads it */
 };
 
 /* Owned by the caller of plan_compile; freed by plan_free with its graph. */

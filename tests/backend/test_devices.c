@@ -160,7 +160,8 @@ static int chosen_counts(int64_t counts[COUNTS])
 
 static int has_own_products(const char *op)
 {
-    return !strncmp(op, "attention", strlen("attention"));
+    return !strncmp(op, "attention", strlen("attention")) ||
+           !strncmp(op, "linear_attention", strlen("linear_attention"));
 }
 
 /* VITTM_TEST_OP: one op alone. tf32: those whose own kernels round; how a library does is its own

@@ -182,7 +182,8 @@ int vt_attention_grad_bf16(void *dq, void *dk, void *dv, const void *q, const vo
                            const void *v, const float *bias, const void *out, const float *lse,
                            const void *dout, float *delta, struct vt_attention_size a,
                            unsigned half, cudaStream_t stream);
-/* kv (batch, heads, dim, value_dim), ksum (batch, heads, dim); scale is not used */
+/* kv (batch, heads, dim, value_dim), ksum (batch, heads, dim); scale is not used. In single
+ * precision; half: of all six tensors */
 int vt_linear_attention(void *out, float *kv, float *ksum, const void *q, const void *k,
                         const void *v, struct vt_attention_size a, float eps, unsigned half,
                         cudaStream_t stream);
@@ -192,6 +193,16 @@ int vt_linear_attention_grad(void *dq, void *dk, void *dv, const void *q, const 
                              const void *v, const float *kv, const float *ksum, const void *out,
                              const void *dout, float *scratch, struct vt_attention_size a,
                              float eps, unsigned half, cudaStream_t stream);
+
+/* The same with operands rounded to tf32, or in bf16, on tensor cores: dim and value_dim at most.
+ * kv and ksum may be NULL; half: of out */
+enum { VT_LINEAR_WIDEST = 64, VT_LINEAR_VALUE_WIDEST = 128 };
+int vt_linear_attention_tf32(float *out, float *kv, float *ksum, const float *q, const float *k,
+                             const float *v, struct vt_attention_size a, float eps,
+                             cudaStream_t stream);
+int vt_linear_attention_bf16(void *out, float *kv, float *ksum, const void *q, const void *k,
+                             const void *v, struct vt_attention_size a, float eps, unsigned half,
+                             cudaStream_t stream);
 
 /* ---- losses ---------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* Tensor cores: products of a warp's small matrices, of bf16 or tf32 operands, with sums in float.
- * With copy.h the one place with PTX; backend/sim/mma.h has the same functions for the emulated device.
+ * With copy.h the one place with PTX; backend/sim/mma.h has the same functions for the emulated
+ * device.
  *
  * A warp holds matrices in registers. With group = lane / 4 and pair = lane % 4, a lane has (PTX
  * ISA, "Matrix fragments for mma.m16n8k16 and .m16n8k8"):
@@ -86,8 +87,13 @@ static __device__ __forceinline__ uint32_t vt_pair_of(float low, float high)
  *   turned_rows   b[0], b[1] = the transposes of rows 0 to 7 and 8 to 15 of x
  *   columns_of    b[0], b[1] = columns 0 to 7 and 8 to 15 of x; DEPTH rows
  *   from_sums     a = 16 rows and DEPTH columns of sums, which are DEPTH / 8 results d side by side
- * The depth of columns_of and from_sums is in one order that is not that of the columns for tf32.
- */
+ *   rows_in_turn  a = 16 rows of x from column 0 on
+ *   turned_columns  a = the transpose of 16 columns of x; DEPTH rows
+ *   turned_sums   high[0], high[1] = the transposes of rows 0 to 7 and 8 to 15 of DEPTH columns of
+ *                 sums that in_two has split, low[0], low[1] = what rounding them took away
+ *   rounded       the nearest value of type E
+ * For tf32 the depth of the first two is in the order of columns; that of the others is in one
+ * other order: what comes from sums meets only those. */
 template <class E> struct vt_mma;
 
 template <> struct vt_mma<vt_bf16> {
@@ -133,10 +139,45 @@ template <> struct vt_mma<vt_bf16> {
         a[2] = vt_pair_of(sums[1][0], sums[1][1]);
         a[3] = vt_pair_of(sums[1][2], sums[1][3]);
     }
+    static __device__ __forceinline__ void rows_in_turn(uint32_t (&a)[4], const vt_bf16 *x,
+                                                        int pitch)
+    {
+        rows_of(a, x, pitch);
+    }
+    static __device__ __forceinline__ void turned_columns(uint32_t (&a)[4], const vt_bf16 *x,
+                                                          int pitch)
+    {
+        vt_load_turned(a, x + ((lane() >> 4) * 8 + (lane() & 7)) * pitch + (lane() & 8));
+    }
+    static __device__ __forceinline__ float rounded(float x)
+    {
+        return __bfloat162float(__float2bfloat16(x));
+    }
+    static __device__ __forceinline__ void in_two(uint32_t (&parts)[4], const float (&sums)[4])
+    {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            float x = sums[2 * i], y = sums[2 * i + 1];
+            parts[i] = vt_pair_of(x, y);
+            parts[i + 2] = vt_pair_of(x - rounded(x), y - rounded(y));
+        }
+    }
+    static __device__ __forceinline__ void
+    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const uint32_t (*parts)[4])
+    {
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+#pragma unroll
+            for (int k = 0; k < 2; k++) {
+                high[i][k] = parts[k][i];
+                low[i][k] = parts[k][i + 2];
+            }
+    }
 };
 
 template <> struct vt_mma<float> {
     enum { DEPTH = 8, PAD = 4, LOADED = 4 };
+    enum : uint32_t { UPPER = 0xffffe000u /* the bits of a tf32 */ };
     static __device__ __forceinline__ int group()
     {
         return (int)threadIdx.x >> 2 & 7;
@@ -183,6 +224,46 @@ template <> struct vt_mma<float> {
         a[1] = __float_as_uint(vt_tf32_of(sums[0][2]));
         a[2] = __float_as_uint(vt_tf32_of(sums[0][1]));
         a[3] = __float_as_uint(vt_tf32_of(sums[0][3]));
+    }
+    static __device__ __forceinline__ void rows_in_turn(uint32_t (&a)[4], const float *x, int pitch)
+    {
+        const float *at = x + group() * pitch + 2 * pair();
+        float2 above = *reinterpret_cast<const float2 *>(at);
+        float2 below = *reinterpret_cast<const float2 *>(at + 8 * pitch);
+        a[0] = __float_as_uint(above.x);
+        a[1] = __float_as_uint(below.x);
+        a[2] = __float_as_uint(above.y);
+        a[3] = __float_as_uint(below.y);
+    }
+    static __device__ __forceinline__ void turned_columns(uint32_t (&a)[4], const float *x,
+                                                          int pitch)
+    {
+        const float *at = x + 2 * pair() * pitch + group();
+        a[0] = __float_as_uint(at[0]);
+        a[1] = __float_as_uint(at[8]);
+        a[2] = __float_as_uint(at[pitch]);
+        a[3] = __float_as_uint(at[pitch + 8]);
+    }
+    static __device__ __forceinline__ float rounded(float x)
+    {
+        return vt_tf32_of(x);
+    }
+    static __device__ __forceinline__ void in_two(uint32_t (&parts)[4], const float (&sums)[4])
+    {
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            parts[i] = __float_as_uint(sums[i]);
+    }
+    static __device__ __forceinline__ void
+    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const uint32_t (*parts)[4])
+    {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            uint32_t upper = parts[0][i] & UPPER;
+            float rest = __uint_as_float(parts[0][i]) - __uint_as_float(upper);
+            high[i >> 1][i & 1] = upper;
+            low[i >> 1][i & 1] = __float_as_uint(rest) & UPPER;
+        }
     }
 };
 

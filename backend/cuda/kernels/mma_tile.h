@@ -8,9 +8,10 @@
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
 
-/* A value in memory as an operand, and sixteen bytes of them. */
+/* A value in memory as an operand, and sixteen bytes of them: N values. */
 template <class E> struct operand;
 template <> struct operand<vt_bf16> {
+    enum { N = vt_mma<vt_bf16>::LOADED };
     static __device__ __forceinline__ vt_bf16 of(vt_bf16 x)
     {
         return x;
@@ -19,8 +20,27 @@ template <> struct operand<vt_bf16> {
     {
         *reinterpret_cast<uint4 *>(to) = *reinterpret_cast<const uint4 *>(from);
     }
+    static __device__ __forceinline__ uint4 of(uint4 x)
+    {
+        return x;
+    }
+    static __device__ __forceinline__ void open(float (&values)[N], uint4 x)
+    {
+        uint32_t pairs[4] = {x.x, x.y, x.z, x.w};
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            values[2 * i] = __uint_as_float(pairs[i] << 16);
+            values[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000u);
+        }
+    }
+    static __device__ __forceinline__ uint4 join(const float (&values)[N])
+    {
+        return make_uint4(vt_pair_of(values[0], values[1]), vt_pair_of(values[2], values[3]),
+                          vt_pair_of(values[4], values[5]), vt_pair_of(values[6], values[7]));
+    }
 };
 template <> struct operand<float> {
+    enum { N = vt_mma<float>::LOADED };
     static __device__ __forceinline__ float of(float x)
     {
         return vt_tf32_of(x);
@@ -29,6 +49,27 @@ template <> struct operand<float> {
     {
         float4 x = vt_io<float>::ld4(from);
         vt_io<float>::st4(to, make_float4(of(x.x), of(x.y), of(x.z), of(x.w)));
+    }
+    static __device__ __forceinline__ void open(float (&values)[N], uint4 x)
+    {
+        values[0] = __uint_as_float(x.x);
+        values[1] = __uint_as_float(x.y);
+        values[2] = __uint_as_float(x.z);
+        values[3] = __uint_as_float(x.w);
+    }
+    static __device__ __forceinline__ uint4 join(const float (&values)[N])
+    {
+        return make_uint4(__float_as_uint(values[0]), __float_as_uint(values[1]),
+                          __float_as_uint(values[2]), __float_as_uint(values[3]));
+    }
+    static __device__ __forceinline__ uint4 of(uint4 x)
+    {
+        float values[N];
+        open(values, x);
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            values[i] = of(values[i]);
+        return join(values);
     }
 };
 

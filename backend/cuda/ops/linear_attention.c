@@ -23,11 +23,43 @@ static float eps_of(const struct node *n)
     return (float)((const struct linear_attention_attr *)n->attr)->eps;
 }
 
-int cuda_linear_attention(const struct cuda_call *c)
+/* Heads that are too wide for tensor cores' tiles are computed in single precision. */
+static enum precision multiplied_in(const struct cuda_call *c)
+{
+    struct vt_attention_size a = size_of(c->node);
+    int wide = a.dim > VT_LINEAR_WIDEST || a.value_dim > VT_LINEAR_VALUE_WIDEST;
+    return wide ? PRECISION_FP32 : c->precision;
+}
+
+/* A sum over the keys, or NULL where nobody reads it. */
+static float *sums(const struct cuda_call *c, int i)
+{
+    return plan_bit(c->unread, i) ? NULL : c->out[i];
+}
+
+static int forward_fp32(const struct cuda_call *c)
 {
     return vt_linear_attention(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2],
                                size_of(c->node), eps_of(c->node),
                                (c->half_out & 1) | (c->half_in & 7) << 1, c->stream);
+}
+
+static int forward_tf32(const struct cuda_call *c)
+{
+    return vt_linear_attention_tf32(c->out[0], sums(c, 1), sums(c, 2), c->in[0], c->in[1], c->in[2],
+                                    size_of(c->node), eps_of(c->node), c->stream);
+}
+
+static int forward_bf16(const struct cuda_call *c)
+{
+    return vt_linear_attention_bf16(c->out[0], sums(c, 1), sums(c, 2), c->in[0], c->in[1], c->in[2],
+                                    size_of(c->node), eps_of(c->node), c->half_out & 1, c->stream);
+}
+
+int cuda_linear_attention(const struct cuda_call *c)
+{
+    static int (*const by[])(const struct cuda_call *) = {forward_fp32, forward_tf32, forward_bf16};
+    return by[multiplied_in(c)](c);
 }
 
 size_t cuda_linear_attention_grad_scratch(const struct node *n)

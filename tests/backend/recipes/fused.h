@@ -97,11 +97,27 @@ static void build_attention_grad(struct graph *g, struct rng *r)
     graph_apply(g, &op_attention_grad_row, n_in, in, n->attr);
 }
 
+/* Features and values of a head of linear attention: any, and two pairs that kernels on tensor
+ * cores read in sixteen bytes, of the smallest and of the widest tiles. */
+static void any_linear_head(struct rng *r, int64_t *features, int64_t *values)
+{
+    *features = any(r, 1, 40);
+    *values = any(r, 1, 40);
+    if (fixed_tokens == 64) {
+        *features = 16;
+        *values = 64;
+    }
+    if (fixed_tokens == 196) {
+        *features = 24;
+        *values = 72;
+    }
+}
+
 static void build_linear_attention(struct graph *g, struct rng *r)
 {
     int64_t batch = any(r, 1, 3), m = any_tokens(r, 1, 90), n = any_tokens(r, 1, 90);
-    int64_t heads = any(r, 1, 3);
-    int64_t f = any(r, 1, 40), e = any(r, 1, 40);
+    int64_t heads = any(r, 1, 3), f, e;
+    any_linear_head(r, &f, &e);
     struct tensor *q = leaf(g, "q", SHAPE(batch, m, heads * f));
     struct tensor *k = leaf(g, "k", SHAPE(batch, n, heads * f));
     struct tensor *v = leaf(g, "v", SHAPE(batch, n, heads * e));

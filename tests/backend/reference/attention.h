@@ -117,6 +117,12 @@ static void REF(linear_operands)(const struct node *n, REF_REAL *const *from,
     x[2] = (struct REF(tokens)){from[2], s.keys, s.heads * s.value_dim, s.value_dim};
 }
 
+/* An operand in all sums, those of the normaliser too. */
+static REF_REAL REF(rounded_phi)(REF_REAL x)
+{
+    return REF_ROUND(REF(phi_of)(x));
+}
+
 static void REF(linear_attention)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     const struct linear_attention_attr *a = n->attr;
@@ -130,12 +136,12 @@ static void REF(linear_attention)(const struct node *n, REF_REAL *const *in, REF
             for (int64_t f = 0; f < s.dim; f++) {
                 ksum[f] = 0;
                 for (int64_t k = 0; k < s.keys; k++)
-                    ksum[f] += REF(phi_of)(REF(token)(x[1], b, h, k)[f]);
+                    ksum[f] += REF(rounded_phi)(REF(token)(x[1], b, h, k)[f]);
                 for (int64_t e = 0; e < s.value_dim; e++) {
                     REF_REAL sum = 0;
                     for (int64_t k = 0; k < s.keys; k++)
-                        sum += REF(phi_of)(REF(token)(x[1], b, h, k)[f]) *
-                               REF(token)(x[2], b, h, k)[e];
+                        sum += REF(rounded_phi)(REF(token)(x[1], b, h, k)[f]) *
+                               REF_ROUND(REF(token)(x[2], b, h, k)[e]);
                     kv[f * s.value_dim + e] = sum;
                 }
             }
@@ -143,12 +149,12 @@ static void REF(linear_attention)(const struct node *n, REF_REAL *const *in, REF
                 const REF_REAL *q = REF(token)(x[0], b, h, m);
                 REF_REAL z = 0;
                 for (int64_t f = 0; f < s.dim; f++)
-                    z += REF(phi_of)(q[f]) * ksum[f];
+                    z += REF(rounded_phi)(q[f]) * ksum[f];
                 z += (REF_REAL)a->eps;
                 for (int64_t e = 0; e < s.value_dim; e++) {
                     REF_REAL sum = 0;
                     for (int64_t f = 0; f < s.dim; f++)
-                        sum += REF(phi_of)(q[f]) * kv[f * s.value_dim + e];
+                        sum += REF(rounded_phi)(q[f]) * kv[f * s.value_dim + e];
                     REF(token)(y, b, h, m)[e] = sum / z;
                 }
             }
