@@ -139,9 +139,10 @@ void progress_score_text(struct strbuf *out, const struct progress_score *s)
         strbuf_addf(out, "  %s %.1f %%", s->word, s->percent);
 }
 
-static void run_numbers(struct strbuf *out, const struct progress_run *run)
+static void run_numbers(struct strbuf *out, const struct progress_run *run, int with_speed)
 {
     char left[32];
+    strbuf_clear(out);
     if (run->epochs)
         strbuf_addf(out, "  epoch %d/%d", run->epoch, run->epochs);
     else
@@ -149,7 +150,7 @@ static void run_numbers(struct strbuf *out, const struct progress_run *run)
     if (isfinite(run->loss))
         strbuf_addf(out, "  loss %.3f", run->loss);
     progress_score_text(out, &run->score);
-    if (isfinite(run->images_per_s) && run->images_per_s > 0)
+    if (with_speed && isfinite(run->images_per_s) && run->images_per_s > 0)
         strbuf_addf(out, "  %.0f img/s", run->images_per_s);
     if (isfinite(run->left_s))
         strbuf_addf(out, "  %s left", clock_format_expected(run->left_s, left, sizeof left));
@@ -159,7 +160,7 @@ static void run_numbers(struct strbuf *out, const struct progress_run *run)
  * same cell are told apart. */
 static void add_label(struct strbuf *out, const char *label, int room)
 {
-    const char *seed = strstr(label, "seed ");
+    const char *seed = strstr(label, " seed ");
     int tail = seed ? width_of(seed) : 0;
     if (width_of(label) <= room || tail + 3 > room)
         tail = 0;
@@ -173,13 +174,15 @@ static void add_label(struct strbuf *out, const char *label, int room)
         strbuf_adds(out, seed);
 }
 
-/* Where the line is too long the label gives way, down to ten columns: its numbers are the
- * news. */
+/* Where the line is too long the speed is left out, then the label gives way, down to ten columns:
+ * its numbers are the news. */
 void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns)
 {
     size_t from = out->len;
     struct strbuf numbers = STRBUF_INIT;
-    run_numbers(&numbers, run);
+    run_numbers(&numbers, run, 1);
+    if (2 + width_of(run->label) + width_of(numbers.text) > columns)
+        run_numbers(&numbers, run, 0);
     int room = columns - 2 - width_of(numbers.text);
     strbuf_adds(out, "  ");
     add_label(out, run->label, room < 10 ? 10 : room);

@@ -207,8 +207,12 @@ static void test_lines(void **state)
                                 "812 img/s  1 min 34 s left");
     strbuf_clear(&s);
     progress_run_text(&s, &run, 79);
-    assert_string_equal(s.text, "  lin..seed 0  epoch 3/10  loss 1.832  top-1 41.2 %  "
-                                "812 img/s  1 min 34 s left");
+    assert_string_equal(s.text, "  linear/add seed 0  epoch 3/10  loss 1.832  top-1 41.2 %  "
+                                "1 min 34 s left");
+    strbuf_clear(&s);
+    progress_run_text(&s, &run, 69);
+    assert_string_equal(s.text,
+                        "  lin.. seed 0  epoch 3/10  loss 1.832  top-1 41.2 %  1 min 34 s left");
     strbuf_clear(&s);
     const struct progress_run new = {.label = "a", .loss = NAN, .images_per_s = NAN, .left_s = NAN};
     progress_run_text(&s, &new, 79);
