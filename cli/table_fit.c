@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "base/utf8.h"
+#include "cli/command.h"
 #include "results/rows.h"
 
 static size_t text_width(const char *text)
@@ -99,6 +101,19 @@ static void shorten_names(struct rows *r)
                 r->names[c] = names[i][1];
 }
 
+static void say_what_is_left_out(const struct rows *r, size_t from, size_t width)
+{
+    struct strbuf text = STRBUF_INIT, lines = STRBUF_INIT;
+    strbuf_addf(&text, "at %zu columns without", width);
+    for (size_t i = from; i < r->columns; i++)
+        strbuf_addf(&text, "%s %s", i > from ? "," : "", r->names[i]);
+    strbuf_adds(&text, " (--format csv has all)");
+    help_wrap(&lines, text.text);
+    fputs(lines.text, stderr);
+    strbuf_release(&text);
+    strbuf_release(&lines);
+}
+
 struct rows *table_fit(struct rows *r, size_t width)
 {
     if (r != NULL && columns_that_fit(r, width) < r->columns)
@@ -108,10 +123,7 @@ struct rows *table_fit(struct rows *r, size_t width)
     size_t n = r != NULL ? columns_that_fit(r, width) : 0;
     if (r == NULL || n == r->columns)
         return r;
-    fprintf(stderr, "at %zu columns without", width);
-    for (size_t i = n; i < r->columns; i++)
-        fprintf(stderr, "%s %s", i > n ? "," : "", r->names[i]);
-    fprintf(stderr, " (--format csv has all)\n");
+    say_what_is_left_out(r, n, width);
     struct rows *out = first_columns(r, n);
     rows_free(r);
     return out;

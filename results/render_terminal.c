@@ -2,7 +2,8 @@
  *
  * Widths are those that a terminal shows, not bytes: of wide characters two, of marks none. Where a
  * line would be too long, the widest texts lose characters and end in an ellipsis, texts with
- * blanks first, identifiers and paths only if nothing else helps, columns of numbers never. Where
+ * blanks first, identifiers and paths only if nothing else helps, the first column last, columns of
+ * numbers never. Where
  * lines would still be more than twice as wide as the terminal, each row is a block instead, a line
  * a value. */
 #include "results/render.h"
@@ -108,6 +109,14 @@ static size_t widest(const struct rows *r, const size_t *widths, const unsigned 
     return found;
 }
 
+/* Whether a column may lose characters in this round: first texts with blanks, then all but the
+ * first column, which says what the row is (a run's id is typed into other commands), then that
+ * too. */
+static int may_lose(const struct rows *r, size_t column, int round)
+{
+    return round == 2 || (round == 1 && column > 0) || may_cut(r, column);
+}
+
 /* Takes characters off the widest texts until the lines fit, or all texts are short. Returns the
  * width of a line. */
 static size_t fit(const struct rows *r, size_t *widths, const unsigned char *right, size_t width)
@@ -116,9 +125,9 @@ static size_t fit(const struct rows *r, size_t *widths, const unsigned char *rig
     unsigned char *allowed = mem_zalloc(r->columns, 1);
     for (size_t c = 0; c < r->columns; c++)
         total += widths[c];
-    for (int all = 0; all < 2 && total > width; all++) {
+    for (int round = 0; round < 3 && total > width; round++) {
         for (size_t c = 0; c < r->columns; c++)
-            allowed[c] = (unsigned char)(!right[c] && (all || may_cut(r, c)));
+            allowed[c] = (unsigned char)(!right[c] && may_lose(r, c, round));
         for (size_t c; total > width && (c = widest(r, widths, allowed)) < r->columns; total--)
             widths[c]--;
     }

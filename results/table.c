@@ -130,7 +130,8 @@ static void put_warnings(const struct table_layout *l, struct strbuf *out)
             out,
             "vittm: warning: %s: the runs come from %zu device classes: choose one with --device\n",
             d->experiment, d->devices);
-    add_hopeless(&hopeless, l);
+    if (l->o->machine) /* people read it in the caption */
+        add_hopeless(&hopeless, l);
     if (hopeless.len)
         strbuf_addf(out, "vittm: warning: %s: %s\n", d->experiment, hopeless.text);
     strbuf_release(&hopeless);
@@ -227,6 +228,18 @@ static size_t find_value(const char **values, size_t n, const char *text)
     return i;
 }
 
+/* The last part of a key, or all of it where another key ends alike. */
+static const char *short_key(const struct table_data *d, size_t key)
+{
+    const char *dot = strrchr(d->keys[key], '.'), *tail = dot ? dot : d->keys[key];
+    for (size_t k = 0; k < d->key_count; k++) {
+        const char *other = strrchr(d->keys[k], '.');
+        if (k != key && other && strcmp(other, tail) == 0)
+            return d->keys[key];
+    }
+    return dot ? dot + 1 : tail;
+}
+
 /* What stands in front of the row: the row key, then every axis that is neither row nor column. */
 static const char *row_head(struct arena *arena, const struct table_data *d,
                             const struct table_cell *c, int has_rows, int has_cols)
@@ -235,7 +248,7 @@ static const char *row_head(struct arena *arena, const struct table_data *d,
     if (has_rows)
         strbuf_adds(&s, c->keys[0]);
     for (size_t k = (size_t)has_rows + (size_t)has_cols; k < d->key_count; k++)
-        strbuf_addf(&s, "%s%s=%s", s.len ? ", " : "", d->keys[k], c->keys[k]);
+        strbuf_addf(&s, "%s%s=%s", s.len ? ", " : "", short_key(d, k), c->keys[k]);
     const char *text = arena_strdup(arena, s.text);
     strbuf_release(&s);
     return text;

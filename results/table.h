@@ -32,7 +32,8 @@ struct table_options {
 /* Each cell reads "76.26 ± 0.31 (n=3)", "76.26 (n=1)", "—" where nothing ran, "failed (1 of 3)"
  * where no run is done, "76.26 ± 0.31 (n=2, 1 failed)" where some are. The best is strong. The
  * caption says what the metric, the error and n are and which epoch was read. warnings (may be
- * NULL) receives a line for each of: mixed commits, mixed devices, n too small for the test. */
+ * NULL) receives a line for each of: mixed commits, mixed devices, n too small for the test (of a
+ * machine's table; people's have it in the caption). */
 struct strbuf;
 struct rows *table_build(struct store *s, const struct table_options *o, struct strbuf *warnings,
                          struct error *err);

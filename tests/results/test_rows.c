@@ -163,6 +163,20 @@ static void test_table_fits(void **state)
     assert_non_null(strstr(text, "some more of it     7  another text that is far"));
     assert_null(strstr(text, "…"));
     free(text);
+    /* Of identifiers alone the first stays whole: it is typed into other commands. */
+    static const char *const both[] = {"run", "label", "seed"};
+    struct rows *ls = rows_new(3, both);
+    struct rows_cell *run = rows_append(ls);
+    rows_set_text(ls, &run[0], "a9108ccfa4eebf99-s0-cpu");
+    rows_set_text(ls, &run[1], "token_summary/add_erase/none/0.001");
+    rows_set_integer(&run[2], 0);
+    text = print(ls, ROWS_TABLE, 60);
+    assert_non_null(strstr(text, "a9108ccfa4eebf99-s0-cpu  token_summary/add_erase/none…     0\n"));
+    free(text);
+    text = print(ls, ROWS_TABLE, 32); /* nothing else helps */
+    assert_non_null(strstr(text, "a9108ccfa4eebf9…  token_s…     0\n"));
+    free(text);
+    rows_free(ls);
     /* Identifiers stay whole while a text can give way; a formatted number stands to the right. */
     static const char *const ids[] = {"run", "remark", "params (M)"};
     struct rows *two = rows_new(3, ids);
