@@ -127,20 +127,45 @@ static struct rows *human_rows(const struct experiment *e, const double *expecte
     return r;
 }
 
-/* Why cells are left out, whole and below the table. */
+static int same_reason(const struct cell *a, const struct cell *b)
+{
+    return a->state == b->state && b->reason != NULL && strcmp(a->reason, b->reason) == 0;
+}
+
+/* The cell's state and reason, and below them every cell that shares both. */
+static void add_reason(struct strbuf *out, const struct experiment *e, int first)
+{
+    const struct cell *c = &e->cells[first];
+    struct strbuf why = STRBUF_INIT, labels = STRBUF_INIT;
+    int n = 0;
+    for (int i = first; i < e->n_cells; i++)
+        if (same_reason(c, &e->cells[i]))
+            strbuf_addf(&labels, "%s%s", n++ ? ", " : "", e->cells[i].label);
+    strbuf_addf(&why, "%s: %s", cell_state_name(c->state), c->reason);
+    help_wrap(out, why.text);
+    help_columns(out, "", labels.text, 4);
+    strbuf_release(&labels);
+    strbuf_release(&why);
+}
+
+/* Why cells are left out, whole and below the table: each reason once. */
 static void print_reasons(const struct experiment *e)
 {
     struct strbuf out = STRBUF_INIT;
+    int n = 0, *told = mem_alloc(sizeof *told * (size_t)e->n_cells + 1);
     for (int i = 0; i < e->n_cells; i++) {
         const struct cell *c = &e->cells[i];
-        struct strbuf left = STRBUF_INIT;
-        strbuf_addf(&left, "%s %s", cell_state_name(c->state), c->label);
-        if (c->state != CELL_PLANNED && c->reason != NULL)
-            help_columns(&out, left.text, c->reason, 6);
-        strbuf_release(&left);
+        int k = 0;
+        if (c->state == CELL_PLANNED || c->reason == NULL)
+            continue;
+        while (k < n && !same_reason(c, &e->cells[told[k]]))
+            k++;
+        if (k == n)
+            add_reason(&out, e, told[n++] = i);
     }
     if (out.len > 0)
         printf("\n%s", out.text);
+    free(told);
     strbuf_release(&out);
 }
 
@@ -149,21 +174,26 @@ static void say_total(const struct experiment *e, const double *expected,
 {
     double total = 0;
     char text[32];
+    struct strbuf line = STRBUF_INIT, out = STRBUF_INIT;
     for (int i = 0; i < e->n_cells; i++)
         if (e->cells[i].state == CELL_PLANNED)
             total += expected[i];
-    fprintf(stderr, "%d cell%s, %d seed%s each; %d excluded, %d refused, %d folded", e->n_planned,
-            e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s", e->n_excluded,
-            e->n_refused, e->n_folded);
+    strbuf_addf(&line, "%d cell%s, %d seed%s each; %d excluded, %d refused, %d folded",
+                e->n_planned, e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s",
+                e->n_excluded, e->n_refused, e->n_folded);
     if (e->n_planned > 0 && isfinite(total))
-        fprintf(stderr, "; about %s one at a time\n", clock_format(total, text, sizeof text));
+        strbuf_addf(&line, "; about %s one at a time", clock_format(total, text, sizeof text));
     else
-        fputs("; time unknown\n", stderr);
+        strbuf_adds(&line, "; time unknown");
     if (isfinite(x->macs_per_s))
-        fprintf(stderr, "time: %.3g GMAC/s, a training step measured on %s\n", x->macs_per_s * 1e-9,
-                x->device);
+        strbuf_addf(&line, "\ntime: %.3g GMAC/s, a training step measured on %s",
+                    x->macs_per_s * 1e-9, x->device);
     if (x->why_unknown != NULL)
-        fprintf(stderr, "time unknown: %s\n", x->why_unknown);
+        strbuf_addf(&line, "\ntime unknown: %s", x->why_unknown);
+    help_wrap(&out, line.text);
+    fputs(out.text, stderr);
+    strbuf_release(&out);
+    strbuf_release(&line);
 }
 
 /* What `vittm run` would refuse: data that is here and does not suit. */

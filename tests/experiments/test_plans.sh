@@ -66,4 +66,21 @@ for bad in twice unread refused; do
     check "$bad is not planned" sh -c \
         "! '$vittm' plan '$scratch/$bad.yaml' 2>&1 | grep -q ' 0 excluded, 0 refused, 0 folded;'"
 done
+
+# A reason stands once, with all cells that it is of, in lines that a terminal shows.
+cat > "$scratch/left-out.yaml" <<'YAML'
+name: left-out
+seeds: 1
+grid: {model.dim: [16, 32, 48, 64], model.depth: [1, 2, 3, 4], train.lr: [1e-3, 2e-3]}
+exclude: ["model.dim == 16 or (model.dim == 32 and model.depth > 2)"]
+model: {family: vit, image_size: 16, patch: 4, heads: 2, classes: 10}
+data: {dataset: shapes, train_size: 64, val_size: 16}
+train: {epochs: 1, batch: 16, warmup_epochs: 0}
+YAML
+"$vittm" plan "$scratch/left-out.yaml" > "$scratch/out" 2> "$scratch/err"
+sed -n '/^excluded:/,$p' "$scratch/out" > "$scratch/reasons"
+check "a reason stands once" test "$(grep -c 'exclude: model.dim == 16' "$scratch/reasons")" = 1
+check "above the cells that it is of" grep -q '^    16/1/0.001, 16/1/0.002, 16/2/0.001, ' "$scratch/reasons"
+check "all of them" test "$(grep -o '[0-9]*/[0-9]/0.00[12]' "$scratch/reasons" | sort -u | wc -l)" = 12
+check "in 80 columns" sh -c "! cat '$scratch/out' '$scratch/err' | LC_ALL=C.UTF-8 grep -E '^.{81}'"
 finish
