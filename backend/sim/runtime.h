@@ -15,7 +15,14 @@
 /* Keeps e for cudaGetLastError and returns it. */
 cudaError_t sim_error(cudaError_t e);
 
-/* ---- device.c: memory ---- */
+/* ---- device.c ---- */
+
+size_t sim_host_memory(void); /* bytes of the machine: the device has as many */
+
+/* ---- memory.c ---- */
+
+/* Whether p is the host's own: neither the device's nor page-locked. */
+int sim_is_pageable(const void *p);
 
 /* The host may touch device memory between these two, or nobody else may: AddressSanitizer's
  * poison, where VT_SIM_STRICT asks for it. */
