@@ -10,7 +10,7 @@
 #include <tuple>
 #include <type_traits>
 
-#include "backend/sim/core.h"
+#include "backend/sim/warp.h"
 #include "backend/sim/include/cuda_runtime_api.h"
 #include "backend/sim/launch.h"
 
@@ -81,108 +81,46 @@ static inline void __syncthreads(SIM_PLACE)
     sim_barrier(file, line);
 }
 
-/* What a warp does as one: no access of a thread of its own. */
-#define SIM_TOGETHER __attribute__((no_sanitize("thread"))) static inline
-
-SIM_TOGETHER void sim_combine_nothing(void *const *, uint32_t)
-{
-}
-
 static inline void __syncwarp(uint32_t mask = 0xffffffffu, SIM_PLACE)
 {
     sim_collective(mask, sim_combine_nothing, nullptr, 1, file, line);
 }
 
-enum sim_shuffle { SIM_INDEX, SIM_XOR, SIM_UP, SIM_DOWN };
-
-template <class T> struct sim_shuffled {
-    T value, result;
-    int argument, width;
-};
-
-/* The lane that lane reads from, CUDA C++ programming guide, "Warp shuffle functions". */
-SIM_TOGETHER int sim_source(sim_shuffle kind, int lane, int argument, int width)
-{
-    int first = lane & ~(width - 1), place = lane & (width - 1);
-    if (kind == SIM_INDEX)
-        return first + (argument & (width - 1));
-    if (kind == SIM_XOR)
-        return (lane ^ argument) >= first + width ? lane : lane ^ argument;
-    if (kind == SIM_UP)
-        return place < argument ? lane : lane - argument;
-    return place + argument >= width ? lane : lane + argument;
-}
-
-/* What a lane that is not there would hand over: NaN, or -1. */
-template <class T> SIM_TOGETHER void sim_poison(T *value)
-{
-    memset(static_cast<void *>(value), 0xff, sizeof *value);
-}
-
-template <class T, sim_shuffle kind>
-SIM_TOGETHER void sim_combine_shuffle(void *const *operands, uint32_t arrived)
-{
-    for (int lane = 0; lane < SIM_WARP; lane++) {
-        if (!(arrived >> lane & 1))
-            continue;
-        auto *s = static_cast<sim_shuffled<T> *>(operands[lane]);
-        int from = sim_source(kind, lane, s->argument, s->width);
-        if (from >= 0 && from < SIM_WARP && (arrived >> from & 1))
-            s->result = static_cast<sim_shuffled<T> *>(operands[from])->value;
-        else
-            sim_poison(&s->result);
-    }
-}
-
-template <sim_shuffle kind, class T>
-static inline T sim_shuffle_sync(uint32_t mask, T value, int argument, int width, const char *file,
-                                 int line)
+template <class T>
+static inline T sim_shuffle_sync(sim_combine *shuffle, uint32_t mask, T value, int argument,
+                                 int width, const char *file, int line)
 {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
-    sim_shuffled<T> s{value, value, argument, width};
-    sim_collective(mask, sim_combine_shuffle<T, kind>, &s, 0, file, line);
-    return s.result;
+    sim_shuffled s{0, 0, sizeof(T), argument, width};
+    memcpy(&s.value, &value, sizeof value);
+    sim_collective(mask, shuffle, &s, 0, file, line);
+    memcpy(static_cast<void *>(&value), &s.result, sizeof value);
+    return value;
 }
 
 template <class T>
 static inline T __shfl_sync(uint32_t mask, T value, int lane, int width = SIM_WARP, SIM_PLACE)
 {
-    return sim_shuffle_sync<SIM_INDEX>(mask, value, lane, width, file, line);
+    return sim_shuffle_sync(sim_combine_index, mask, value, lane, width, file, line);
 }
 
 template <class T>
 static inline T __shfl_xor_sync(uint32_t mask, T value, int bits, int width = SIM_WARP, SIM_PLACE)
 {
-    return sim_shuffle_sync<SIM_XOR>(mask, value, bits, width, file, line);
+    return sim_shuffle_sync(sim_combine_xor, mask, value, bits, width, file, line);
 }
 
 template <class T>
 static inline T __shfl_up_sync(uint32_t mask, T value, unsigned by, int width = SIM_WARP, SIM_PLACE)
 {
-    return sim_shuffle_sync<SIM_UP>(mask, value, static_cast<int>(by), width, file, line);
+    return sim_shuffle_sync(sim_combine_up, mask, value, static_cast<int>(by), width, file, line);
 }
 
 template <class T>
 static inline T __shfl_down_sync(uint32_t mask, T value, unsigned by, int width = SIM_WARP,
                                  SIM_PLACE)
 {
-    return sim_shuffle_sync<SIM_DOWN>(mask, value, static_cast<int>(by), width, file, line);
-}
-
-struct sim_vote {
-    int yes;
-    uint32_t result;
-};
-
-SIM_TOGETHER void sim_combine_votes(void *const *operands, uint32_t arrived)
-{
-    uint32_t votes = 0;
-    for (int lane = 0; lane < SIM_WARP; lane++)
-        if ((arrived >> lane & 1) && static_cast<sim_vote *>(operands[lane])->yes)
-            votes |= 1u << lane;
-    for (int lane = 0; lane < SIM_WARP; lane++)
-        if (arrived >> lane & 1)
-            static_cast<sim_vote *>(operands[lane])->result = votes;
+    return sim_shuffle_sync(sim_combine_down, mask, value, static_cast<int>(by), width, file, line);
 }
 
 static inline uint32_t __ballot_sync(uint32_t mask, int yes, SIM_PLACE)

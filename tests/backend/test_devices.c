@@ -164,8 +164,9 @@ static int has_own_products(const char *op)
            !strncmp(op, "linear_attention", strlen("linear_attention"));
 }
 
-/* VITTM_TEST_OP: one op alone. tf32: those whose own kernels round; how a library does is its own
- * affair. */
+/* VITTM_TEST_OP: one op alone. VITTM_TEST_ONCE: one run a case, for sanitizers to which the second
+ * and the captured one show nothing new. tf32: those whose own kernels round; how a library does is
+ * its own affair. */
 static void check_all(enum precision precision)
 {
     const struct backend *b = need_device(precision);
@@ -178,7 +179,7 @@ static void check_all(enum precision precision)
                                         .value_size = sizeof(float),
                                         .precision = precision,
                                         .call = call_device,
-                                        .threads = 2,
+                                        .threads = getenv("VITTM_TEST_ONCE") ? 1 : 2,
                                         .ctx = b},
                                        {0}};
     for (const struct recipe *r = recipes; r < recipes + N_RECIPES; r++)

@@ -23,6 +23,7 @@ try() {
     fi
 }
 
+export TSAN_OPTIONS=atexit_sleep_ms=0
 "$folder/asan/bugs" list > "$scratch/list"
 while IFS='|' read -r name build environment says; do
     case $build in

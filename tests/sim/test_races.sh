@@ -8,7 +8,7 @@ if [ ! -x "$folder/test_devices" ]; then
     skip "kernels under ThreadSanitizer" "not built (make sim)"
     finish
 fi
-export VITTM_BACKEND_DIR="$folder" VT_SIM_WORKERS=2 TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
+export VITTM_BACKEND_DIR="$folder" VT_SIM_WORKERS=2 VITTM_TEST_ONCE=1 TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0:atexit_sleep_ms=0
 run() { # run ORDER STREAMS TOKENS
     tokens=${VITTM_TEST_FULL:+49 64 65 196 197}
     tokens=${tokens:-$3}
