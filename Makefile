@@ -267,6 +267,12 @@ $$(BUILD)/sim/$(1)/bugs: $$(BUILD)/sim/$(1)/tests/sim/bugs.cu.o $$(SIM_C:%=$$(BU
 	@echo "  link $$@"
 	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$^ $$(LDLIBS)
 
+# The kernels of products alone.
+$$(BUILD)/sim/$(1)/products: $$(BUILD)/sim/$(1)/tests/sim/products.cu.o $$(SIM_C:%=$$(BUILD)/sim/$(1)/%.o) \
+                             $$(patsubst %,$$(BUILD)/sim/$(1)/%.o,$$(wildcard backend/cuda/kernels/gemm_*.cu)) $$(ARCHIVE)
+	@echo "  link $$@"
+	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$^ $$(LDLIBS)
+
 # Programs that load the library must bring the sanitizer it needs.
 $$(BUILD)/sim/$(1)/test_devices: $$(BUILD)/tests/backend/test_devices.o $$(ARCHIVE)
 	@mkdir -p $$(@D)
@@ -288,7 +294,7 @@ sim: setup
 	@+$(MAKE) sim-run
 
 .PHONY: sim-run
-SIM_X := $(foreach m,asan tsan,$(addprefix $(BUILD)/sim/$(m)/,backend-sim.so test_devices bugs))
+SIM_X := $(foreach m,asan tsan,$(addprefix $(BUILD)/sim/$(m)/,backend-sim.so test_devices bugs products))
 sim-run: $(SIM_X)
 	@BUILD='$(BUILD)' TEST_JOBS='$(JOBS)' tools/run-tests '$(TESTS)' $(SIM_SH)
 

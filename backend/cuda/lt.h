@@ -9,6 +9,7 @@
 #ifndef BACKEND_CUDA_LT_H
 #define BACKEND_CUDA_LT_H
 
+#include "backend/cuda/kernels/launch.h"
 #include "base/error.h"
 
 #include <cuda_runtime_api.h>
@@ -20,16 +21,6 @@ enum vt_type { VT_F32, VT_BF16 };
 enum vt_math {
     VT_MATH_FP32, /* every bit */
     VT_MATH_TF32  /* rounded to 10 bits of mantissa */
-};
-
-/* What becomes of v = scale * op(a) op(b) + residual + bias. GELU is the exact one, by erf; v is
- * rounded to what it would be stored as before GELU is taken, whether it is stored or not: training
- * and inference compute the same. */
-enum vt_epilogue {
-    VT_PLAIN,      /* c = v */
-    VT_GELU,       /* c = gelu(v) */
-    VT_GELU_KEEP,  /* pre = v, c = gelu(v) */
-    VT_GELU_SLOPE, /* c = v gelu'(pre) */
 };
 
 /* c[i] (m,n) = scale * op(a[i]) (m,k) op(b[i]) (k,n) + residual[i] + bias for i < batch, where

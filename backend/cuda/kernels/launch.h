@@ -119,6 +119,39 @@ int vt_softmax(float *y, const float *x, int64_t outer, int64_t size, int64_t in
 int vt_softmax_grad(float *dx, const float *y, const float *dy, int64_t outer, int64_t size,
                     int64_t inner, cudaStream_t stream);
 
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* What becomes of v = scale * op(a) op(b) + residual + bias. GELU is the exact one, by erf; v is
+ * rounded to what it would be stored as before GELU is taken, whether it is stored or not: training
+ * and inference compute the same. */
+enum vt_epilogue {
+    VT_PLAIN,      /* c = v */
+    VT_GELU,       /* c = gelu(v) */
+    VT_GELU_KEEP,  /* pre = v, c = gelu(v) */
+    VT_GELU_SLOPE, /* c = v gelu'(pre) */
+};
+
+/* c[i] (m,n) = epilogue(scale * op(a[i]) (m,k) op(b[i]) (k,n) + residual[i] + bias) for i < batch,
+ * all by rows; op(x) is x or, with trans, the transpose of x as it lies in memory. ld*: elements
+ * from one row in memory to the next; stride_*: from one matrix to the next, 0 repeats it (a and b
+ * only). Residual, which may be c, and pre have the layout of c; bias: n values. Any of the four is
+ * NULL where there is none. half_v: of the residual, the bias and what v is rounded to before GELU;
+ * pre has it too where it is kept. Addresses may be anything, multiples of 16 bytes are fast. A sum
+ * is made in the order of k, whatever the sizes. Operands are float or, for vt_gemm_bf16, bf16. */
+struct vt_gemm {
+    const void *a, *b, *bias, *residual;
+    void *c, *pre;
+    float *sums; /* or NULL: m values, op(a[0]) added up along k */
+    int64_t m, n, k, lda, ldb, ldc, batch, stride_a, stride_b, stride_c;
+    int trans_a, trans_b, half_c, half_v, half_pre;
+    int tile; /* of so many rows and columns: 64, 128 (not in fp32); 0: by the sizes; the same bits */
+    float scale;
+    enum vt_epilogue epilogue;
+};
+int vt_gemm_fp32(const struct vt_gemm *g, cudaStream_t stream);
+int vt_gemm_tf32(const struct vt_gemm *g, cudaStream_t stream);
+int vt_gemm_bf16(const struct vt_gemm *g, cudaStream_t stream);
+
 /* ---- layers ---------------------------------------------------------------------------------- */
 
 /* copy: y, or dx, in bf16 beside single precision, or NULL; half: of y and x, of y and more, of dy

@@ -1,6 +1,7 @@
 /* Element-wise functions of one tensor, the gradients that are fused, and conversion to and from
  * bf16. A function object holds the op's parameters. */
 #include "backend/cuda/kernels/device.h"
+#include "backend/cuda/kernels/gelu.h"
 
 template <class Y, class X, class F>
 static __global__ void unary_kernel(Y *y, const X *x, int64_t n, F f)
@@ -81,30 +82,6 @@ static int slope(DX *dx, const X *x, const DY *dy, int64_t n, F f, cudaStream_t 
         return slope(dx, x, dy, n, name##_of{}, stream);                                           \
     }
 
-/* The normal distribution's integral up to x. erfc keeps the digits of small values, which 1 + erf
- * does not. */
-static __device__ __forceinline__ float normal_integral(float x)
-{
-    return 0.5f * erfcf(-0.70710678118654752f * x);
-}
-
-static __device__ __forceinline__ float normal_density(float x)
-{
-    return 0.39894228040143268f * expf(-0.5f * x * x);
-}
-
-/* Beyond it the product of an infinite x and an integral of 0 would be no number; gelu(x) is 0 in
- * float long before. */
-static __device__ __forceinline__ float gelu_at(float x)
-{
-    return x < -40.0f ? 0.0f : x * normal_integral(x);
-}
-
-static __device__ __forceinline__ float gelu_slope(float x)
-{
-    return x < -40.0f ? 0.0f : x > 40.0f ? 1.0f : normal_integral(x) + x * normal_density(x);
-}
-
 UNARY(exp, expf(x))
 UNARY(log, logf(x))
 UNARY(sqrt, sqrtf(x))
@@ -118,7 +95,7 @@ SLOPE(relu_grad, x > 0 ? dy : 0)
 struct gelu_of {
     __device__ __forceinline__ float operator()(float x) const
     {
-        return gelu_at(x);
+        return vt_gelu_of(x);
     }
 };
 extern "C" int vt_gelu(void *y, const void *x, int64_t n, unsigned half, cudaStream_t stream)
@@ -129,7 +106,7 @@ extern "C" int vt_gelu(void *y, const void *x, int64_t n, unsigned half, cudaStr
 struct gelu_grad_of {
     __device__ __forceinline__ float operator()(float x, float dy) const
     {
-        return dy * gelu_slope(x);
+        return dy * vt_gelu_slope(x);
     }
 };
 extern "C" int vt_gelu_grad(void *dx, const void *x, const void *dy, int64_t n, unsigned half,

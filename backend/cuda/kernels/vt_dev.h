@@ -60,6 +60,14 @@ static inline cudaError_t vt_launch(void (*kernel)(P...), dim3 grid, dim3 block,
 
 #define VT_FULL 0xffffffffu
 
+/* Of a large function that is called in several places: on a device registers must not go through
+ * memory, the emulator's compiler would take long. */
+#ifdef VT_SIM
+#define VT_INLINED inline
+#else
+#define VT_INLINED __forceinline__
+#endif
+
 typedef __nv_bfloat16 vt_bf16;
 
 /* Values in memory as floats: one, or four at an address of 16 bytes (float) or 8 (bf16). */
