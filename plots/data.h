@@ -106,7 +106,8 @@ const char *data_main_cost(const struct plot_data *d);
 int data_maximize(const struct plot_data *d, const char *metric);
 /* Whether a column of runs holds a configuration key, or what counts as one. */
 int data_is_key(const char *column);
-/* "linear", "depth 2": a level in words, with its key where it does not speak for itself. */
+/* "linear", "depth 2", "no memory block": a level in words, with its key where it does not speak
+ * for itself. */
 void data_level_title(const struct plot_data *d, int factor, int level, char *text, size_t size);
 /* Whether somebody gave the cell a label: it is not just its values. */
 int data_is_labelled(struct plot_data *d, const struct plot_cell *c);

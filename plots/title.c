@@ -66,8 +66,12 @@ void data_level_title(const struct plot_data *d, int factor, int level, char *te
     char key[64], words[128];
     metric_level_title(f->levels[level], words, sizeof words);
     metric_key_title(f->key, key, sizeof key);
-    int with_key = needs_key(f, f->levels[level]);
-    snprintf(text, size, "%s%s%s", with_key ? key : "", with_key ? " " : "", words);
+    if (strcmp(f->levels[level], "none") == 0)
+        snprintf(text, size, "no %s", key);
+    else if (needs_key(f, f->levels[level]))
+        snprintf(text, size, "%s %s", key, words);
+    else
+        snprintf(text, size, "%s", words);
 }
 
 static void add_levels(struct plot_data *d, const struct plot_cell *c, int places, struct strbuf *s)

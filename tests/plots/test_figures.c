@@ -512,6 +512,11 @@ static void test_title_keys(void **state)
     d.cells[0].label = "";
     assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 2 · fusion true");
     data_release(&d);
+    s.fusions[0] = "none";
+    arrange(&d, &s, 0);
+    d.cells[0].label = "2/none";
+    assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 2 · no fusion");
+    data_release(&d);
 }
 
 /* Lists of numbers as people write them; those of one number are that number, and in its order. */
