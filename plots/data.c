@@ -291,6 +291,13 @@ struct plot_stat data_stat(const struct plot_data *d, const struct plot_cell *c,
     return s;
 }
 
+const char *data_cell_value(struct plot_data *d, const struct plot_cell *c, const char *key)
+{
+    int column = rows_column(d->source.runs, key);
+    return column >= 0 ? cell_text(&d->arena, rows_cell(d->source.runs, c->rows[0], (size_t)column))
+                       : NULL;
+}
+
 const char *data_cell_key(struct plot_data *d, const struct plot_cell *c, const char *key)
 {
     int column = rows_column(d->source.runs, key);

@@ -89,6 +89,8 @@ const char *data_text(const struct plot_data *d, size_t row, const char *column)
 /* The cell's value of a configuration key as people write it (config_plain), in the arena; NULL
  * where it has none. */
 const char *data_cell_key(struct plot_data *d, const struct plot_cell *c, const char *key);
+/* The same as it is stored: "[3, 6, 9]". */
+const char *data_cell_value(struct plot_data *d, const struct plot_cell *c, const char *key);
 /* Runs of the cell in that state. */
 size_t data_count_state(const struct plot_data *d, const struct plot_cell *c, const char *state);
 

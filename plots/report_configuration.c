@@ -18,7 +18,7 @@ static size_t values_of(struct report *r, const char *key, struct strbuf *list)
     struct arena *a = &r->data->arena;
     const char **seen = ARENA_ARRAY(a, const char *, r->data->n_cells + 1);
     for (size_t i = 0; i < r->data->n_cells; i++) {
-        const char *text = data_cell_key(r->data, &r->data->cells[i], key);
+        const char *text = data_cell_value(r->data, &r->data->cells[i], key);
         text = text != NULL ? text : "(not active)";
         size_t k = 0;
         while (k < n && strcmp(seen[k], text) != 0)

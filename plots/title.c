@@ -31,7 +31,7 @@ static int value_length(struct plot_data *d, const struct plot_cell *c, const ch
         if (!data_is_key(r->names[i]))
             continue;
         longest = longer(longest, begins_with(text, data_cell_key(d, c, r->names[i])));
-        longest = longer(longest, begins_with(text, data_text(d, c->rows[0], r->names[i])));
+        longest = longer(longest, begins_with(text, data_cell_value(d, c, r->names[i])));
     }
     return longest;
 }

@@ -210,6 +210,23 @@ static void test_published_beside_measured(void **state)
     strbuf_release(&page);
 }
 
+/* Lists are as people write them in tables of results, and whole where they are the configuration.
+ */
+static void test_lists(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"[16]", "[8]", "[3, 6]", "[4, 8]"};
+    struct synthetic s = SYNTHETIC_INIT;
+    struct report_options o = {0};
+    struct strbuf page = STRBUF_INIT;
+    memcpy(s.heads, lists, sizeof lists);
+    page_of(&s, &o, 0, &page);
+    assert_non_null(strstr(page.text, ">[16], [8], [3, 6], [4, 8]</td>"));
+    assert_non_null(strstr(page.text, ">3,6</th>"));
+    assert_int_equal(count(page.text, "[3, 6]"), 1);
+    strbuf_release(&page);
+}
+
 static void test_warnings(void **state)
 {
     (void)state;
@@ -395,7 +412,7 @@ int main(void)
         cmocka_unit_test(test_hostile),         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_policy),          cmocka_unit_test(test_figures_inside),
         cmocka_unit_test(test_without_gnuplot), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write),           cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
