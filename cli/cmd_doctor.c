@@ -215,6 +215,7 @@ static void check_room(struct checkup *c)
 static int run(const struct args *a, struct error *err)
 {
     struct checkup c = {.rows = rows_new(3, (const char *const[]){"check", "ok", "result"})};
+    c.rows->wraps = 1;
     check_build(&c);
     check_devices(&c);
     check_room(&c);

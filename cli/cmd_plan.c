@@ -178,11 +178,11 @@ static void say_total(const struct experiment *e, const double *expected,
     for (int i = 0; i < e->n_cells; i++)
         if (e->cells[i].state == CELL_PLANNED)
             total += expected[i];
-    strbuf_addf(&line, "%d cell%s, %d seed%s each; %d excluded, %d refused, %d folded",
-                e->n_planned, e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s",
-                e->n_excluded, e->n_refused, e->n_folded);
+    strbuf_addf(&line, "%d cell%s x %d seed%s; %d excluded, %d refused, %d folded", e->n_planned,
+                e->n_planned == 1 ? "" : "s", e->n_seeds, e->n_seeds == 1 ? "" : "s", e->n_excluded,
+                e->n_refused, e->n_folded);
     if (e->n_planned > 0 && isfinite(total))
-        strbuf_addf(&line, "; about %s one at a time", clock_format(total, text, sizeof text));
+        strbuf_addf(&line, "; about %s in turn", clock_format(total, text, sizeof text));
     else
         strbuf_adds(&line, "; time unknown");
     if (isfinite(x->macs_per_s))

@@ -156,6 +156,26 @@ static void print_records(const struct rows *r, const char **texts, FILE *out)
     }
 }
 
+/* In as many lines as it needs, at blanks where there are any, each but the first behind an indent.
+ */
+static void put_wrapped(FILE *out, const char *text, size_t indent, size_t width)
+{
+    for (;;) {
+        size_t n = utf8_fit(text, width), end = n;
+        while (text[n] && end > 0 && (unsigned char)text[end] > ' ')
+            end--;
+        if (text[n] && end > 0)
+            n = end;
+        put_plain(out, text, utf8_columns(text, n));
+        text += n;
+        text += strspn(text, " \t\n");
+        if (!*text)
+            return;
+        putc_unlocked('\n', out);
+        put_blanks(out, indent);
+    }
+}
+
 static void print_lines(const struct rows *r, const char **texts, const size_t *widths,
                         const unsigned char *right, FILE *out)
 {
@@ -164,10 +184,17 @@ static void print_lines(const struct rows *r, const char **texts, const size_t *
         put_padded(out, r->names[c], widths[c], right[c], c + 1 == r->columns);
     }
     putc_unlocked('\n', out);
+    size_t last = r->columns - 1, indent = 2 * last;
+    for (size_t c = 0; c < last; c++)
+        indent += widths[c];
     for (size_t i = 0; i < r->count; i++) {
+        const char **row = texts + i * r->columns;
         for (size_t c = 0; c < r->columns; c++) {
             fputs_unlocked(c ? "  " : "", out);
-            put_padded(out, texts[i * r->columns + c], widths[c], right[c], c + 1 == r->columns);
+            if (c == last && r->wraps && !right[c])
+                put_wrapped(out, row[c], indent, widths[c]);
+            else
+                put_padded(out, row[c], widths[c], right[c], c == last);
         }
         putc_unlocked('\n', out);
     }

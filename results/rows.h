@@ -31,6 +31,9 @@ struct rows {
     /* or NULL: below a table and in Markdown, \caption in LaTeX, absent elsewhere */
     const char *caption;
     const char *label; /* or NULL: \label in LaTeX */
+    /* In a table the last column goes on in further lines where else it would be cut: for a few
+     * rows whose texts are what is wanted. */
+    int wraps;
 };
 
 /* Column names are copied. */

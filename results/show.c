@@ -15,6 +15,7 @@ static struct rows *transpose(const struct rows *wide)
 {
     static const char *const names[] = {"key", "value"};
     struct rows *r = rows_new(2, names);
+    r->wraps = 1;
     for (size_t c = 0; c < wide->columns && wide->count; c++) {
         const struct rows_cell *from = rows_cell(wide, 0, c);
         if (from->type == ROWS_NULL)

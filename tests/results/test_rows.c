@@ -163,6 +163,24 @@ static void test_table_fits(void **state)
     assert_non_null(strstr(text, "some more of it     7  another text that is far"));
     assert_null(strstr(text, "…"));
     free(text);
+    /* Where the texts are what is wanted they go on below. */
+    static const char *const facts[] = {"key", "value"};
+    struct rows *show = rows_new(2, facts);
+    struct rows_cell *fact = rows_append(show);
+    show->wraps = 1;
+    rows_set_text(show, &fact[0], "message");
+    rows_set_text(show, &fact[1],
+                  "the loss is not finite: the run\tdiverged ä-very-long-word-in-it");
+    text = print(show, ROWS_TABLE, 40);
+    assert_string_equal(text, "key      value\n"
+                              "message  the loss is not finite: the run\n"
+                              "         diverged ä-very-long-word-in-it\n");
+    free(text);
+    text = print(show, ROWS_TABLE, 1000);
+    assert_string_equal(text, "key      value\nmessage  the loss is not finite: the run diverged "
+                              "ä-very-long-word-in-it\n");
+    free(text);
+    rows_free(show);
     /* Of identifiers alone the first stays whole: it is typed into other commands. */
     static const char *const both[] = {"run", "label", "seed"};
     struct rows *ls = rows_new(3, both);
