@@ -1,9 +1,10 @@
 /* Errors with a complete, human message. The four kinds:
- *   - a bug of ours:            BUG("...") aborts with file and line;
- *   - bad input or environment: the function returns -1 (or NULL) and fills the caller's struct
- * error;
- *   - a warning:                warn("...") prints one line and goes on;
- *   - the end of a command:     the cli prints error.msg and exits with error.code.
+ *
+ *   a bug of ours             BUG("...") aborts with file and line
+ *   bad input, environment    the function returns -1 (or NULL) and fills the caller's struct error
+ *   a warning                 warn("...") prints one line and goes on
+ *   the end of a command      the cli prints error.msg and exits with error.code
+ *
  * A message names the thing (file:line, key, tensor path), what is wrong and what to do. No
  * trailing newline or full stop. */
 #ifndef BASE_ERROR_H

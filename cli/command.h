@@ -1,13 +1,12 @@
 /* Commands. Each is one file cli/cmd_NAME.c that defines `const struct command command_NAME`, and
  * one line in commands.def. The option table is the only description of the command line: it parses
- * it and it prints
- * --help, the shell completions and the manual page.
+ * it, and --help, the shell completions and the manual page are printed from it.
  *
  *   static const struct option_spec options[] = {
  *       OPTION_DB,                                                   // --db PATH
  *       OPTION_FORMAT,                                               // --format table|csv|...
- *       {.name = "jobs", .letter = 'j', .type = OPTION_INT, .value = "N", .fallback = "0", .min =
- * 0, .max = 1024, .doc = "runs at a time (0: as many as cores)"},
+ *       {.name = "jobs", .letter = 'j', .type = OPTION_INT, .value = "N", .fallback = "0",
+ *        .min = 0, .max = 1024, .doc = "runs at a time (0: as many as cores)"},
  *       {.name = "dry-run", .doc = "say what would run"},            // a flag
  *       {0}};
  *
@@ -19,8 +18,8 @@
  *       return EXIT_FINE;                                            // or -1 with err set
  *   }
  *
- *   const struct command command_run = {.name = "run", .summary = "...", .operands = "FILE.yaml",
- * ...}; */
+ *   const struct command command_run = {
+ *       .name = "run", .summary = "...", .operands = "FILE.yaml", ...}; */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 

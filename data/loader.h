@@ -5,10 +5,14 @@
  * of an epoch is a permutation keyed by (seed, epoch), augmentation is keyed by (seed, epoch,
  * sample). So neither the number of threads nor where a resumed run starts changes anything.
  *
- *     struct loader_options o = {.batch = 128, .image_size = 32, .seed = 1, .train = 1, .shuffle =
- * 1, .threads = 2}; if (loader_open(&l, d, &o, &err)) … for (epoch = 0; epoch < epochs; epoch++)
- *         while ((b = loader_next(l, &err)))       -- NULL ends the epoch; the next call begins the
- * next one step(b->images, b->labels); if (err.code) … loader_close(l); */
+ *   struct loader_options o = {.batch = 128, .image_size = 32, .seed = 1, .train = 1, .shuffle = 1,
+ *                              .threads = 2};
+ *   if (loader_open(&l, d, &o, &err)) ...
+ *   for (epoch = 0; epoch < epochs; epoch++)
+ *       while ((b = loader_next(l, &err)))    // NULL ends the epoch; the next call begins another
+ *           step(b->images, b->labels);
+ *   if (err.code) ...
+ *   loader_close(l); */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 

@@ -1,14 +1,20 @@
 /* What training does to a whole batch, after normalisation and in this order:
- *   erase   one rectangle becomes 0, the mean colour (random erasing, Zhong et al., AAAI 2020)
- *   mixup   x[i] <- lambda x[i] + (1 - lambda) x[j]        (Zhang et al., ICLR 2018)
- *   cutmix  a box of x[i] <- that box of x[j]              (Yun et al., ICCV 2019)
+ *
+ *   erase    one rectangle becomes 0, the mean colour (random erasing, Zhong et al., AAAI 2020)
+ *   mixup    x[i] <- lambda x[i] + (1 - lambda) x[j]        (Zhang et al., ICLR 2018)
+ *   cutmix   a box of x[i] <- that box of x[j]              (Yun et al., ICCV 2019)
+ *
  * with j the partner of i; labels become targets lambda onehot(y[i]) + (1 - lambda) onehot(y[j]).
  *
  * Drawing and doing are apart: mix_plan_draw makes a plan out of (seed, epoch, batch), mix_apply
- * follows it. Both are pure, so a resumed run repeats them. Use: struct mix m;      mix_init(&m,
- * config, &err);      if (mix_is_on(&m)) ... struct mix_plan p; mix_plan_init(&p, B);
- *     mix_plan_draw(&m, seed, epoch, batch, B, S, S, &p);
- *     mix_apply(&p, B, C, S, S, images, out);   mix_targets(&p, labels, B, K, targets);  */
+ * follows it. Both are pure, so a resumed run repeats them.
+ *
+ *   mix_init(&m, config, &err);
+ *   if (mix_is_on(&m)) ...
+ *   mix_plan_init(&p, B);
+ *   mix_plan_draw(&m, seed, epoch, batch, B, S, S, &p);
+ *   mix_apply(&p, B, C, S, S, images, out);
+ *   mix_targets(&p, labels, B, K, targets); */
 #ifndef DATA_MIX_H
 #define DATA_MIX_H
 

@@ -1,8 +1,10 @@
 /* From a decoded image to the model's input tensor, as upstream does it:
- *   evaluation  resize the short side (Pillow bicubic on u8), centre crop, x/255, (x - mean)/std
- *   training    crop (none, pad or random resized crop), flip, x*(1/255), augmentation of colours
- * and shapes (data/augment_policy.h), (x - mean)/std All that is random comes from the caller's
- * generator, in a fixed order. */
+ *
+ *   evaluation   resize the short side (Pillow bicubic on u8), centre crop, x/255, (x - mean)/std
+ *   training     crop (none, pad, random resized crop or a scene's window), flip, x*(1/255),
+ *                augmentation of colours and shapes (data/augment_policy.h), (x - mean)/std
+ *
+ * All that is random comes from the caller's generator, in a fixed order. */
 #ifndef DATA_PREPROCESS_H
 #define DATA_PREPROCESS_H
 

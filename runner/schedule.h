@@ -1,10 +1,11 @@
 /* The scheduler: a process per run, so many at a time, until nothing is missing.
  *
  * What holds at every moment, also across kill -9 of the scheduler or of any worker:
+ *
  *   - a run is worked on by at most one process: it is claimed in one transaction, and a worker
- * that outlived its runner is stopped before another one starts in its folder;
+ *     that outlived its runner is stopped before another one starts in its folder;
  *   - a result is in the run's folder, whole, or in the database, whole: a folder that was finished
- * but not taken in is taken in when the same command is run again;
+ *     but not taken in is taken in when the same command is run again;
  *   - what was interrupted resumes from its checkpoint, what is done is kept.
  *
  * Signals, while it runs: SIGINT, SIGTERM, SIGHUP and SIGUSR1 stop it in two stages. First: nothing

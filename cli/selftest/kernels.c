@@ -1,10 +1,15 @@
 /* The kernels of a device against the processor's, on shapes that models have and shapes that fit
  * no tile (1, 17, 49, 64, 65, 197 tokens):
- *   error     of every result and gradient at most twice that of the backend cpu, both against
- * judge (flash attention's rule), over all sizes of a case: one alone may be exact by luck bits the
- * first run, the captured one and its replay give the same and every device's products in lower
- * precision, the processor's too: rounding  the error against judge is that of rounded operands, a
- * few steps of the format bits      as above, and the same with two threads */
+ *
+ *   error      of every result and gradient at most twice that of the backend cpu, both against
+ *              judge (flash attention's rule), over all sizes of a case: one alone may be exact by
+ *              luck
+ *   bits       the first run, the captured one and its replay give the same
+ *
+ * and every device's products in lower precision, the processor's too:
+ *
+ *   rounding   the error against judge is that of rounded operands, a few steps of the format
+ *   bits       as above, and the same with two threads */
 #include "base/memory.h"
 #include "cli/selftest/probe.h"
 #include "cli/selftest/selftest.h"

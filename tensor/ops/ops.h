@@ -239,8 +239,9 @@ struct attention_size {
 struct attention_size op_attention_size(const struct node *n);
 
 /* Linear attention (Katharopoulos et al. 2020; ViTTM eq. 8 and 9 with the authors' normaliser), per
- * head: out_m = phi(q_m) (sum_n phi(k_n)^T v_n) / (phi(q_m) . sum_n phi(k_n) + eps),  phi(x) =
- * elu(x) + 1. q (B,M,H*F), k (B,N,H*F), v (B,N,H*E), all before phi -> out (B,M,H*E), kv (B,H,F,E),
+ * head, phi(x) = elu(x) + 1:
+ *   out_m = phi(q_m) (sum_n phi(k_n)^T v_n) / (phi(q_m) . sum_n phi(k_n) + eps)
+ * q (B,M,H*F), k (B,N,H*F), v (B,N,H*E), all before phi -> out (B,M,H*E), kv (B,H,F,E),
  * ksum (B,H,F). linear_attention_grad (q, k, v, kv, ksum, out, dout) -> dq, dk, dv. */
 struct linear_attention_attr {
     int heads;

@@ -1,7 +1,10 @@
 /* Every op as a plain loop, the way tensor/ops/ops.h defines it: in double the truth, in float the
- * error that a kernel is compared with. Included once a type, with REF_REAL   float or double
- *   REF(name)  the name with the type in it
- *   REF_ROUND(x)  an operand of a product: x, or x rounded where that is what is tested
+ * error that a kernel is compared with. Included once a type, with
+ *
+ *   REF_REAL       float or double
+ *   REF(name)      the name with the type in it
+ *   REF_ROUND(x)   an operand of a product: x, or x rounded where that is what is tested
+ *
  * Without them: in double. The loops are in reference/, by subject. */
 #include "tests/backend/reference/attention.h"
 #include "tests/backend/reference/elementwise.h"

@@ -1,9 +1,11 @@
 /* Every kernel of every variant that this machine runs, on random shapes, against plain loops:
- *   error     over all cases of an op at most twice that of the same loop in float (flash
- * attention's rule), with operands of products rounded where the variant rounds them, relative to
- * the largest value; judge to 1e-11 threads   1, 2 and 3 give the
- * same bits in place  ops that say so give the same bits when the output lies on an input bounds
- * inputs and what lies behind the outputs are untouched */
+ *
+ *   error      over all cases of an op at most twice that of the same loop in float (flash
+ *              attention's rule), with operands of products rounded where the variant rounds them,
+ *              relative to the largest value; judge to 1e-11
+ *   threads    1, 2 and 3 give the same bits
+ *   in place   ops that say so give the same bits when the output lies on an input
+ *   bounds     inputs and what lies behind the outputs are untouched */
 #include "tests/backend/cases.h"
 
 #include "backend/cpu/cpu.h"
