@@ -219,11 +219,24 @@ struct job {
     char *name;   /* NAME; what is kept beside it is called NAME.gp and NAME.dat */
 };
 
+static const char *const kept[] = {"", ".gp", ".dat"}; /* behind the figure's name */
+
 static char *join(const char *folder, const char *name, const char *suffix)
 {
     struct strbuf s = STRBUF_INIT;
     strbuf_addf(&s, "%s/%s%s", folder, name, suffix);
     return strbuf_detach(&s);
+}
+
+void gnuplot_remove(const char *path)
+{
+    struct strbuf s = STRBUF_INIT;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        strbuf_clear(&s);
+        strbuf_addf(&s, "%s%s", path, kept[i]);
+        unlink(s.text);
+    }
+    strbuf_release(&s);
 }
 
 static int job_open(struct job *j, const char *path, struct error *err)
@@ -271,14 +284,14 @@ static int job_publish(const struct job *j, const char *suffix, struct error *er
 
 static void job_close(struct job *j)
 {
-    static const char *const suffixes[] = {"", ".gp", ".dat", ".log"};
-    for (size_t i = 0; j->work != NULL && i < sizeof suffixes / sizeof *suffixes; i++) {
-        char *path = join(j->work, j->name, suffixes[i]);
-        unlink(path);
-        free(path);
-    }
-    if (j->work != NULL)
+    if (j->work != NULL) {
+        char *figure = join(j->work, j->name, ""), *log = join(j->work, j->name, ".log");
+        gnuplot_remove(figure);
+        unlink(log);
         rmdir(j->work);
+        free(figure);
+        free(log);
+    }
     free(j->work);
     free(j->folder);
     free(j->name);

@@ -35,6 +35,9 @@ double gnuplot_text_width(const char *text);
 int gnuplot_render(const char *path, int width, int height, const char *body, const char *data,
                    struct error *err);
 
+/* Removes a figure that was drawn, with what is kept beside it. */
+void gnuplot_remove(const char *path);
+
 /* Checks a path's suffix and name without drawing. */
 int gnuplot_check_path(const char *path, struct error *err);
 

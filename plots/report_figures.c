@@ -62,10 +62,8 @@ static int draw_one(struct report *r, const struct drawing *what, const char *fo
 
 static void remove_folder(struct report *r, const char *folder, const struct drawing *all, size_t n)
 {
-    static const char *const suffixes[] = {"svg", "gp", "dat"};
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < 3; k++)
-            unlink(arena_printf(&r->data->arena, "%s/%s.%s", folder, all[i].name, suffixes[k]));
+        gnuplot_remove(arena_printf(&r->data->arena, "%s/%s.svg", folder, all[i].name));
     rmdir(folder);
 }
 

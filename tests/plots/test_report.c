@@ -347,12 +347,22 @@ static void test_figures_inside(void **state)
         print_message("gnuplot is not installed\n");
         skip();
     }
+    char folder[] = "build/tmp/report.XXXXXX", *saved = getenv("TMPDIR");
+    saved = saved != NULL ? strdup(saved) : NULL;
+    assert_non_null(mkdtemp(folder));
+    setenv("TMPDIR", folder, 1);
     page_of(&s, &o, 1, &page);
     check_tags(page.text);
     check_inert(page.text);
     assert_int_equal(count(page.text, "src=\"data:image/svg+xml;base64,"), 6);
     page_of(&s, &o, 1, &again);
     assert_string_equal(page.text, again.text);
+    if (saved != NULL)
+        setenv("TMPDIR", saved, 1);
+    else
+        unsetenv("TMPDIR");
+    free(saved);
+    assert_int_equal(rmdir(folder), 0); /* where it drew nothing is left */
     strbuf_release(&page);
     strbuf_release(&again);
 }
