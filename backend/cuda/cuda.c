@@ -84,6 +84,8 @@ static int cuda_probe(const struct backend_options *o, char *device, size_t size
                          prop.major, prop.minor, OLDEST);
     if ((code = (cudaError_t)try_kernel())) {
         cudaGetLastError();
+        if (code != cudaErrorNoKernelImageForDevice)
+            return error_env(err, "%s runs no kernel: %s", prop.name, cudaGetErrorString(code));
         return error_env(err, "%s does not run the kernels of this build: %s (make CUDA_ARCHS=%d%d)",
                          prop.name, cudaGetErrorString(code), prop.major, prop.minor);
     }

@@ -2,6 +2,7 @@
 
 #include "backend/sim/core.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static void read_environment(void)
         .devices = number("VT_SIM_DEVICES", 1, 0, SIM_DEVICES_MAX),
         .algorithms = number("VT_SIM_ALGORITHMS", 1, 0, SIM_ALGORITHMS_MAX),
         .sums = number("VT_SIM_SUMS", 1, 0, 1),
+        .grids = number("VT_SIM_GRIDS", INT_MAX, 0, INT_MAX),
     };
 }
 

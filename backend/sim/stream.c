@@ -113,12 +113,23 @@ static void *copied(const void *arguments, size_t bytes)
     return copy;
 }
 
+/* Grids that have run, up to the one that fails. */
+static int grids;
+
+/* What a failed device answers to everything. */
+static cudaError_t failure(void)
+{
+    return grids > sim_options()->grids ? sim_error(cudaErrorIllegalAddress) : cudaSuccess;
+}
+
 cudaError_t sim_enqueue(cudaStream_t stream, void (*work)(const void *arguments),
                         const void *arguments, size_t bytes)
 {
     struct CUstream_st *s = sim_stream(stream);
     if (s == &legacy && sim_capture_forbids() != cudaSuccess)
         return sim_error(cudaErrorStreamCaptureImplicit);
+    if (failure())
+        return failure();
     struct sim_call call = {work, copied(arguments, bytes)};
     if (s->capture) {
         sim_capture_call(s, call);
@@ -129,7 +140,7 @@ cudaError_t sim_enqueue(cudaStream_t stream, void (*work)(const void *arguments)
     push(s, (struct task){.call = call});
     if (s == &legacy || sim_options()->streams == SIM_EAGER)
         sim_drain(s);
-    return cudaSuccess;
+    return failure();
 }
 
 /* ---- launches -------------------------------------------------------------------------------- */
@@ -161,6 +172,9 @@ struct launched {
 
 static void run_launch(const void *arguments)
 {
+    grids += grids <= sim_options()->grids;
+    if (failure())
+        return;
     const struct launched *l = arguments;
     struct sim_grid g = l->grid;
     g.arguments = l->arguments;
@@ -171,6 +185,8 @@ cudaError_t sim_launch_grid(const struct sim_launch *l, cudaStream_t stream)
 {
     if (!launch_fits(&l->grid))
         return sim_error(cudaErrorInvalidConfiguration);
+    if (!sim_options()->grids)
+        return sim_error(cudaErrorNoKernelImageForDevice);
     check_pointers(l);
     struct launched *copy = mem_alloc(sizeof *copy + l->bytes);
     copy->grid = l->grid;
@@ -235,9 +251,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     struct CUstream_st *s = sim_stream(stream);
     cudaError_t e = sim_stream_forbids(s);
-    if (e == cudaSuccess)
-        sim_drain(s);
-    return e;
+    if (e != cudaSuccess)
+        return e;
+    sim_drain(s);
+    return failure();
 }
 
 /* Polling must come to an end: each look does a little. */
@@ -254,9 +271,10 @@ cudaError_t cudaStreamQuery(cudaStream_t stream)
 cudaError_t cudaDeviceSynchronize(void)
 {
     cudaError_t e = sim_capture_forbids();
-    if (e == cudaSuccess)
-        sim_drain_all();
-    return e;
+    if (e != cudaSuccess)
+        return e;
+    sim_drain_all();
+    return failure();
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -323,7 +341,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
     if (sim_is_captured(e))
         return sim_error(cudaErrorStreamCaptureUnsupported);
     reach(e, e->recorded);
-    return cudaSuccess;
+    return failure();
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t e)

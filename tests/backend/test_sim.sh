@@ -100,6 +100,27 @@ timed() {
 }
 check "latency is that of the work, with lazy streams too" timed
 
+# A device of another architecture is said to be one before anything is done; one that fails in the middle of a run ends
+# it in one line, and the run goes on from its checkpoint to the bits of a run that nothing disturbed.
+other() { VT_SIM_GRIDS=0 "$vittm" bench vit_ti16 --device sim; }
+expect_code 3 "a device that the kernels were not built for" other
+expect_text "does not run the kernels of this build: no kernel image" "which is said" other
+long() { # long NAME [VARIABLE=VALUE ...]
+    where=$scratch/$1
+    shift
+    mkdir -p "$where"
+    env "$@" "$vittm" run "$scratch/tiny.yaml" device=sim train.epochs=3 --retry-failed --out "$where" --db "$where/v.db"
+}
+expect_code 0 "a run of three epochs" long whole
+for streams in eager lazy; do
+    expect_code 1 "one whose device fails in the second epoch, streams $streams" \
+        long "$streams" VT_SIM_GRIDS=700 VT_SIM_STREAMS="$streams"
+    check "one line says so" grep -rq --include=log.txt "the CUDA device failed at .*: an illegal memory access" "$scratch/$streams"
+    check "nothing of it counts as done" test -z "$(weights "$streams")"
+    expect_code 0 "it goes on with another" long "$streams"
+    check "to the same bits" test "$(weights whole)" = "$(weights "$streams")"
+done
+
 # Several small runs at once on one device.
 at_once() {
     mkdir -p "$scratch/both"
