@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+struct error;
+
 struct table_figure {
     double mean, error;
     double front;          /* probability of being on the front; NAN without */
@@ -26,6 +28,15 @@ struct table_layout {
 
 /* Fills everything but d and o, which the caller sets and keeps. Whoever called frees figures. */
 void table_figures(struct table_layout *l);
+
+/* The figure of cell i for people: "76.26 ± 0.31 (n=3)", "—", "failed (1 of 3)"; the best is
+ * strong.
+ */
+void table_put_figure(struct rows *r, struct rows_cell *out, const struct table_layout *l,
+                      size_t i);
+
+/* A table over o->rows and o->cols; NULL where two cells share a place. */
+struct rows *table_pivot(const struct table_layout *l, struct error *err);
 
 /* "standard deviation (n-1)": for captions. */
 const char *table_error_words(enum table_error kind);
