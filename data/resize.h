@@ -1,7 +1,6 @@
 /* Separable resampling with antialiasing: Pillow's fixed-point one on u8, exact to the bit, and the
- * same filter in float32 without rounding, as tensor libraries do it (training.md A.1 and A.2 of
- * the reference: scale = in/out, support = s * max(scale, 1), weights normalised to 1, horizontal
- * pass first). */
+ * same filter in float32 without rounding, as tensor libraries do it: scale = in/out,
+ * support = s * max(scale, 1), weights normalised to 1, horizontal pass first. */
 #ifndef DATA_RESIZE_H
 #define DATA_RESIZE_H
 

@@ -2,11 +2,10 @@
  * checkpoints, because reading it runs nothing.
  *
  * A file is an 8-byte little-endian header length, a JSON object (name -> dtype, shape,
- * data_offsets; and
- * __metadata__, text pairs), and the data. The reader takes no file on trust: the header has at
- * most 16 MiB and 100,000 tensors, no duplicate keys, sizes by checked arithmetic, and the tensors
- * must cover the data without holes or overlaps, empty ones included. A refusal is one line that
- * names the file and the tensor and is EXIT_ENVIRONMENT. */
+ * data_offsets; and __metadata__, text pairs), and the data. The reader takes no file on trust: the
+ * header has at most 16 MiB and 100,000 tensors, no duplicate keys, sizes by checked arithmetic,
+ * and the tensors must cover the data without holes or overlaps, empty ones included. A refusal is
+ * one line that names the file and the tensor and is EXIT_ENVIRONMENT. */
 #ifndef TRAIN_SAFETENSORS_H
 #define TRAIN_SAFETENSORS_H
 
