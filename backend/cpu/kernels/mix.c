@@ -69,36 +69,55 @@ static void load(const struct images *m, int64_t sample, int64_t ch, int64_t y, 
         line[x] = level[bytes[x]];
 }
 
-/* line <- own line + other more, but for what is erased from more. */
-static void add_line(real own, real *restrict line, real other, const real *restrict more,
-                     struct span all, struct span erased)
+/* What happens in line y of a sample, whatever the channel. */
+struct mixed_line {
+    int64_t sample, partner, y;
+    struct span box;          /* what the partner takes part in */
+    struct span erased, gone; /* of the sample's line; of the partner's within the box */
+    int sums;
+    real own, other; /* weights in a sum */
+};
+
+static struct mixed_line line_of(const struct images *m, int64_t sample, int64_t y)
 {
-    for (int64_t x = 0; x < all.end; x++)
-        line[x] *= own;
-    for (int64_t x = 0; x < erased.begin; x++)
-        line[x] += more[x] * other;
-    for (int64_t x = erased.end; x < all.end; x++)
-        line[x] += more[x] * other;
+    const real *plan = plan_of(m, sample);
+    struct span all = {0, m->width};
+    struct mixed_line l = {.sample = sample, .partner = (int64_t)plan[MIXED_PARTNER], .y = y};
+    l.sums = plan[MIXED_SUM] != 0;
+    l.own = plan[MIXED_OWN];
+    l.other = plan[MIXED_OTHER];
+    l.erased = span_of(plan + MIXED_ERASED, y, all);
+    l.box = l.sums ? all : span_of(plan + MIXED_BOX, y, all);
+    l.gone = span_of(plan_of(m, l.partner) + MIXED_ERASED, y, l.box);
+    return l;
+}
+
+static void sum_lines(const struct mixed_line *l, struct span s, real *restrict line,
+                      const real *restrict more)
+{
+    real own = l->own, other = l->other;
+    for (int64_t x = s.begin; x < s.end; x++)
+        line[x] = line[x] * own + more[x] * other;
 }
 
 /* more: a line of temporary memory. */
-static void mix_line(const struct images *m, int64_t sample, int64_t ch, int64_t y, real *line,
+static void mix_line(const struct images *m, const struct mixed_line *l, int64_t ch, real *line,
                      real *more)
 {
-    const real *plan = plan_of(m, sample);
-    int64_t partner = (int64_t)plan[MIXED_PARTNER];
-    const real *erased = plan_of(m, partner) + MIXED_ERASED;
-    struct span all = {0, m->width};
-    load(m, sample, ch, y, all, line);
-    clear(line, span_of(plan + MIXED_ERASED, y, all));
-    if (plan[MIXED_SUM] != 0) {
-        load(m, partner, ch, y, all, more);
-        add_line(plan[MIXED_OWN], line, plan[MIXED_OTHER], more, all, span_of(erased, y, all));
-    } else {
-        struct span box = span_of(plan + MIXED_BOX, y, all);
-        load(m, partner, ch, y, box, line);
-        clear(line, span_of(erased, y, box));
+    int64_t end = m->width;
+    struct span left = {0, l->sums ? end : l->box.begin}, right = {l->box.end, end};
+    load(m, l->sample, ch, l->y, left, line);
+    load(m, l->sample, ch, l->y, right, line);
+    clear(line, l->erased);
+    load(m, l->partner, ch, l->y, l->box, l->sums ? more : line);
+    if (!l->sums) {
+        clear(line, l->gone);
+        return;
     }
+    sum_lines(l, (struct span){0, l->gone.begin}, line, more);
+    for (int64_t x = l->gone.begin; x < l->gone.end; x++)
+        line[x] *= l->own;
+    sum_lines(l, (struct span){l->gone.end, end}, line, more);
 }
 
 void KERNEL(mix)(const struct kernel_call *c)
@@ -106,9 +125,10 @@ void KERNEL(mix)(const struct kernel_call *c)
     struct images m = images_of(c);
     real *values = c->out[0];
     KERNEL_FOR_BLOCKS(c, i, c->node->in[0]->shape.dim[0] * m.channels)
-    for (int64_t y = 0; y < m.height; y++)
-        mix_line(&m, i / m.channels, i % m.channels, y, values + (i * m.height + y) * m.width,
-                 kernel_work(c));
+    for (int64_t y = 0; y < m.height; y++) {
+        struct mixed_line l = line_of(&m, i / m.channels, y);
+        mix_line(&m, &l, i % m.channels, values + (i * m.height + y) * m.width, kernel_work(c));
+    }
 }
 
 struct kernel_memory KERNEL(mix_memory)(const struct node *n)
@@ -124,11 +144,13 @@ void KERNEL(patch_mix)(const struct kernel_call *c)
     KERNEL_FOR_BLOCKS(c, i, c->node->in[0]->shape.dim[0] * s.rows)
     {
         real *line = kernel_work(c), *more = line + s.line;
-        for (int64_t ch = 0; ch < s.channels; ch++)
-            for (int64_t r = 0; r < s.patch; r++) {
-                mix_line(&m, i / s.rows, ch, i % s.rows * s.patch + r, line, more);
+        for (int64_t r = 0; r < s.patch; r++) {
+            struct mixed_line l = line_of(&m, i / s.rows, i % s.rows * s.patch + r);
+            for (int64_t ch = 0; ch < s.channels; ch++) {
+                mix_line(&m, &l, ch, line, more);
                 line_to_tokens(&s, ch, r, tokens + tokens_at(&s, i), line);
             }
+        }
     }
 }
 

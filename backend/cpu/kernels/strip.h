@@ -30,15 +30,26 @@ static inline int64_t lines_at(const struct strip *s, int64_t i)
     return i / s->rows * s->image + i % s->rows * s->patch * s->line;
 }
 
-/* Line r of channel ch to the tokens of its strip. */
+static inline __attribute__((always_inline)) void
+cut_line(int64_t patch, int64_t cols, int64_t width, real *piece, const real *line)
+{
+    for (int64_t x = 0; x < cols; x++, piece += width, line += patch)
+        for (int64_t i = 0; i < patch; i++)
+            piece[i] = line[i];
+}
+
+/* Line r of channel ch to the tokens of its strip. Short pieces are moved without a loop. */
 static inline void line_to_tokens(const struct strip *s, int64_t ch, int64_t r, real *tokens,
                                   const real *line)
 {
     int64_t width = s->channels * s->patch * s->patch;
     real *piece = tokens + (ch * s->patch + r) * s->patch;
-    for (int64_t x = 0; x < s->cols; x++, piece += width, line += s->patch)
-        for (int64_t i = 0; i < s->patch; i++)
-            piece[i] = line[i];
+    if (s->patch == 4)
+        cut_line(4, s->cols, width, piece, line);
+    else if (s->patch == 8)
+        cut_line(8, s->cols, width, piece, line);
+    else
+        cut_line(s->patch, s->cols, width, piece, line);
 }
 
 #endif
