@@ -1,8 +1,14 @@
-/* Checks of an op's instance against differences and against its expansion. */
-#include "cli/selftest/ops_check.h"
-
+/* Contracts of the op table, on small random instances (ops_instances.c, ops_refused.c). In double:
+ *
+ *   gradient    of <cotangent, op(x)> along a random direction = central difference, relative 1e-6
+ *   expansion   of a fused op: same value and gradients, same multiply-adds
+ *   refusal     of operands that do not fit, naming them
+ *
+ * and in float on every device under test: within rounding of double, the same bits each run. */
 #include "base/memory.h"
 #include "base/rng.h"
+#include "cli/selftest/op_instance.h"
+#include "cli/selftest/probe.h"
 #include "cli/selftest/selftest.h"
 #include "tensor/ops/ops.h"
 
@@ -88,9 +94,10 @@ static double loss_at(struct probe *p, const struct direction *d, double step)
     return probe_scalar(p, "loss");
 }
 
-void ops_check_gradient(struct selftest *t, const struct backend *judge,
-                        const struct op_instance *in, const struct probe_options *o,
-                        const char *part)
+/* By autograd and by differences; part names what of the op is meant. */
+static void check_gradient(struct selftest *t, const struct backend *judge,
+                           const struct op_instance *in, const struct probe_options *o,
+                           const char *part)
 {
     struct probe p;
     struct error err = {0};
@@ -152,8 +159,9 @@ static double largest_error(const struct probe *p, const struct probe *judge)
     return worst;
 }
 
-void ops_check_device(struct selftest *t, const struct backend *device,
-                      const struct op_instance *in, int expand)
+/* Against judge; with expand, without fused ops. Run three times, of which a device may capture. */
+static void check_device(struct selftest *t, const struct backend *device,
+                         const struct op_instance *in, int expand)
 {
     const double allowed =
         1e-5; /* many roundings of a float; kernels.c and golden files are strict */
@@ -191,8 +199,8 @@ static int64_t forward_macs(const struct plan *p)
     return macs;
 }
 
-void ops_check_expansion(struct selftest *t, const struct backend *judge,
-                         const struct op_instance *in)
+static void check_expansion(struct selftest *t, const struct backend *judge,
+                            const struct op_instance *in)
 {
     struct probe fused, expanded;
     struct error err = {0};
@@ -221,4 +229,63 @@ void ops_check_expansion(struct selftest *t, const struct backend *judge,
                       (long long)a);
     probe_close(&fused);
     probe_close(&expanded);
+}
+
+/* ---- all ops --------------------------------------------------------------------------------- */
+
+static int has_instance(const struct op *op)
+{
+    for (int i = 0; op_instances[i].op; i++)
+        if (!strcmp(op_instances[i].op, op->name))
+            return 1;
+    return 0;
+}
+
+static void check_refusals(struct selftest *t)
+{
+    for (int i = 0; op_refused[i].op; i++) {
+        struct graph *g = graph_new();
+        struct error err = {0};
+        struct tensor *y = op_refused[i].build(g);
+        op_affine(g, y, 1, 0); /* building goes on harmlessly */
+        if (graph_failed(g, &err))
+            selftest_pass(t, op_refused[i].op, "refused: %s", err.msg);
+        else
+            selftest_fail(t, op_refused[i].op, "operands that do not fit were accepted");
+        graph_free(g);
+    }
+}
+
+/* judge has had its checks. */
+static void check_instances_on(struct selftest *t, const struct backend *b)
+{
+    if (!strcmp(b->choice.name, "judge"))
+        return;
+    selftest_on(t, b->choice.name);
+    for (int i = 0; op_instances[i].op; i++) {
+        check_device(t, b, &op_instances[i], 0);
+        if (op_find(op_instances[i].op)->flags & OP_FUSED)
+            check_device(t, b, &op_instances[i], 1);
+    }
+    selftest_on(t, NULL);
+}
+
+void selftest_ops(struct selftest *t)
+{
+    const struct backend *judge = backend_find("judge");
+    for (int i = 0; op_at(i); i++)
+        if (!(op_at(i)->flags & (OP_BACKWARD | OP_EFFECT | OP_CONSTANT_GRAD)) &&
+            !has_instance(op_at(i)))
+            selftest_fail(t, op_at(i)->name, "has no instance in the contract tests");
+    for (int i = 0; op_instances[i].op; i++) {
+        const struct op_instance *in = &op_instances[i];
+        check_gradient(t, judge, in, &(struct probe_options){0}, "gradient");
+        if (op_find(in->op)->flags & OP_FUSED) {
+            check_gradient(t, judge, in, &(struct probe_options){.expand = 1}, "expanded gradient");
+            check_expansion(t, judge, in);
+        }
+    }
+    check_refusals(t);
+    for (int b = 0; t->backends[b]; b++)
+        check_instances_on(t, t->backends[b]);
 }

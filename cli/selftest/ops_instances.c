@@ -1,14 +1,7 @@
-/* Contracts of the op table, on small random instances in double:
- *   gradient   of <cotangent, op(x)> along a random direction = central difference, relative 1e-6
- *   expansion  of a fused op: same value and gradients, same multiply-adds
- *   refusal    of operands that do not fit, naming them
- * and in float on every device under test: within rounding of double, the same bits each run.
- * Every op that a model may apply has an instance here; an op without one fails. */
-#include "cli/selftest/ops_check.h"
-#include "cli/selftest/selftest.h"
+/* A small random instance of every op that a model may apply, at least one: what the contracts of
+ * the op table are checked on (ops_check.c). An op without one fails. */
+#include "cli/selftest/op_instance.h"
 #include "tensor/ops/ops.h"
-
-#include <string.h>
 
 static struct tensor *leaf(struct graph *g, const char *name, struct shape s)
 {
@@ -19,8 +12,6 @@ static struct tensor *positive(struct graph *g, const char *name, struct shape s
 {
     return op_affine(g, op_sigmoid(g, leaf(g, name, s)), 2, 0.5);
 }
-
-/* ---- instances ------------------------------------------------------------------------------- */
 
 static struct tensor *i_reshape(struct graph *g)
 {
@@ -352,7 +343,7 @@ static struct tensor *i_stop_gradient(struct graph *g)
     return op_mul(g, leaf(g, "x", SHAPE(2, 3)), op_stop_gradient(g, z));
 }
 
-static const struct op_instance instances[] = {
+const struct op_instance op_instances[] = {
     {"reshape", i_reshape},
     {"slice", i_slice},
     {"pad", i_pad},
@@ -417,141 +408,5 @@ static const struct op_instance instances[] = {
     {"stop_gradient", i_stop_gradient},
     {"drop_path", i_drop_path},
     {"norm_square", i_norm_square},
+    {0},
 };
-
-enum { N_INSTANCES = sizeof instances / sizeof *instances };
-
-static int has_instance(const struct op *op)
-{
-    for (int i = 0; i < N_INSTANCES; i++)
-        if (!strcmp(instances[i].op, op->name))
-            return 1;
-    return 0;
-}
-
-/* ---- refusals -------------------------------------------------------------------------------- */
-
-static struct tensor *r_linear(struct graph *g)
-{
-    return op_linear(g, leaf(g, "x", SHAPE(2, 6)), leaf(g, "w", SHAPE(4, 5)), NULL);
-}
-static struct tensor *r_add(struct graph *g)
-{
-    return op_add(g, leaf(g, "x", SHAPE(2, 3)), leaf(g, "y", SHAPE(2, 4)));
-}
-static struct tensor *r_linear_add(struct graph *g)
-{
-    return op_linear_add(g, leaf(g, "x", SHAPE(1, 4)), leaf(g, "h", SHAPE(2, 5)),
-                         leaf(g, "w", SHAPE(4, 5)), NULL);
-}
-static struct tensor *r_add_layer_norm(struct graph *g)
-{
-    return op_add_layer_norm(g, leaf(g, "a", SHAPE(2, 4)), leaf(g, "b", SHAPE(1, 4)),
-                             leaf(g, "gamma", SHAPE(4)), leaf(g, "beta", SHAPE(4)), 1e-6)
-        ->out[1];
-}
-static struct tensor *r_patch(struct graph *g)
-{
-    return op_patchify(g, leaf(g, "x", SHAPE(1, 3, 10, 10)), 4);
-}
-static struct tensor *r_mix(struct graph *g)
-{
-    return op_mix(g, leaf(g, "x", SHAPE(2, 3, 4, 4)), leaf(g, "plan", SHAPE(3, MIXED_FIELDS)));
-}
-static struct tensor *r_heads(struct graph *g)
-{
-    return op_attention_packed(g, leaf(g, "qkv", SHAPE(1, 2, 20)), NULL, 3, 1);
-}
-static struct tensor *r_matmul(struct graph *g)
-{
-    return op_matmul(g, leaf(g, "a", SHAPE(2, 3, 4)), leaf(g, "b", SHAPE(3, 4, 4)),
-                     (struct matmul_attr){1, 0, 0, 3, 1});
-}
-static struct tensor *r_slice(struct graph *g)
-{
-    return op_slice(g, leaf(g, "x", SHAPE(2, 3)), 1, 2, 2);
-}
-static struct tensor *r_twice(struct graph *g)
-{
-    leaf(g, "x", SHAPE(2, 3));
-    return leaf(g, "x", SHAPE(3, 2));
-}
-
-static struct tensor *r_scatter(struct graph *g)
-{
-    return op_scatter_rows(g, leaf(g, "x", SHAPE(2, 6, 3)), tome_assign(g), 1, 5);
-}
-static struct tensor *r_gather(struct graph *g)
-{
-    return op_gather_rows(g, leaf(g, "x", SHAPE(2, 6, 3)), leaf(g, "y", SHAPE(2, 6)), 1);
-}
-static struct tensor *r_tome(struct graph *g)
-{
-    return op_tome_match(g, leaf(g, "x", SHAPE(2, 9, 3)), 5, 1, 0).scores;
-}
-static struct tensor *r_mctf(struct graph *g)
-{
-    struct mctf_attr a = {.n = 3, .protect = 1, .tau_sim = 1};
-    return op_mctf_match(g, leaf(g, "x", SHAPE(2, 9, 3)), leaf(g, "y", SHAPE(2, 8)), NULL, a)
-        .scores;
-}
-
-static const struct op_instance refused[] = {
-    {"linear", r_linear},         {"add", r_add},
-    {"patchify", r_patch},        {"mix", r_mix},
-    {"attention", r_heads},       {"matmul", r_matmul},
-    {"slice", r_slice},           {"parameter", r_twice},
-    {"scatter_rows", r_scatter},  {"gather_rows", r_gather},
-    {"tome_match", r_tome},       {"mctf_match", r_mctf},
-    {"linear_add", r_linear_add}, {"add_layer_norm", r_add_layer_norm},
-};
-
-static void check_refusals(struct selftest *t)
-{
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        struct graph *g = graph_new();
-        struct error err = {0};
-        struct tensor *y = refused[i].build(g);
-        op_affine(g, y, 1, 0); /* building goes on harmlessly */
-        if (graph_failed(g, &err))
-            selftest_pass(t, refused[i].op, "refused: %s", err.msg);
-        else
-            selftest_fail(t, refused[i].op, "operands that do not fit were accepted");
-        graph_free(g);
-    }
-}
-
-/* judge has had its checks. */
-static void check_instances_on(struct selftest *t, const struct backend *b)
-{
-    if (!strcmp(b->choice.name, "judge"))
-        return;
-    selftest_on(t, b->choice.name);
-    for (int i = 0; i < N_INSTANCES; i++) {
-        ops_check_device(t, b, &instances[i], 0);
-        if (op_find(instances[i].op)->flags & OP_FUSED)
-            ops_check_device(t, b, &instances[i], 1);
-    }
-    selftest_on(t, NULL);
-}
-
-void selftest_ops(struct selftest *t)
-{
-    const struct backend *judge = backend_find("judge");
-    for (int i = 0; op_at(i); i++)
-        if (!(op_at(i)->flags & (OP_BACKWARD | OP_EFFECT | OP_CONSTANT_GRAD)) &&
-            !has_instance(op_at(i)))
-            selftest_fail(t, op_at(i)->name, "has no instance in the contract tests");
-    for (int i = 0; i < N_INSTANCES; i++) {
-        const struct op_instance *in = &instances[i];
-        ops_check_gradient(t, judge, in, &(struct probe_options){0}, "gradient");
-        if (op_find(in->op)->flags & OP_FUSED) {
-            ops_check_gradient(t, judge, in, &(struct probe_options){.expand = 1},
-                               "expanded gradient");
-            ops_check_expansion(t, judge, in);
-        }
-    }
-    check_refusals(t);
-    for (int b = 0; t->backends[b]; b++)
-        check_instances_on(t, t->backends[b]);
-}
