@@ -5,8 +5,7 @@
  * for), autograd, lower, prune, store (in full or in bf16), place.
  * The plan owns the compiled graph. Two blocks of memory, sized here: static, parameters, moments
  * (flat, in one order), inputs, constants, results; arena, gradients at its start (flat, in that
- * order, each from when it is made on), all else by liveness; in place where a source
- * dies. */
+ * order, each from when it is made on), all else by liveness; in place where a source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 
