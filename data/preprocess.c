@@ -1,27 +1,15 @@
-/* A sample is placed (every random number drawn, in one order), then image and mask are sampled
- * there. Sizes that match need no resampling: then a row is a table look-up a sample, which is what
- * keeps small images fast. */
-#include "data/preprocess.h"
+/* Image and mask are sampled where preprocess_place.c placed them. Sizes that match need no
+ * resampling: then a row is a table look-up a sample, which is what keeps small images fast. */
+#include "data/preprocess_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "data/geometry.h"
 #include "data/vector.h"
-
-/* The image, or a box of it, is resampled to height x width; of that the part `valid` is kept,
- * black outside; the result is the window of size x size at top, left, which may be mirrored. */
-struct placement {
-    struct box source, valid;
-    int height, width, top, left;
-    int is_rrc, is_mirrored;
-};
 
 typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int lane_numbers __attribute__((vector_size(16)));
@@ -45,78 +33,6 @@ void preprocess_scratch_release(struct preprocess_scratch *s)
     scene_scratch_release(&s->scene);
     free(s->rows);
     *s = (struct preprocess_scratch){0};
-}
-
-struct box preprocess_rrc_box(const struct preprocess *p, int height, int width, struct rng *r)
-{
-    double lo = log(p->ratio[0]), hi = log(p->ratio[1]);
-    for (int i = 0; i < 10; i++) {
-        struct box b;
-        double share = rng_range(r, p->scale[0], p->scale[1]);
-        double aspect = exp(rng_range(r, lo, hi));
-        if (!geometry_rrc_size(height, width, share, aspect, &b.height, &b.width))
-            continue;
-        b.top = (int)rng_below(r, height - b.height + 1);
-        b.left = (int)rng_below(r, width - b.width + 1);
-        return b;
-    }
-    return geometry_rrc_fallback(height, width, p->ratio[0], p->ratio[1]);
-}
-
-static int clamp(int v, int lo, int hi)
-{
-    return v < lo ? lo : v > hi ? hi : v;
-}
-
-/* Outputs from .. to-1 of `size`, the first of which looks at `first`, look at start .. start+n-1.
- */
-static void clip_range(int first, int start, int n, int size, int *from, int *to)
-{
-    *from = clamp(start - first, 0, size);
-    *to = clamp(start + n - first, *from, size);
-}
-
-static struct placement place_center(int height, int width, int size, int shorter)
-{
-    struct placement at = {.source = {0, 0, height, width}, .height = height, .width = width};
-    if ((height < width ? height : width) != shorter)
-        geometry_short_side(height, width, shorter, &at.height, &at.width);
-    at.top = geometry_center(at.height, size);
-    at.left = geometry_center(at.width, size);
-    at.valid = (struct box){0, 0, at.height, at.width};
-    return at;
-}
-
-/* The centre is cut out before it is padded: the padding is black on all sides. */
-static void shift(struct placement *at, int size, int pad, struct rng *r)
-{
-    int x0, x1, y0, y1;
-    clip_range(at->top, 0, at->height, size, &y0, &y1);
-    clip_range(at->left, 0, at->width, size, &x0, &x1);
-    at->valid = (struct box){at->top + y0, at->left + x0, y1 - y0, x1 - x0};
-    at->top += (int)rng_below(r, 2 * pad + 1) - pad;
-    at->left += (int)rng_below(r, 2 * pad + 1) - pad;
-}
-
-static struct placement place(const struct preprocess *p, int height, int width, int size,
-                              struct rng *r)
-{
-    struct placement at;
-    if (!r)
-        return place_center(height, width, size, (int)floor(size / p->eval_crop_ratio + 1e-9));
-    if (p->crop == CROP_RRC) {
-        at = (struct placement){.source = preprocess_rrc_box(p, height, width, r),
-                                .valid = {0, 0, size, size},
-                                .height = size,
-                                .width = size,
-                                .is_rrc = 1};
-    } else {
-        at = place_center(height, width, size, size);
-        if (p->crop == CROP_PAD)
-            shift(&at, size, p->pad, r);
-    }
-    at.is_mirrored = p->flip && rng_u32(r) >> 31;
-    return at;
 }
 
 static void fill(float *out, int n, float v)
@@ -165,8 +81,8 @@ static struct line line_of(const struct image_view *v, const struct placement *a
 {
     struct line l = {.step = v->step_x};
     int y0, y1;
-    clip_range(at->left, at->valid.left, at->valid.width, size, &l.from, &l.to);
-    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
+    preprocess_clip(at->left, at->valid.left, at->valid.width, size, &l.from, &l.to);
+    preprocess_clip(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
     if (y < y0 || y >= y1)
         l.to = l.from;
     else
@@ -332,8 +248,8 @@ static struct image_view resample(const struct image_view *v, struct placement *
                                   struct preprocess_scratch *s)
 {
     int x0, x1, y0, y1;
-    clip_range(at->left, at->valid.left, at->valid.width, size, &x0, &x1);
-    clip_range(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
+    preprocess_clip(at->left, at->valid.left, at->valid.width, size, &x0, &x1);
+    preprocess_clip(at->top, at->valid.top, at->valid.height, size, &y0, &y1);
     struct box w = {at->top + y0, at->left + x0, y1 - y0, x1 - x0};
     image_resize_buffer(&s->resized, w.width, w.height);
     resize_u8(v, at->width, at->height, w, RESIZE_BICUBIC, s->resized.rgb);
@@ -428,7 +344,7 @@ void preprocess_bytes(const struct preprocess *p, const struct image_view *view,
                       int channels, struct rng *r, struct preprocess_scratch *s, uint8_t *out)
 {
     ASSERT(preprocess_gives_bytes(p, r != NULL));
-    struct placement at = place(p, view->height, view->width, size, r);
+    struct placement at = preprocess_place(p, view->height, view->width, size, r);
     struct image_view v = placed_view(view, &at, size, s);
     store_bytes(&v, &at, size, channels, out);
     if (!r || !augment_is_on(&p->augment))
@@ -456,7 +372,7 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
         sample_scene(p, view, mask, size, channels, r, s, out, mask_out);
         return;
     }
-    struct placement at = place(p, view->height, view->width, size, r);
+    struct placement at = preprocess_place(p, view->height, view->width, size, r);
     int is_augmented = r && augment_is_on(&p->augment);
     if (mask)
         sample_mask(mask, &at, size, mask_out);
@@ -467,31 +383,4 @@ void preprocess_sample(const struct preprocess *p, const struct image_view *view
                  s, out);
     if (is_augmented)
         augment(p, size, channels, r, s, out);
-}
-
-/* What outputs first .. first+n-1 of `size` are resampled from, of `in` samples. */
-static void source_range(int first, int n, int size, int in, int *from, int *count)
-{
-    double scale = (double)in / size, reach = RESIZE_REACH * (scale > 1 ? scale : 1) + 1;
-    *from = clamp((int)floor(first * scale - reach), 0, in);
-    *count = clamp((int)ceil((first + n) * scale + reach), 0, in) - *from;
-}
-
-struct box preprocess_window(const struct preprocess *p, int width, int height, int size,
-                             const struct rng *r)
-{
-    struct rng copy;
-    struct box b = {0, 0, height, width};
-    if (r)
-        copy = *r;
-    if (r && p->crop == CROP_SCENE)
-        return b;
-    struct placement at = place(p, height, width, size, r ? &copy : NULL);
-    if (at.is_rrc)
-        return at.source;
-    if (!r) {
-        source_range(at.top, size, at.height, height, &b.top, &b.height);
-        source_range(at.left, size, at.width, width, &b.left, &b.width);
-    }
-    return b;
 }
