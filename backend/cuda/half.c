@@ -89,6 +89,24 @@ void cuda_linear_halves(const struct node *n, struct half_rule *r)
     r->writes = 1;
 }
 
+/* The bias is of the type of what GELU is taken of, which is the last result, stored or not. */
+void cuda_linear_gelu_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 3);
+    r->as_result = 4;
+    r->writes = 3;
+}
+
+/* What GELU was taken of is input 2. */
+void cuda_matmul_gelu_grad_halves(const struct node *n, struct half_rule *r)
+{
+    (void)n;
+    needs(r, 3);
+    r->reads |= 4;
+    r->writes = 1;
+}
+
 /* The residual, input 0, and the result are a stream that is kept in full. */
 void cuda_linear_add_halves(const struct node *n, struct half_rule *r)
 {

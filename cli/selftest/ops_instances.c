@@ -181,6 +181,25 @@ static struct tensor *i_linear_add_plain(struct graph *g)
     return op_linear_add(g, leaf(g, "x", SHAPE(6, 4)), leaf(g, "h", SHAPE(6, 5)),
                          leaf(g, "w", SHAPE(4, 5)), NULL);
 }
+static struct tensor *i_linear_gelu(struct graph *g)
+{
+    return op_linear_gelu(g, leaf(g, "x", SHAPE(2, 3, 5)), leaf(g, "w", SHAPE(4, 5)),
+                          leaf(g, "b", SHAPE(4)))
+        ->out[0];
+}
+/* Both results are read. */
+static struct tensor *i_linear_gelu_both(struct graph *g)
+{
+    struct node *n = op_linear_gelu(g, leaf(g, "x", SHAPE(6, 5)), leaf(g, "w", SHAPE(4, 5)), NULL);
+    return op_mul(g, n->out[0], n->out[1]);
+}
+/* An MLP so wide that GELU is computed again; its gradient comes with a product. */
+static struct tensor *i_linear_gelu_wide(struct graph *g)
+{
+    struct tensor *h = op_linear(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "w1", SHAPE(1024, 4)),
+                                 leaf(g, "b1", SHAPE(1024)));
+    return op_linear(g, op_gelu(g, h), leaf(g, "w2", SHAPE(3, 1024)), leaf(g, "b2", SHAPE(3)));
+}
 static struct tensor *i_matmul(struct graph *g)
 {
     return op_matmul(g, leaf(g, "a", SHAPE(2, 3, 6)), leaf(g, "b", SHAPE(2, 4, 6)),
@@ -379,6 +398,9 @@ const struct op_instance op_instances[] = {
     {"linear", i_linear_kernel},
     {"linear_add", i_linear_add},
     {"linear_add", i_linear_add_plain},
+    {"linear_gelu", i_linear_gelu},
+    {"linear_gelu", i_linear_gelu_both},
+    {"linear_gelu", i_linear_gelu_wide},
     {"matmul", i_matmul},
     {"matmul", i_matmul_gather},
     {"matmul", i_matmul_read},

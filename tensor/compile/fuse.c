@@ -1,9 +1,10 @@
-/* Fusion: an addition becomes part of the product before it or of the norm behind it, patches are
- * cut out of an image in bytes or of a batch that is being mixed, where the backend has a kernel
- * for both at once. Models ask for none of these: x + f(x) and the norm that follows are made by
- * different layers, a residual knows nothing of the product that made its branch, a patch embedding
- * nothing of how its image comes. So this is the one place that looks for neighbours in a graph;
- * everything else is lowered (lower.c).
+/* Fusion: an addition becomes part of the product before it or of the norm behind it, GELU of the
+ * product before it, its gradient of the product that makes what it reads, and patches are cut out
+ * of an image in bytes or of a batch that is being mixed, where the backend has a kernel for both
+ * at once. Models ask for none of these: x + f(x) and the norm that follows are made by different
+ * layers, a residual knows nothing of the product that made its branch, a patch embedding nothing
+ * of how its image comes. So this is the one place that looks for neighbours in a graph; everything
+ * else is lowered (lower.c).
  *
  * Both operands of an addition have the result's shape, both nodes are of one region, and a node
  * that goes takes nothing with it that others read. */
@@ -99,6 +100,54 @@ static void join_add_norm(struct rewrite *r, struct graph *g, const struct node 
         rewrite_to(r, norm->out[i], both->out[1 + i]);
 }
 
+/* ---- y = gelu(linear(x)) --------------------------------------------------------------------- */
+
+static struct node *find_linear_gelu(const struct fusing *f, struct node *n, struct node **partner)
+{
+    struct node *p = n->in[0]->producer;
+    if (!p || p->op != &op_linear_row || !are_together(n, p) || f->readers[n->in[0]->id] != 1)
+        return NULL;
+    *partner = p;
+    return n;
+}
+
+static void join_linear_gelu(struct rewrite *r, struct graph *g, const struct node *gelu,
+                             const struct node *linear)
+{
+    struct node *both =
+        op_linear_gelu(g, linear->in[0], linear->in[1], linear->n_in == 3 ? linear->in[2] : NULL);
+    rewrite_to(r, gelu->out[0], both->out[0]);
+}
+
+/* ---- gelu_grad(pre, dy w) -------------------------------------------------------------------- */
+
+static int multiplies_rows(const struct node *n)
+{
+    const struct matmul_attr *a = n->attr;
+    return n->op == &op_matmul_row && n->n_in == 2 && a->out_rank == 2 && !a->trans_a &&
+           !a->trans_b && a->scale >= 1 && a->scale <= 1;
+}
+
+/* The product is shown as pre is shaped, and nobody else sees it. */
+static struct node *find_matmul_gelu_grad(const struct fusing *f, struct node *n,
+                                          struct node **partner)
+{
+    const struct tensor *dh = n->in[1];
+    while (f->readers[dh->id] == 1 && dh->producer && dh->producer->op == &op_reshape_row)
+        dh = dh->producer->in[0];
+    if (f->readers[dh->id] != 1 || !dh->producer || !multiplies_rows(dh->producer))
+        return NULL;
+    *partner = dh->producer;
+    return n;
+}
+
+static void join_matmul_gelu_grad(struct rewrite *r, struct graph *g, const struct node *grad,
+                                  const struct node *product)
+{
+    rewrite_to(r, grad->out[0],
+               op_matmul_gelu_grad(g, product->in[0], product->in[1], grad->in[0]));
+}
+
 /* ---- patches of an image in bytes ------------------------------------------------------------ */
 
 static struct node *find_patch_levels(const struct fusing *f, struct node *n, struct node **partner)
@@ -149,6 +198,8 @@ static void join_patch_mix(struct rewrite *r, struct graph *g, const struct node
 static const struct pattern patterns[] = {
     {&op_linear_add_row, &op_add_row, find_linear_add, join_linear_add, 0},
     {&op_add_layer_norm_row, &op_layer_norm_row, find_add_norm, join_add_norm, 0},
+    {&op_linear_gelu_row, &op_gelu_row, find_linear_gelu, join_linear_gelu, 0},
+    {&op_matmul_gelu_grad_row, &op_gelu_grad_row, find_matmul_gelu_grad, join_matmul_gelu_grad, 1},
     {&op_patch_levels_row, &op_patchify_row, find_patch_levels, join_patch_levels, 1},
     {&op_patch_mix_row, &op_patchify_row, find_patch_mix, join_patch_mix, 1},
 };
@@ -157,9 +208,11 @@ enum { N_PATTERNS = sizeof patterns / sizeof *patterns };
 
 /* ---- the pass -------------------------------------------------------------------------------- */
 
-static void count_readers(struct fusing *f)
+static void count_readers(struct fusing *f, struct tensor *const *keep, int n_keep)
 {
     const struct graph *g = f->g;
+    for (int i = 0; i < n_keep; i++)
+        f->readers[keep[i]->id]++;
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++)
             f->readers[g->nodes[i]->in[k]->id]++;
@@ -205,7 +258,8 @@ static int fuse(void *ctx, struct rewrite *r, struct node *n, struct error *err)
     return p || f->gone[n->id];
 }
 
-int pass_fuse(struct graph *g, const struct capability *backend, struct error *err)
+int pass_fuse(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
+              struct error *err)
 {
     struct fusing f = {g,
                        backend,
@@ -213,8 +267,8 @@ int pass_fuse(struct graph *g, const struct capability *backend, struct error *e
                        mem_zalloc((size_t)g->n_nodes, sizeof *f.claims),
                        mem_zalloc((size_t)g->n_nodes, sizeof *f.partners),
                        mem_zalloc((size_t)g->n_nodes, sizeof *f.gone)};
-    count_readers(&f);
-    int rc = claim(&f) ? graph_rewrite(g, NULL, 0, fuse, &f, err) : 0;
+    count_readers(&f, keep, n_keep);
+    int rc = claim(&f) ? graph_rewrite(g, keep, n_keep, fuse, &f, err) : 0;
     free(f.readers);
     free(f.claims);
     free(f.partners);

@@ -11,8 +11,9 @@ int pass_lower(struct graph *g, const struct capability *backend, struct tensor 
                struct error *err);
 
 /* Joins neighbours for which the backend has one kernel. Before pass_autograd: the gradients are
- * then those of the joined ops. */
-int pass_fuse(struct graph *g, const struct capability *backend, struct error *err);
+ * then those of the joined ops; and behind it, with keep as pass_lower has it. */
+int pass_fuse(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
+              struct error *err);
 
 /* Appends the gradient of scale * loss. grads[id] is the gradient of each tensor that had one when
  * called (the caller's array, n entries, zeroed). */
@@ -24,6 +25,10 @@ void pass_freeze(struct graph *g, int (*frozen)(const struct tensor *param));
 
 /* Refuses parameters that nothing reads and inputs that nothing reads. */
 int pass_check(const struct graph *g, struct error *err);
+
+/* Nodes no longer make the last of their results that nobody reads, where the op allows it
+ * (op.min_out). The last change to a graph. keep: n_keep tensors that are read besides. */
+void pass_narrow(struct graph *g, struct tensor *const *keep, int n_keep);
 
 /* Decides what the backend stores in bf16: placement.half, and all of a step but its scratch. */
 void pass_store(struct plan *p, const struct plan_options *options,

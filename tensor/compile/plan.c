@@ -142,6 +142,8 @@ static int differentiate(struct plan *p, const struct plan_options *o,
         if (o->keep_gradients)
             name_gradients(p);
         rc = pass_lower(g, backend, p->grads, p->n_trained, err);
+        if (!rc)
+            rc = pass_fuse(g, backend, p->grads, p->n_trained, err);
     }
     free(grads);
     return rc;
@@ -165,13 +167,15 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     if (graph_failed(g, err))
         return -1;
     graph_prune(g, NULL, 0);
-    if (pass_check(g, err) || pass_lower(g, backend, NULL, 0, err) || pass_fuse(g, backend, err))
+    if (pass_check(g, err) || pass_lower(g, backend, NULL, 0, err) ||
+        pass_fuse(g, backend, NULL, 0, err))
         return -1;
     if (o->loss && differentiate(p, o, backend, err))
         return -1;
     if (!o->loss)
         list_params(p, o, NULL);
     graph_prune(g, p->grads, p->n_trained);
+    pass_narrow(g, p->grads, p->n_trained);
     list_steps(p);
     pass_store(p, o, backend);
     pass_place(p, o, backend);

@@ -2,10 +2,11 @@
  * tensor.
  *
  * Passes, in order: check, lower (expand what the backend lacks), fuse (join what it has one kernel
- * for), autograd, lower, prune, store (in full or in bf16), place.
- * The plan owns the compiled graph. Two blocks of memory, sized here: static, parameters, moments
- * (flat, in one order), inputs, constants, results; arena, gradients at its start (flat, in that
- * order, each from when it is made on), all else by liveness; in place where a source dies */
+ * for), autograd, lower, fuse, prune, narrow (leave out results that nobody reads), store (in full
+ * or in bf16), place. The plan owns the compiled graph. Two blocks of memory, sized here: static,
+ * parameters, moments (flat, in one order), inputs, constants, results; arena, gradients at its
+ * start (flat, in that order, each from when it is made on), all else by liveness; in place where a
+ * source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 
@@ -26,7 +27,7 @@ struct half_rule {
     unsigned needs;   /* of these, that it cannot read otherwise: a copy is made where they are
                        * stored in full */
     unsigned doubles; /* results stored in full of which it can write the copy too */
-    unsigned as_result; /* inputs that it can read only as result 0 is stored */
+    unsigned as_result; /* inputs that it can read only as its last result is stored */
 };
 
 /* Whether bit k of such a mask, or of one of struct step, is set. What stands behind the 32nd has

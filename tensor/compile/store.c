@@ -115,7 +115,7 @@ static void decide_leaves(struct storer *s)
 /* Inputs that a step needs in bf16. */
 static unsigned needs_of(const struct storer *s, const struct node *n, const struct half_rule *r)
 {
-    return r->needs | (n->n_out && s->p->places[n->out[0]->id].half ? r->as_result : 0);
+    return r->needs | (n->n_out && s->p->places[n->out[n->n_out - 1]->id].half ? r->as_result : 0);
 }
 
 static void request_copies(struct storer *s)

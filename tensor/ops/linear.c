@@ -1,4 +1,4 @@
-/* linear: y = x w^T + b; linear_add: the same plus a residual. */
+/* linear: y = x w^T + b; linear_add: the same plus a residual; linear_gelu: the same and GELU. */
 #include "tensor/ops/rule.h"
 
 struct tensor *op_linear(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b)
@@ -42,21 +42,32 @@ static struct tensor *weight_matrix(struct graph *g, struct tensor *w)
  * input. Its share of a step falls with the width: 1 % at 96 channels, 0.5 % at 384. */
 enum { AGAIN_WIDTH = 1024 };
 
+/* What GELU was taken of to make x, or NULL. */
+static struct tensor *before_gelu(const struct tensor *x)
+{
+    const struct node *n = x->producer;
+    if (n && n->op == &op_gelu_row)
+        return n->in[0];
+    return n && n->op == &op_linear_gelu_row && x == n->out[0] ? n->out[1] : NULL;
+}
+
 static struct tensor *read_again(struct graph *g, struct tensor *x)
 {
     const struct node *n = x->producer;
-    if (!n || n->op != &op_gelu_row || n->backward || shape_last(x->shape) < AGAIN_WIDTH ||
+    struct tensor *pre = before_gelu(x);
+    if (!pre || n->backward || shape_last(x->shape) < AGAIN_WIDTH ||
         (n->region && g->regions[n->region].policy != REGION_KEEP))
         return x;
-    return op_gelu(g, n->in[0]);
+    return op_gelu(g, pre);
 }
 
-/* Of the inputs first, first + 1 and, where there is one, first + 2: x, w, b. */
-static void product_grad(struct grad *gr, int first)
+/* Of the product's result dout, for the inputs first, first + 1 and, where there is one, first + 2:
+ * x, w, b. */
+static void product_grad(struct grad *gr, struct tensor *dout, int first)
 {
     struct graph *g = gr->g;
     struct tensor *x = gr->node->in[first], *w = gr->node->in[first + 1];
-    struct tensor *dy = as_matrix(g, gr->dout[0]), **din = gr->din + first;
+    struct tensor *dy = as_matrix(g, dout), **din = gr->din + first;
     const int *wanted = gr->wanted + first;
     struct matmul_attr plain = {1, 0, 0, 2, 1.0}, transposed = {1, 1, 0, 2, 1.0};
     if (wanted[0])
@@ -76,7 +87,7 @@ static void product_grad(struct grad *gr, int first)
 
 static void linear_grad(struct grad *gr)
 {
-    product_grad(gr, 0);
+    product_grad(gr, gr->dout[0], 0);
 }
 
 static void linear_expand(struct graph *g, const struct node *n, struct tensor *const *in,
@@ -145,7 +156,7 @@ static void linear_add_grad(struct grad *gr)
 {
     if (gr->wanted[0])
         gr->din[0] = gr->dout[0];
-    product_grad(gr, 1);
+    product_grad(gr, gr->dout[0], 1);
 }
 
 static void linear_add_expand(struct graph *g, const struct node *n, struct tensor *const *in,
@@ -173,4 +184,59 @@ const struct op op_linear_add_row = {
     .grad = linear_add_grad,
     .expand = linear_add_expand,
     .cost = linear_add_cost,
+};
+
+/* ---- linear_gelu ----------------------------------------------------------------------------- */
+
+struct node *op_linear_gelu(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b)
+{
+    return graph_apply(g, &op_linear_gelu_row, b ? 3 : 2, (struct tensor *[]){x, w, b}, NULL);
+}
+
+static int linear_gelu_shape(const struct node *n, struct shape *shape, enum tensor_type *type,
+                             struct error *err)
+{
+    if (linear_shape(n, shape, type, err))
+        return -1;
+    shape[1] = shape[0];
+    return 0;
+}
+
+/* pre is read by gradients alone, but a model may ask for it. */
+static void linear_gelu_grad(struct grad *gr)
+{
+    struct tensor *sum = gr->dout[1];
+    if (gr->dout[0]) {
+        struct tensor *through = op_gelu_grad(gr->g, gr->node->out[1], gr->dout[0]);
+        sum = sum ? op_add(gr->g, sum, through) : through;
+    }
+    product_grad(gr, sum, 0);
+}
+
+static void linear_gelu_expand(struct graph *g, const struct node *n, struct tensor *const *in,
+                               struct tensor **out)
+{
+    out[1] = op_linear(g, in[0], in[1], n->n_in == 3 ? in[2] : NULL);
+    out[0] = op_gelu(g, out[1]);
+}
+
+static void linear_gelu_cost(const struct node *n, struct op_cost *c)
+{
+    linear_cost(n, c);
+    c->other_flops += shape_count(n->out[0]->shape);
+}
+
+const struct op op_linear_gelu_row = {
+    .name = "linear_gelu",
+    .doc = "gelu(x w^T + b), and what GELU is taken of",
+    .flags = OP_FUSED,
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 2,
+    .min_out = 1,
+    .shape = linear_gelu_shape,
+    .grad = linear_gelu_grad,
+    .expand = linear_gelu_expand,
+    .gradient = &op_gelu_grad_row,
+    .cost = linear_gelu_cost,
 };

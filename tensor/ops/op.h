@@ -47,6 +47,8 @@ struct op {
     unsigned overwrites; /* OP_INPLACE: bit k: input k is one of those; 0: every input is */
     size_t attr_size;
     int min_in, max_in, n_out;
+    int min_out; /* results that are always made: those behind are not, from the last one back,
+                  * where nobody reads them (pass_narrow). 0: all are */
     /* Fills shape[0..n_out-1] and type[] (preset to TENSOR_VALUE); a refusal describes inputs by
      * name and shape. */
     int (*shape)(const struct node *n, struct shape *shape, enum tensor_type *type,

@@ -168,6 +168,14 @@ struct tensor *op_linear_add(struct graph *g, struct tensor *x, struct tensor *h
  * adds. */
 struct node *op_linear_weight_grad(struct graph *g, struct tensor *dy, struct tensor *x);
 
+/* y = gelu(pre), pre = x w^T + b, what pass_fuse makes of a product and the GELU behind it: results
+ * y and, where gradients read it, pre. */
+struct node *op_linear_gelu(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b);
+/* The gradient that a product of gelu(pre) sends through it: (dy w) * gelu'(pre), as pre is shaped,
+ * of dy (R,O) and w (O,I). */
+struct tensor *op_matmul_gelu_grad(struct graph *g, struct tensor *dy, struct tensor *w,
+                                   struct tensor *pre);
+
 /* Products of stacks of matrices, one for each batch element and head:
  *   c = scale * op(a) op(b),  op(x) = x or its transpose.
  * The layout of each operand follows from its rank:

@@ -53,6 +53,8 @@ static const struct recipe recipes[] = {
     {"spread", build_spread, NULL},
     {"linear", build_linear, NULL},
     {"linear_add", build_linear_add, NULL},
+    {"linear_gelu", build_linear_gelu, NULL},
+    {"matmul_gelu_grad", build_matmul_gelu_grad, NULL},
     {"linear_weight_grad", build_linear_weight_grad, NULL},
     {"linear_weight_grad", build_linear_weight_grad_more, NULL},
     {"matmul", build_matmul_flat, NULL},

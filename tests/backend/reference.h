@@ -50,6 +50,8 @@ static const struct REF(row) REF(rows)[] = {
     {"spread", REF(spread)},
     {"linear", REF(linear)},
     {"linear_add", REF(linear_add)},
+    {"linear_gelu", REF(linear_gelu)},
+    {"matmul_gelu_grad", REF(matmul_gelu_grad)},
     {"linear_weight_grad", REF(linear_weight_grad)},
     {"matmul", REF(matmul)},
     {"depthwise", REF(depthwise)},

@@ -40,15 +40,23 @@ static struct graph *network(int64_t dim)
     return g;
 }
 
-static struct plan *plan_of(int64_t dim, int no_reuse)
+static struct plan *planned(int64_t dim, int no_reuse, const char *backend,
+                            int (*has)(const void *ctx, const struct op *op))
 {
     struct error err = {0};
-    struct capability cap = backend_capability(backend_find("cpu"), PRECISION_FP32);
+    struct capability cap = backend_capability(backend_find(backend), PRECISION_FP32);
     struct plan_options o = {.loss = "loss", .optimizer = &op_adamw_row, .no_reuse = no_reuse};
+    if (has)
+        cap.has = has;
     struct plan *p = plan_compile(network(dim), &o, &cap, &err);
     if (!p || plan_verify(p, &err))
         fail_msg("%s", err.msg);
     return p;
+}
+
+static struct plan *plan_of(int64_t dim, int no_reuse)
+{
+    return planned(dim, no_reuse, "cpu", NULL);
 }
 
 static size_t count(const struct plan *p, const struct op *op)
@@ -86,6 +94,31 @@ static void test_gelu_again(void **state)
     assert_int_equal(count(narrow, &op_gelu_row), DEPTH);
     plan_free(wide);
     plan_free(narrow);
+}
+
+static int has_no_joined_gelu(const void *ctx, const struct op *op)
+{
+    (void)ctx;
+    return op != &op_linear_gelu_row && op != &op_matmul_gelu_grad_row;
+}
+
+/* A device that computes GELU and its gradient with products keeps no more: what GELU is taken of,
+ * from which its result is computed again behind wide layers. */
+static void test_joined_gelu(void **state)
+{
+    (void)state;
+    static const int64_t widths[] = {256, 32};
+    for (int i = 0; i < 2; i++) {
+        struct plan *joined = planned(widths[i], 0, "null", NULL);
+        struct plan *apart = planned(widths[i], 0, "null", has_no_joined_gelu);
+        assert_int_equal(count(joined, &op_linear_gelu_row), DEPTH);
+        assert_int_equal(count(joined, &op_gelu_row), i ? 0 : DEPTH);
+        assert_int_equal(count(joined, &op_matmul_gelu_grad_row), DEPTH);
+        if (joined->arena_bytes > apart->arena_bytes)
+            fail_msg("%zu bytes instead of %zu", joined->arena_bytes, apart->arena_bytes);
+        plan_free(joined);
+        plan_free(apart);
+    }
 }
 
 /* The parameters after some steps; the caller frees them. */
@@ -135,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations_share),
         cmocka_unit_test(test_gelu_again),
+        cmocka_unit_test(test_joined_gelu),
         cmocka_unit_test(test_same_bits),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

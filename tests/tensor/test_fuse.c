@@ -94,6 +94,18 @@ static struct graph *branches(void)
     return finished(g, op_mul(g, linear(g, "k", x), linear(g, "v", x)));
 }
 
+/* Two MLPs as in a block; the second's GELU is read by two products, whose gradients are added up
+ * before they go through it. */
+static struct graph *perceptrons(void)
+{
+    struct graph *g = graph_new();
+    struct tensor *x = tokens(g, "x");
+    struct tensor *h = op_gelu(g, linear(g, "w1", x));
+    x = op_add(g, x, linear(g, "w2", h));
+    h = op_gelu(g, linear(g, "w3", x));
+    return finished(g, op_mul(g, linear(g, "w4", h), linear(g, "w5", h)));
+}
+
 /* Nothing to join: a product that is read twice, a broadcast, a norm whose gain comes later, a
  * border between regions. */
 static struct graph *separate(void)
@@ -115,7 +127,8 @@ static struct graph *separate(void)
 static int has_unjoined(const void *ctx, const struct op *op)
 {
     const struct backend *b = ctx;
-    return op != &op_linear_add_row && op != &op_add_layer_norm_row && b->has(b, op);
+    return op != &op_linear_add_row && op != &op_add_layer_norm_row && op != &op_linear_gelu_row &&
+           op != &op_matmul_gelu_grad_row && b->has(b, op);
 }
 
 static struct plan *compiled(struct graph *g, const char *backend, int joined)
@@ -176,6 +189,35 @@ static void test_gradient_sums(void **state)
     plan_free(p);
 }
 
+static void test_gelu(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(perceptrons(), "null", 1);
+    assert_int_equal(count(p, &op_linear_gelu_row, 0), 2);
+    assert_int_equal(count(p, &op_gelu_row, 0), 0);
+    /* of one product, and of the sum of two */
+    assert_int_equal(count(p, &op_matmul_gelu_grad_row, 1), 1);
+    assert_int_equal(count(p, &op_gelu_grad_row, 1), 1);
+    plan_free(p);
+}
+
+/* What GELU is taken of is made for gradients alone. */
+static void test_narrow(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct capability c = backend_capability(backend_find("null"), PRECISION_FP32);
+    struct plan *p = plan_compile(perceptrons(), &(struct plan_options){0}, &c, &err);
+    if (!p || plan_verify(p, &err))
+        fail_msg("%s", err.msg);
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->steps[i].node->op == &op_linear_gelu_row) {
+            assert_int_equal(p->steps[i].node->n_out, 1);
+            assert_int_equal(p->places[p->steps[i].node->out[1]->id].block, PLAN_NONE);
+        }
+    plan_free(p);
+}
+
 static void test_separate(void **state)
 {
     (void)state;
@@ -232,8 +274,8 @@ static void compare(struct graph *(*build)(void), const char *backend, double to
 static void test_values(void **state)
 {
     (void)state;
-    struct graph *(*const graphs[])(void) = {residuals, dropped,  itself,
-                                             shared,    separate, branches};
+    struct graph *(*const graphs[])(void) = {residuals, dropped,  itself,     shared,
+                                             separate,  branches, perceptrons};
     for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
         compare(graphs[i], "judge", 1e-11);
         compare(graphs[i], "cpu", 1e-4);
@@ -245,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_residuals),     cmocka_unit_test(test_sum_and_norm),
         cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_gelu),          cmocka_unit_test(test_narrow),
         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("fuse", tests, NULL, NULL);

@@ -21,6 +21,24 @@ static void build_linear_add(struct graph *g, struct rng *r)
                   chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
 }
 
+/* Few channels: many values are near zero, where GELU bends. */
+static void build_linear_gelu(struct graph *g, struct rng *r)
+{
+    int64_t in = any(r, 1, 12), out = any(r, 1, 150), rows = any_tokens(r, 1, 300);
+    struct tensor *x = leaf(g, "x", SHAPE(any(r, 1, 3), rows, in));
+    struct tensor *w = leaf(g, "w", SHAPE(out, in));
+    op_linear_gelu(g, x, w, chance(r) ? leaf(g, "b", SHAPE(out)) : NULL);
+}
+
+static void build_matmul_gelu_grad(struct graph *g, struct rng *r)
+{
+    int64_t rows = any_tokens(r, 1, 300), out = any(r, 1, 90), in = any(r, 1, 90),
+            batch = any(r, 1, 3);
+    struct tensor *dy = leaf(g, "dy", SHAPE(batch * rows, out));
+    op_matmul_gelu_grad(g, dy, leaf(g, "w", SHAPE(out, in)),
+                        leaf(g, "pre", SHAPE(batch, rows, in)));
+}
+
 /* Sometimes many rows: sums that are cut into pieces. */
 static void build_linear_weight_grad(struct graph *g, struct rng *r)
 {

@@ -25,6 +25,26 @@ static void REF(linear_add)(const struct node *n, REF_REAL *const *in, REF_REAL 
         }
 }
 
+static void REF(linear_gelu)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    int64_t count = shape_count(n->out[0]->shape);
+    REF(linear)(n, in, out + 1);
+    for (int64_t i = 0; i < count; i++)
+        out[0][i] = REF(gelu_of)(out[1][i]);
+}
+
+static void REF(matmul_gelu_grad)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
+{
+    int64_t depth = shape_last(n->in[0]->shape), width = shape_last(n->in[1]->shape);
+    for (int64_t r = 0; r < n->in[0]->shape.dim[0]; r++)
+        for (int64_t i = 0; i < width; i++) {
+            REF_REAL sum = 0;
+            for (int64_t k = 0; k < depth; k++)
+                sum += REF_ROUND(in[0][r * depth + k]) * REF_ROUND(in[1][k * width + i]);
+            out[0][r * width + i] = sum * REF(gelu_slope)(in[2][r * width + i]);
+        }
+}
+
 static void REF(linear_weight_grad)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     int64_t rows = n->in[0]->shape.dim[0], cols = shape_last(n->in[0]->shape);

@@ -1,0 +1,76 @@
+/* linear_gelu: a product and the GELU of it; matmul_gelu_grad: a product times GELU's derivative. */
+#include "backend/cuda/ops/product.h"
+
+static enum vt_type type_of(unsigned half, int i)
+{
+    return half >> i & 1 ? VT_BF16 : VT_F32;
+}
+
+/* Without pre where the plan leaves it out. */
+static struct vt_lt_plan forward_of(const struct node *n, enum precision precision,
+                                    unsigned half_out)
+{
+    int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
+    struct vt_lt_plan p = {
+        .m = shape_rows(n->in[0]->shape),
+        .n = out,
+        .k = in,
+        .trans_b = 1,
+        .lda = in,
+        .ldb = in,
+        .ldc = out,
+        .batch = 1,
+        .has_bias = n->n_in == 3,
+        .scale = 1,
+        .epilogue = n->n_out == 2 ? VT_GELU_KEEP : VT_GELU,
+        .type_pre = n->n_out == 2 ? type_of(half_out, 1) : VT_F32,
+    };
+    product_types(&p, precision, half_out);
+    return p;
+}
+
+int cuda_linear_gelu_setup(struct cuda_setup *s, struct error *err)
+{
+    struct vt_lt_plan p = forward_of(s->node, s->precision, s->half_out);
+    return vt_lt_prepare(s->lt, &p, s->stream, err);
+}
+
+int cuda_linear_gelu(const struct cuda_call *c)
+{
+    struct vt_lt_plan p = forward_of(c->node, c->precision, c->half_out);
+    return vt_lt_matmul_gelu(c->lt, &p, c->in[0], c->in[1], p.has_bias ? c->in[2] : NULL, NULL,
+                             c->out[0], c->node->n_out == 2 ? c->out[1] : NULL, c->stream);
+}
+
+static struct vt_lt_plan backward_of(const struct node *n, enum precision precision,
+                                     unsigned half_in, unsigned half_out)
+{
+    int64_t out = shape_last(n->in[0]->shape), in = shape_last(n->in[1]->shape);
+    struct vt_lt_plan p = {
+        .m = n->in[0]->shape.dim[0],
+        .n = in,
+        .k = out,
+        .lda = out,
+        .ldb = in,
+        .ldc = in,
+        .batch = 1,
+        .scale = 1,
+        .epilogue = VT_GELU_SLOPE,
+        .type_pre = type_of(half_in, 2),
+    };
+    product_types(&p, precision, half_out);
+    return p;
+}
+
+int cuda_matmul_gelu_grad_setup(struct cuda_setup *s, struct error *err)
+{
+    struct vt_lt_plan p = backward_of(s->node, s->precision, s->half_in, s->half_out);
+    return vt_lt_prepare(s->lt, &p, s->stream, err);
+}
+
+int cuda_matmul_gelu_grad(const struct cuda_call *c)
+{
+    struct vt_lt_plan p = backward_of(c->node, c->precision, c->half_in, c->half_out);
+    return vt_lt_matmul_gelu(c->lt, &p, c->in[0], c->in[1], NULL, NULL, c->out[0], c->in[2],
+                             c->stream);
+}
