@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "plots/data.h"
 #include "results/rows.h"
@@ -289,6 +290,14 @@ static inline struct plot_source synthetic_source(const struct synthetic *s, int
                                 .compute = synthetic_compute(s),
                                 .env = synthetic_env(s),
                                 .experiments = synthetic_experiments(s)};
+}
+
+/* The whole experiment as figures get it; data_release it. */
+static inline void synthetic_arrange(struct plot_data *d, const struct synthetic *s, int published)
+{
+    struct error err = {0};
+    if (data_arrange(d, synthetic_source(s, published), &err) != 0)
+        fail_msg("%s", err.msg);
 }
 
 #endif

@@ -12,16 +12,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "plots/axis.h"
 #include "plots/canvas.h"
-#include "plots/encode.h"
-#include "plots/layers.h"
 #include "plots/figure.h"
-#include "plots/front.h"
 #include "plots/gnuplot.h"
-#include "plots/metric.h"
-#include "plots/place.h"
-#include "plots/style.h"
 #include "tests/plots/synthetic.h"
 
 /* Payloads that would run a command, leave a string or break a file if they got through. CANARY is
@@ -121,13 +114,6 @@ static char *read_name(const char *name, size_t *size)
     return text;
 }
 
-static void arrange(struct plot_data *d, const struct synthetic *s, int published)
-{
-    struct error err = {0};
-    if (data_arrange(d, synthetic_source(s, published), &err) != 0)
-        fail_msg("%s", err.msg);
-}
-
 static void draw(const char *figure, struct plot_data *d, const char *name)
 {
     struct error err = {0};
@@ -220,7 +206,7 @@ static void test_same_bytes(void **state)
             size_t size[2];
             for (int pass = 0; pass < 2; pass++) {
                 struct plot_data d;
-                arrange(&d, &s, 1);
+                synthetic_arrange(&d, &s, 1);
                 snprintf(name[pass], sizeof name[pass], "same.%s", suffixes[k]);
                 draw(figure_at(i)->choice.name, &d, name[pass]);
                 bytes[pass] = read_name(name[pass], &size[pass]);
@@ -244,7 +230,7 @@ static void test_script_beside(void **state)
     struct synthetic s = SYNTHETIC_INIT;
     struct plot_data d;
     size_t size;
-    arrange(&d, &s, 1);
+    synthetic_arrange(&d, &s, 1);
     draw("pareto", &d, "beside.svg");
     char *script = read_name("beside.svg.gp", &size), *data = read_name("beside.svg.dat", &size);
     char *svg = read_name("beside.svg", &size);
@@ -278,7 +264,7 @@ static void test_one_stem(void **state)
     struct error err = {0};
     char *mine = path_of("stem.dat");
     size_t size;
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     assert_int_equal(file_write(mine, "mine", 4, &err), 0);
     for (int i = 0; i < 2; i++)
         draw(figures[i], &d, names[i]);
@@ -314,10 +300,10 @@ static void test_published_apart(void **state)
     struct plot_data d;
     struct error err = {0};
     const struct figure *f = figure_find("pareto", &err);
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     assert_int_equal(f->draw(&d, &none, &without, &err), 0);
     data_release(&d);
-    arrange(&d, &s, 1);
+    synthetic_arrange(&d, &s, 1);
     assert_int_equal(f->draw(&d, &none, &with, &err), 0);
     data_release(&d);
     char *front = strstr(with.data.text, "# front\n"), *end = strstr(front, "\n\n");
@@ -346,7 +332,7 @@ static void test_hostile_labels(void **state)
             s.fusions[k] = hostile[i + SYNTHETIC_HEADS + k - 1];
         s.fusions[0] = hostile[(i + 11) % HOSTILE];
         s.title = hostile[i];
-        arrange(&d, &s, 0);
+        synthetic_arrange(&d, &s, 0);
         for (int f = 0; figure_at(f) != NULL; f++)
             draw(figure_at(f)->choice.name, &d, "hostile.svg");
         data_release(&d);
@@ -366,7 +352,7 @@ static void test_pdf(void **state)
     struct synthetic s = SYNTHETIC_INIT;
     struct plot_data d;
     size_t size;
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     draw("effects", &d, "figure.pdf");
     char *pdf = read_name("figure.pdf", &size);
     assert_memory_equal(pdf, "%PDF-", 5);
@@ -384,7 +370,7 @@ static void test_missing_gnuplot(void **state)
     struct error err = {0};
     struct figure_options none = {0};
     char *path = path_of("none.svg"), *saved = mem_strdup(getenv("PATH"));
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     setenv("PATH", folder, 1);
     int rc = figure_write(figure_find("pareto", &err), &d, &none, path, NULL, &err);
     setenv("PATH", saved, 1);
@@ -407,7 +393,7 @@ static void test_nothing_to_draw(void **state)
         struct canvas c = CANVAS_INIT;
         struct plot_data d;
         struct figure_options none = {0};
-        arrange(&d, &s, 0);
+        synthetic_arrange(&d, &s, 0);
         assert_int_equal(figure_at(i)->draw(&d, &none, &c, &err), -1);
         assert_int_equal(err.code, EXIT_FAILED);
         canvas_release(&c);
@@ -417,7 +403,7 @@ static void test_nothing_to_draw(void **state)
     struct canvas c = CANVAS_INIT;
     struct figure_options typo = {.y = "val/topp1"};
     s.seeds = 3;
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     assert_int_equal(figure_find("pareto", &err)->draw(&d, &typo, &c, &err), -1);
     assert_int_equal(err.code, EXIT_USAGE);
     assert_non_null(strstr(err.msg, "val/top1"));
@@ -441,149 +427,6 @@ static void test_nothing_to_draw(void **state)
     data_release(&d);
 }
 
-/* ---- parts ---- */
-
-static void test_arrange(void **state)
-{
-    (void)state;
-    struct synthetic s = SYNTHETIC_INIT;
-    struct plot_data d;
-    s.failed = 1;
-    arrange(&d, &s, 0);
-    assert_int_equal(d.n_cells, 12);
-    assert_int_equal(d.n_factors, 2);
-    assert_string_equal(d.factors[0].key, "model.rw_head");
-    assert_int_equal(d.factors[0].n, 4);
-    assert_int_equal(d.factors[1].n, 3);
-    assert_int_equal(d.n_objectives, 2);
-    assert_string_equal(data_main_metric(&d), "val/top1");
-    assert_string_equal(data_main_cost(&d), "cost/macs");
-    assert_int_equal(data_maximize(&d, "val/top1"), 1);
-    assert_int_equal(data_maximize(&d, "cost/macs"), 0);
-    struct plot_stat first = data_stat(&d, &d.cells[0], "val/top1"),
-                     last = data_stat(&d, &d.cells[11], "val/top1");
-    assert_int_equal(first.n, 3);
-    assert_int_equal(last.n, 2); /* a failed run has no part in a mean */
-    double mean = (synthetic_top1(0, 0, 0) + synthetic_top1(0, 0, 1) + synthetic_top1(0, 0, 2)) / 3;
-    assert_true(fabs(first.mean - mean) < 1e-12);
-    assert_int_equal(data_stat(&d, &d.cells[0], "val/miou").n, 0);
-    assert_string_equal(data_cell_title(&d, &d.cells[11]), "linear · add erase");
-    assert_int_equal(data_factor(&d, "fusion"), 1);
-    assert_int_equal(data_factor(&d, "dim"), -1);
-    data_release(&d);
-}
-
-/* A label by hand is what a cell is called; one that only joins its values is said in words. */
-static void test_titles(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *label, *title;
-    } cases[] = {
-        {"linear/add_erase", "linear · add erase"},
-        {"linear,add_erase", "linear · add erase"},
-        {"linear/-/add_erase", "linear · add erase"},
-        {"ViT ToMe", "ViT ToMe"},
-        {"linear/48", "linear/48"},
-        {"linear2", "linear2"},
-        {"ViT-S/16", "ViT-S/16"},
-        {"", "linear · add erase"},
-    };
-    struct synthetic s = SYNTHETIC_INIT;
-    struct plot_data d;
-    arrange(&d, &s, 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        d.cells[11].label = cases[i].label;
-        assert_string_equal(data_cell_title(&d, &d.cells[11]), cases[i].title);
-    }
-    data_release(&d);
-}
-
-/* Numbers and flags are said with their key. */
-static void test_title_keys(void **state)
-{
-    (void)state;
-    struct synthetic s = SYNTHETIC_INIT;
-    static const char *const depths[] = {"2", "4", "6", "8"};
-    struct plot_data d;
-    memcpy(s.heads, depths, sizeof depths);
-    s.fusions[0] = "true";
-    arrange(&d, &s, 0);
-    d.cells[0].label = "";
-    assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 2 · fusion true");
-    data_release(&d);
-    s.fusions[0] = "none";
-    arrange(&d, &s, 0);
-    d.cells[0].label = "2/none";
-    assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 2 · no fusion");
-    data_release(&d);
-}
-
-/* Lists of numbers as people write them; those of one number are that number, and in its order. */
-static void test_title_lists(void **state)
-{
-    (void)state;
-    struct synthetic s = SYNTHETIC_INIT;
-    static const char *const ones[] = {"[16]", "[8]", "[4]", "[0.5]"};
-    struct plot_data d;
-    memcpy(s.heads, ones, sizeof ones);
-    s.fusions[0] = "[3, 6, 9]";
-    arrange(&d, &s, 0);
-    assert_true(d.factors[0].numeric);
-    assert_string_equal(d.factors[0].levels[0], "0.5");
-    assert_string_equal(d.factors[0].levels[3], "16");
-    assert_string_equal(data_cell_key(&d, &d.cells[3], "model.rw_head"), "8");
-    static const char *const labels[] = {"", "16/3,6,9", "[16]/[3, 6, 9]", "16,3,6,9"};
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
-        d.cells[0].label = labels[i];
-        assert_string_equal(data_cell_title(&d, &d.cells[0]), "read-write head 16 · fusion 3,6,9");
-    }
-    data_release(&d);
-}
-
-static void put_layer(struct rows *r, const char *cell, const char *name)
-{
-    struct rows_cell *c = rows_append(r);
-    rows_set_text(r, &c[0], cell);
-    rows_set_text(r, &c[1], "layer");
-    rows_set_text(r, &c[2], name);
-    rows_set_real(&c[3], 1e6);
-}
-
-/* Layers stand in the order of the forward pass, also those that only deeper cells have. */
-static void test_layers(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"cell", "by", "name", "macs"};
-    static const char *const shallow[] = {"embed", "blocks.0", "head"};
-    static const char *const deep[] = {"embed", "blocks.0", "blocks.1", "blocks.2", "head"};
-    struct synthetic s = SYNTHETIC_INIT;
-    struct plot_source source = synthetic_source(&s, 0);
-    struct plot_data d;
-    struct error err = {0};
-    struct encoding e;
-    struct layers l;
-    char first[32], last[32];
-    synthetic_id(first, sizeof first, 0, 0);
-    synthetic_id(last, sizeof last, SYNTHETIC_HEADS - 1, 0);
-    rows_free(source.costs);
-    source.costs = rows_new(4, names);
-    for (int i = 0; i < 3; i++)
-        put_layer(source.costs, first, shallow[i]);
-    for (int i = 0; i < 5; i++)
-        put_layer(source.costs, last, deep[i]);
-    assert_int_equal(data_arrange(&d, source, &err), 0);
-    encode_init(&e, &d);
-    layers_collect(&l, &d, &e);
-    assert_int_equal(l.n, 5);
-    for (int i = 0; i < 5; i++)
-        assert_string_equal(l.names[i], deep[i]);
-    assert_true(isnan(l.macs[2])); /* the first level has no blocks.1 */
-    assert_true(l.macs[4] == 1e6);
-    assert_true(l.macs[(SYNTHETIC_HEADS - 1) * l.n + 2] == 1e6);
-    data_release(&d);
-}
-
 static void effects_say(int seeds, const char *expected)
 {
     struct synthetic s = SYNTHETIC_INIT;
@@ -592,7 +435,7 @@ static void effects_say(int seeds, const char *expected)
     struct plot_data d;
     struct error err = {0};
     s.seeds = seeds;
-    arrange(&d, &s, 0);
+    synthetic_arrange(&d, &s, 0);
     assert_int_equal(figure_find("effects", &err)->draw(&d, &none, &out, &err), 0);
     assert_non_null(strstr(out.summary.text, expected));
     canvas_release(&out);
@@ -606,142 +449,21 @@ static void test_effects_caption(void **state)
     effects_say(3, "each key, with 95% intervals over 3 seeds; the dashed");
 }
 
-static void test_front(void **state)
-{
-    (void)state;
-    const double x[] = {1, 2, 3, 4, 2}, y[] = {10, 12, 11, 15, 9};
-    struct front f;
-    front_find(&f, x, y, 5, 0, 1, 5, 8);
-    assert_int_equal(f.n, 3);
-    assert_int_equal(f.points[0].index, 0);
-    assert_int_equal(f.points[1].index, 1);
-    assert_int_equal(f.points[2].index, 3);
-    const double line[][2] = {{1, 8}, {1, 10}, {2, 10}, {2, 12}, {4, 12}, {4, 15}, {5, 15}};
-    assert_int_equal(f.n_line, 7);
-    for (int i = 0; i < 7; i++) {
-        assert_true(f.line[i].x == line[i][0]);
-        assert_true(f.line[i].y == line[i][1]);
-    }
-    /* (2-1)*(10-8) + (4-2)*(12-8) + (5-4)*(15-8) */
-    assert_true(fabs(front_hypervolume(&f, 5, 8) - 17) < 1e-12);
-    front_release(&f);
-    front_find(&f, x, y, 5, 1, 1, 0, 8); /* both up: only (4, 15) */
-    assert_int_equal(f.n, 1);
-    front_release(&f);
-}
-
-static void boxes_are_apart(const struct placer *p, size_t first)
-{
-    for (size_t i = first; i < p->n_hard; i++)
-        for (size_t k = 0; k < i; k++) {
-            const struct place_box *a = &p->hard[i], *b = &p->hard[k];
-            int apart = a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0;
-            assert_true(apart);
-        }
-}
-
-static void test_labels_apart(void **state)
-{
-    (void)state;
-    enum { N = 200 };
-    struct placer once = {.bounds = {0, 0, 600, 400}}, often = once;
-    struct place_wish wishes[N];
-    struct rng r;
-    rng_init(&r, 1, "labels", 0, 0);
-    for (int i = 0; i < N; i++) {
-        double x = rng_range(&r, 10, 590), y = rng_range(&r, 10, 390);
-        wishes[i] = (struct place_wish){.x = x, .y = y, .width = 60, .weight = 1};
-        place_point(&once, x, y, 5);
-        place_point(&often, x, y, 5);
-    }
-    int placed = 0, placed_often = 0;
-    for (int i = 0; i < N; i++) {
-        struct place_spot spot = {0};
-        placed += place_label(&once, wishes[i].x, wishes[i].y, 60, 12, &spot);
-    }
-    place_labels(&often, wishes, N, 12);
-    for (int i = 0; i < N; i++)
-        placed_often += wishes[i].placed;
-    assert_true(placed > 20);
-    assert_true(placed_often > placed); /* those that found no room had another chance */
-    boxes_are_apart(&once, N);
-    boxes_are_apart(&often, N);
-    place_release(&once);
-    place_release(&often);
-}
-
-/* A label that stands between two points, without a line to its own, is nobody's. */
-static void test_labels_near_their_own(void **state)
-{
-    (void)state;
-    struct placer p = {.bounds = {0, 0, 600, 400}};
-    struct place_wish w = {.x = 100, .y = 100, .width = 60, .weight = 1};
-    place_point(&p, 100, 100, 5);
-    place_point(&p, 178, 100, 5); /* to the right of where the label would be */
-    place_labels(&p, &w, 1, 12);
-    assert_true(w.placed);
-    assert_true(w.spot.x + 60 < 100); /* to the left then */
-    place_release(&p);
-}
-
-static void test_scales(void **state)
-{
-    (void)state;
-    struct metric_scale s;
-    metric_scale(&s, "cost/macs", 9.9e9);
-    assert_string_equal(s.label, "MACs (billions)");
-    metric_scale(&s, "cost/params", 2.5e6);
-    assert_string_equal(s.header, "params (M)");
-    metric_scale(&s, "memory/peak_bytes", 3 << 20);
-    assert_string_equal(s.label, "peak memory (MB)");
-    assert_true(s.factor == 1e-6);
-    metric_scale(&s, "latency/p50_ms", 12);
-    assert_string_equal(s.label, "median latency (ms)");
-    metric_scale(&s, "my/odd_ms", 12);
-    assert_string_equal(s.label, "my/odd_ms (ms)");
-    assert_int_equal(metric_maximize("val/loss"), 0);
-    assert_int_equal(metric_maximize("val/top1"), 1);
-    assert_int_equal(metric_maximize("throughput/img_s"), 1);
-    struct axis a;
-    axis_fit(&a, 10, 1000, 0.05, 1);
-    assert_int_equal(a.logarithmic, 1);
-    assert_true(fabs(axis_position(&a, 100) - 0.5) < 1e-9);
-    axis_fit(&a, 50, 68, 0.05, 1);
-    assert_int_equal(a.logarithmic, 0);
-    assert_true(a.step == 5 || a.step == 2);
-    axis_fit(&a, 3, 3, 0.05, 0); /* one value still has a range */
-    assert_true(a.high > a.low);
-}
-
-static void test_palette(void **state)
-{
-    (void)state;
-    char text[8];
-    for (int i = 0; i < STYLE_COLORS; i++)
-        for (int k = 0; k < i; k++)
-            assert_string_not_equal(style_color(i), style_color(k));
-    assert_string_equal(style_tint("#000000", 1, text), "#000000");
-    assert_string_equal(style_tint("#000000", 0, text), "#ffffff");
-    assert_string_equal(style_contrast("#ffffff"), "#000000");
-    assert_string_equal(style_contrast("#00224e"), "#ffffff");
-    for (int i = 0; i < STYLE_MARKERS; i++)
-        assert_int_equal(style_open_marker(i) + 1, style_marker(i));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quote),           cmocka_unit_test(test_quote_hostile),
-        cmocka_unit_test(test_paths),           cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_script_beside),   cmocka_unit_test(test_published_apart),
-        cmocka_unit_test(test_hostile_labels),  cmocka_unit_test(test_pdf),
-        cmocka_unit_test(test_missing_gnuplot), cmocka_unit_test(test_nothing_to_draw),
-        cmocka_unit_test(test_arrange),         cmocka_unit_test(test_front),
-        cmocka_unit_test(test_labels_apart),    cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_palette),         cmocka_unit_test(test_titles),
-        cmocka_unit_test(test_effects_caption), cmocka_unit_test(test_title_keys),
-        cmocka_unit_test(test_layers),          cmocka_unit_test(test_labels_near_their_own),
-        cmocka_unit_test(test_title_lists),     cmocka_unit_test(test_one_stem),
+        cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_quote_hostile),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_script_beside),
+        cmocka_unit_test(test_one_stem),
+        cmocka_unit_test(test_published_apart),
+        cmocka_unit_test(test_hostile_labels),
+        cmocka_unit_test(test_pdf),
+        cmocka_unit_test(test_missing_gnuplot),
+        cmocka_unit_test(test_nothing_to_draw),
+        cmocka_unit_test(test_effects_caption),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }

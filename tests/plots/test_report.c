@@ -49,8 +49,8 @@ static void page_of(const struct synthetic *s, const struct report_options *o, i
 {
     struct plot_data d;
     struct error err = {0};
-    if (data_arrange(&d, synthetic_source(s, published), &err) != 0 ||
-        report_page(&d, o, out, &err) != 0)
+    synthetic_arrange(&d, s, published);
+    if (report_page(&d, o, out, &err) != 0)
         fail_msg("%s", err.msg);
     data_release(&d);
 }
@@ -268,7 +268,7 @@ static void test_names(void **state)
     page_of(&s, &o, 0, &page);
     assert_non_null(strstr(page.text, ">fusion 2</th>"));
     strbuf_clear(&page);
-    assert_int_equal(data_arrange(&d, synthetic_source(&s, 0), &err), 0);
+    synthetic_arrange(&d, &s, 0);
     d.cells[1].label = "Our best";
     assert_int_equal(report_page(&d, &o, &page, &err), 0);
     assert_int_equal(count(page.text, ">Our best</th>"), 3); /* ablation, all cells, latency */
@@ -408,7 +408,7 @@ static void test_write(void **state)
     struct report_options o = {0};
     struct plot_data d;
     struct error err = {0};
-    assert_int_equal(data_arrange(&d, synthetic_source(&s, 0), &err), 0);
+    synthetic_arrange(&d, &s, 0);
     assert_int_equal(report_write(&d, &o, "build/no-such-folder/x/report.html", &err), -1);
     assert_int_equal(err.code, EXIT_ENVIRONMENT);
     data_release(&d);
