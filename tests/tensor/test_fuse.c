@@ -1,4 +1,5 @@
-/* Fusion: which additions become part of a product or a norm, and that values, gradients and
+/* Fusion: which additions become part of a product or a norm, what is done to images of the patches
+ * cut from them, and that values, gradients and
  * multiply-adds stay what they were. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,6 +107,22 @@ static struct graph *perceptrons(void)
     return finished(g, op_mul(g, linear(g, "w4", h), linear(g, "w5", h)));
 }
 
+/* Patches of images that are mixed, which something else reads as they are. */
+static struct graph *mixed(void)
+{
+    static const double plan[BATCH * MIXED_FIELDS] = {1, 1, 0.25, 0.75, 0, 0, 0, 0, 0, 0, 1, 2,
+                                                      0, 0, 1,    0,    0, 1, 1, 1, 0, 0, 1, 1};
+    double values[BATCH * DIM * TOKENS];
+    struct graph *g = graph_new();
+    for (int i = 0; i < BATCH * DIM * TOKENS; i++)
+        values[i] = (i * 37 % 101 - 50) / 25.0;
+    struct tensor *image = graph_constant(g, "image", SHAPE(BATCH, DIM, 1, TOKENS), values);
+    image = op_mix(g, image, graph_constant(g, "plan", SHAPE(BATCH, MIXED_FIELDS), plan));
+    struct tensor *y = linear(g, "w", op_patchify(g, image, 1));
+    struct tensor *sum = op_sum(g, image, 1, 3, 0, 0.1);
+    return finished(g, op_add(g, y, op_reshape(g, sum, SHAPE(BATCH, 1, 1))));
+}
+
 /* Nothing to join: a product that is read twice, a broadcast, a norm whose gain comes later, a
  * border between regions. */
 static struct graph *separate(void)
@@ -128,7 +145,7 @@ static int has_unjoined(const void *ctx, const struct op *op)
 {
     const struct backend *b = ctx;
     return op != &op_linear_add_row && op != &op_add_layer_norm_row && op != &op_linear_gelu_row &&
-           op != &op_matmul_gelu_grad_row && b->has(b, op);
+           op != &op_matmul_gelu_grad_row && op != &op_patch_mix_row && b->has(b, op);
 }
 
 static struct plan *compiled(struct graph *g, const char *backend, int joined)
@@ -218,6 +235,16 @@ static void test_narrow(void **state)
     plan_free(p);
 }
 
+static void test_mixed(void **state)
+{
+    (void)state;
+    struct plan *p = compiled(mixed(), "null", 1);
+    assert_int_equal(count(p, &op_patch_mix_row, 0), 1);
+    assert_int_equal(count(p, &op_mix_row, 0), 1);
+    assert_int_equal(count(p, &op_patchify_row, 0), 0);
+    plan_free(p);
+}
+
 static void test_separate(void **state)
 {
     (void)state;
@@ -274,8 +301,8 @@ static void compare(struct graph *(*build)(void), const char *backend, double to
 static void test_values(void **state)
 {
     (void)state;
-    struct graph *(*const graphs[])(void) = {residuals, dropped,  itself,     shared,
-                                             separate,  branches, perceptrons};
+    struct graph *(*const graphs[])(void) = {residuals, dropped,  itself,      shared,
+                                             separate,  branches, perceptrons, mixed};
     for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
         compare(graphs[i], "judge", 1e-11);
         compare(graphs[i], "cpu", 1e-4);
@@ -288,7 +315,7 @@ int main(void)
         cmocka_unit_test(test_residuals),     cmocka_unit_test(test_sum_and_norm),
         cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_separate),
         cmocka_unit_test(test_gelu),          cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_mixed),         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("fuse", tests, NULL, NULL);
 }
