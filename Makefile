@@ -103,6 +103,7 @@ CUDA_C   := $(sort $(shell find backend/cuda -name '*.c'))
 CUDA_CU  := $(sort $(wildcard backend/cuda/kernels/*.cu))
 CUDA_H   := $(sort $(shell find backend/cuda -name '*.h'))
 SIM_C    := $(sort $(wildcard backend/sim/*.c))
+BUGS_CU  := $(sort $(wildcard tests/sim/bugs*.cu))
 SIM_H    := $(sort $(wildcard backend/sim/*.h backend/sim/include/*.h))
 
 # ---- nvcc -----------------------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ SIM_CXX_plain := -O2
 SIM_CXX_asan := $(SANITIZE_asan) -Wno-error
 SIM_CXX_tsan := $(SANITIZE_tsan)
 # Whole kernels once for each of some planted bugs, which run for milliseconds.
-$(BUILD)/sim/asan/tests/sim/bugs.cu.o: SIM_CXX_asan := $(SANITIZE_asan) -Wno-error -O0
+$(BUGS_CU:%=$(BUILD)/sim/asan/%.o): SIM_CXX_asan := $(SANITIZE_asan) -Wno-error -O0
 
 define sim_rules
 SIM_O_$(1) := $$(patsubst %,$$(BUILD)/sim/$(1)/%.o,$$(SIM_SOURCES))
@@ -263,7 +264,7 @@ $$(BUILD)/sim/$(1)/backend-sim.so: $$(SIM_O_$(1)) $$(ARCHIVE) backend/plugin.map
 	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) $$(PLUGIN_LINK) -o $$@ $$(SIM_O_$(1)) $$(ARCHIVE) $$(LDLIBS)
 
 # Planted bugs: kernels on the emulator alone.
-$$(BUILD)/sim/$(1)/bugs: $$(BUILD)/sim/$(1)/tests/sim/bugs.cu.o $$(SIM_C:%=$$(BUILD)/sim/$(1)/%.o) $$(ARCHIVE)
+$$(BUILD)/sim/$(1)/bugs: $$(BUGS_CU:%=$$(BUILD)/sim/$(1)/%.o) $$(SIM_C:%=$$(BUILD)/sim/$(1)/%.o) $$(ARCHIVE)
 	@echo "  link $$@"
 	@$$(CC) $$(EXTRA_CFLAGS) $$(SANITIZE_$(1)) -o $$@ $$^ $$(LDLIBS)
 

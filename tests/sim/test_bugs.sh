@@ -1,5 +1,5 @@
 #!/bin/sh
-# Each planted bug of bugs.cu is found by the build that says so, and right programs pass in silence.
+# Each planted bug of bugs_*.cu is found by the build that says so, and right programs pass in silence.
 . tests/support/sh.sh
 
 folder=$BUILD/sim

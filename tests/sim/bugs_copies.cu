@@ -1,4 +1,6 @@
-/* Asynchronous copies of bugs.cu: two groups, each waited for, then read by other threads. */
+/* Planted bugs of asynchronous copies: two groups, each waited for, then read by other threads. */
+#include "backend/cuda/kernels/copy.h"
+#include "tests/sim/bugs.h"
 
 enum copy_fault {
     NO_FAULT,
@@ -47,3 +49,23 @@ COPY_BUG(too_early, TOO_EARLY)
 COPY_BUG(misaligned, MISALIGNED_COPY)
 COPY_BUG(to_nowhere, TO_NOWHERE)
 COPY_BUG(never_awaited, NEVER_AWAITED)
+
+const planted copies_bugs[] = {
+    {"copies_no_wait", "both", "VT_SIM_STREAMS=lazy", "wrong value", run_copies_no_wait},
+    {"copies_no_wait", "both", "VT_SIM_STREAMS=random", "wrong value", run_copies_no_wait},
+    {"copies_one_fewer", "both", "VT_SIM_STREAMS=lazy", "wrong value", run_copies_one_fewer},
+    {"copies_one_fewer", "both", "VT_SIM_STREAMS=random", "wrong value", run_copies_one_fewer},
+    {"copies_no_barrier", "tsan", "", "data race", run_copies_no_barrier},
+    {"copies_no_barrier", "tsan", "VT_SIM_STREAMS=lazy", "data race", run_copies_no_barrier},
+    {"copies_too_early", "tsan", "", "data race", run_copies_too_early},
+    {"copies_too_early", "tsan", "VT_SIM_STREAMS=lazy", "data race", run_copies_too_early},
+    {"copies_misaligned", "both", "", "not at a multiple of 16 bytes", run_copies_misaligned},
+    {"copies_to_nowhere", "both", "", "does not go to shared memory", run_copies_to_nowhere},
+    {"copies_never_awaited", "both", "VT_SIM_STREAMS=lazy", "before 2 of its copies",
+     run_copies_never_awaited},
+    /* right */
+    {"copies_right", "both", "VT_SIM_ORDER=reverse", "", run_copies_right},
+    {"copies_right", "both", "VT_SIM_STREAMS=lazy VT_SIM_STRICT=1", "", run_copies_right},
+    {"copies_right", "both", "VT_SIM_STREAMS=random VT_SIM_ORDER=random", "", run_copies_right},
+    {},
+};
