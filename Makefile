@@ -239,7 +239,7 @@ SANITIZE_tsan  := -O1 -fsanitize=thread
 SIM_C_plain  := $(CFLAGS)
 SIM_C_asan   := $(CFLAGS) $(SANITIZE_asan) -Wno-error
 SIM_C_tsan   := $(CFLAGS) -DSIM_TSAN=1
-$(addprefix $(BUILD)/sim/asan/backend/sim/,core.c.o fiber.c.o warp.c.o): SIM_C_asan := $(CFLAGS) -DSIM_ASAN=1
+$(addprefix $(BUILD)/sim/asan/backend/sim/,core.c.o fiber.c.o shared.c.o warp.c.o): SIM_C_asan := $(CFLAGS) -DSIM_ASAN=1
 SIM_CXX_plain := -O2
 SIM_CXX_asan := $(SANITIZE_asan) -Wno-error
 SIM_CXX_tsan := $(SANITIZE_tsan)

@@ -9,6 +9,7 @@
 #include "backend/sim/copies.h"
 #include "backend/sim/fiber.h"
 #include "backend/sim/options.h"
+#include "backend/sim/shared.h"
 #include "base/memory.h"
 #include "base/rng.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS_MAX = 1024, WARPS_MAX = THREADS_MAX / SIM_WARP, ARRAYS_MAX = 64, GROUPS = 8 };
+enum { THREADS_MAX = 1024, WARPS_MAX = THREADS_MAX / SIM_WARP, GROUPS = 8 };
 
 /* Of a CUDA thread; sanitizers make frames several times as large. */
 #if defined(SIM_ASAN) || defined(SIM_TSAN)
@@ -54,14 +55,6 @@ struct warp {
     uint32_t lanes, left; /* that exist, that have returned */
 };
 
-/* A static shared array of the kernel that runs. */
-struct array {
-    const void *key;
-    void *data;
-    size_t bytes;
-    char made; /* tag: before anybody uses it */
-};
-
 struct worker {
     struct sim_block block;
     const struct sim_grid *grid;
@@ -70,9 +63,7 @@ struct worker {
     struct warp warps[WARPS_MAX];
     int threads, alive, at_barrier;
     int order[SIM_WARP], place[SIM_WARP], in_order; /* of the lanes of the warp that runs */
-    struct array arrays[ARRAYS_MAX];
-    int n_arrays;
-    size_t dynamic_room;
+    struct shared_memory shared;
     struct rng rng;
     char *stacks;
     size_t stack_stride;
@@ -340,22 +331,13 @@ static void prepare_lanes(struct worker *w)
     }
 }
 
-/* NaN in every float, so that what was never written shows. */
-static void poison(void *p, size_t bytes)
-{
-    if (bytes)
-        memset(p, 0xff, bytes);
-}
-
 static void run_block(struct worker *w)
 {
     int warps = (w->threads + SIM_WARP - 1) / SIM_WARP, order[WARPS_MAX];
     w->alive = w->threads;
     w->at_barrier = 0;
     memset(w->warps, 0, sizeof *w->warps * (size_t)warps);
-    for (int i = 0; i < w->n_arrays; i++)
-        poison(w->arrays[i].data, w->arrays[i].bytes);
-    poison(w->block.dynamic, w->grid->shared);
+    shared_unset(&w->shared);
     order_release(&w->start);
     prepare_lanes(w);
     for (;;) {
@@ -369,49 +351,16 @@ static void run_block(struct worker *w)
     order_acquire(&w->end);
 }
 
-/* ---- shared memory --------------------------------------------------------------------------- */
+/* ---- what a thread asks of its block --------------------------------------------------------- */
 
-enum { SHARED_ALIGN = 128 };
-
-static void *aligned_room(size_t bytes)
-{
-    void *p = NULL;
-    if (posix_memalign(&p, SHARED_ALIGN, bytes))
-        sim_die("no memory for %zu bytes of shared memory", bytes);
-    return p;
-}
-
-/* Called by every thread that comes to the declaration. */
 void *sim_shared(const void *key, size_t bytes)
 {
-    struct worker *w = lane_now()->worker;
-    for (int i = 0; i < w->n_arrays; i++)
-        if (w->arrays[i].key == key) {
-            order_acquire(&w->arrays[i].made);
-            return w->arrays[i].data;
-        }
-    if (w->n_arrays == ARRAYS_MAX)
-        sim_die("more than %d shared arrays", ARRAYS_MAX);
-    struct array *a = &w->arrays[w->n_arrays++];
-    *a = (struct array){key, aligned_room(bytes), bytes, 0};
-    poison(a->data, bytes);
-    order_release(&a->made);
-    return a->data;
-}
-
-static int holds(const void *data, size_t size, const void *p, size_t bytes)
-{
-    uintptr_t first = (uintptr_t)data, at = (uintptr_t)p;
-    return at >= first && at - first <= size && bytes <= size - (at - first);
+    return shared_array(&lane_now()->worker->shared, key, bytes);
 }
 
 int sim_is_shared(const void *p, size_t bytes)
 {
-    const struct worker *w = lane_now()->worker;
-    for (int i = 0; i < w->n_arrays; i++)
-        if (holds(w->arrays[i].data, w->arrays[i].bytes, p, bytes))
-            return 1;
-    return holds(w->block.dynamic, w->grid->shared, p, bytes);
+    return shared_holds(&lane_now()->worker->shared, p, bytes);
 }
 
 struct sim_copies *sim_copies_now(void)
@@ -422,17 +371,6 @@ struct sim_copies *sim_copies_now(void)
 int sim_draw(int n)
 {
     return (int)rng_below(&lane_now()->worker->rng, n);
-}
-
-/* The memory of a launch is freed at its end: exact sizes give red zones, and to ThreadSanitizer
- * the next launch's memory is new. */
-static void free_shared(struct worker *w)
-{
-    for (int i = 0; i < w->n_arrays; i++)
-        free(w->arrays[i].data);
-    free(w->block.dynamic);
-    w->block.dynamic = NULL;
-    w->n_arrays = 0;
 }
 
 /* ---- grids ----------------------------------------------------------------------------------- */
@@ -456,7 +394,7 @@ static void *work(void *p)
     fiber_adopt(&w->first_fiber);
     w->block.size = g->block;
     w->block.grid = g->grid;
-    w->block.dynamic = g->shared ? aligned_room(g->shared) : NULL;
+    w->block.dynamic = shared_begin(&w->shared, g->shared);
     for (unsigned i = (unsigned)w->first; i < total; i += (unsigned)w->step) {
         w->block.index =
             (struct sim_dim){i % g->grid.x, i / g->grid.x % g->grid.y, i / g->grid.x / g->grid.y};
@@ -464,7 +402,8 @@ static void *work(void *p)
             rng_init(&w->rng, sim_options()->seed, "sim/threads", i, 0);
         run_block(w);
     }
-    free_shared(w);
+    shared_end(&w->shared);
+    w->block.dynamic = NULL;
     return NULL;
 }
 
