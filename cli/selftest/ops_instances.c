@@ -171,6 +171,12 @@ static struct tensor *i_linear_kernel(struct graph *g)
 {
     return op_linear(g, leaf(g, "x", SHAPE(2, 3, 12)), leaf(g, "w", SHAPE(4, 3, 2, 2)), NULL);
 }
+/* One layer twice: gradients of its weight and bias are added up. */
+static struct tensor *i_linear_twice(struct graph *g)
+{
+    struct tensor *w = leaf(g, "w", SHAPE(5, 5)), *b = leaf(g, "b", SHAPE(5));
+    return op_linear(g, op_linear(g, leaf(g, "x", SHAPE(2, 3, 5)), w, b), w, b);
+}
 static struct tensor *i_linear_add(struct graph *g)
 {
     return op_linear_add(g, leaf(g, "x", SHAPE(2, 3, 4)), leaf(g, "h", SHAPE(2, 3, 5)),
@@ -396,6 +402,7 @@ const struct op_instance op_instances[] = {
     {"spread", i_spread},
     {"linear", i_linear},
     {"linear", i_linear_kernel},
+    {"linear", i_linear_twice},
     {"linear_add", i_linear_add},
     {"linear_add", i_linear_add_plain},
     {"linear_gelu", i_linear_gelu},

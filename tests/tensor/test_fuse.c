@@ -255,6 +255,60 @@ static void test_separate(void **state)
     plan_free(p);
 }
 
+/* ---- gradients of a layer -------------------------------------------------------------------- */
+
+static int is_weight(const struct tensor *param)
+{
+    return !strcmp(param->name, "w");
+}
+
+static int is_bias(const struct tensor *param)
+{
+    return !strcmp(param->name, "b");
+}
+
+/* The plan of a layer, twice, of which nothing or one parameter is frozen. */
+static struct plan *layers(int (*frozen)(const struct tensor *param), const char *backend)
+{
+    struct error err = {0};
+    struct graph *g = graph_new();
+    struct capability c = backend_capability(backend_find(backend), PRECISION_FP32);
+    struct plan_options o = {.loss = "loss", .optimizer = &op_sgd_row, .frozen = frozen};
+    struct tensor *w = param(g, "w", SHAPE(DIM, DIM)), *b = param(g, "b", SHAPE(DIM));
+    struct tensor *y = op_linear(g, tokens(g, "x"), w, b);
+    struct plan *p = plan_compile(finished(g, op_linear(g, y, w, b)), &o, &c, &err);
+    if (!p || plan_verify(p, &err))
+        fail_msg("%s", err.msg);
+    return p;
+}
+
+/* What has a trained weight and a trained bias gets both gradients at once, where the device can.
+ */
+static void test_weight_gradients(void **state)
+{
+    (void)state;
+    static const struct {
+        int (*frozen)(const struct tensor *param);
+        const char *backend;
+        int both, products, sums; /* of the two layers */
+    } cases[] = {
+        {NULL, "null", 2, 2, 0},
+        {is_bias, "null", 0, 4, 0},
+        {is_weight, "null", 0, 2, 2},
+        {NULL, "cpu", 0, 4, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plan *p = layers(cases[i].frozen, cases[i].backend);
+        assert_int_equal(count(p, &op_linear_weight_grad_row, 1), cases[i].both);
+        assert_int_equal(count(p, &op_matmul_row, 1), cases[i].products);
+        assert_int_equal(count(p, &op_sum_row, 1), cases[i].sums);
+        assert_int_equal(p->n_trained, cases[i].frozen ? 2 : 3);
+        for (int k = 0; k < p->n_trained; k++)
+            assert_true(shape_equal(p->grads[k]->shape, p->params[k]->shape));
+        plan_free(p);
+    }
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static double *run(const struct plan *p, const char *backend, int64_t *n)
@@ -312,10 +366,15 @@ static void test_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_residuals),     cmocka_unit_test(test_sum_and_norm),
-        cmocka_unit_test(test_gradient_sums), cmocka_unit_test(test_separate),
-        cmocka_unit_test(test_gelu),          cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_mixed),         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_residuals),
+        cmocka_unit_test(test_sum_and_norm),
+        cmocka_unit_test(test_gradient_sums),
+        cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_weight_gradients),
+        cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests_name("fuse", tests, NULL, NULL);
 }
