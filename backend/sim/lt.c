@@ -1,8 +1,8 @@
-/* cuBLASLt on the emulated device, by OpenBLAS in single precision with operands rounded as tensor
- * cores do. What the library refuses is refused, and more: an algorithm found for another product,
- * addresses less aligned than was said when it was looked for, and operands that leave device
- * memory, which on a device are faults or wrong values. */
-#include <cublasLt.h>
+/* cuBLASLt on the emulated device: descriptions, algorithms, calls. What the library refuses is
+ * refused, and more: an algorithm found for another product, addresses less aligned than was said
+ * when it was looked for, and operands that leave device memory, which on a device are faults or
+ * wrong values. */
+#include "backend/sim/lt_internal.h"
 
 #include "backend/sim/launch.h"
 #include "backend/sim/options.h"
@@ -16,21 +16,6 @@
 
 struct cublasLtContext {
     int unused;
-};
-
-struct cublasLtMatmulDesc {
-    cublasComputeType_t compute;
-    cudaDataType_t scale;
-    int32_t trans_a, trans_b;
-    uint32_t epilogue;
-    void *bias; /* read, or written with sums */
-};
-
-/* By columns: (rows, cols), a column ld after another. */
-struct cublasLtMatrixLayout {
-    cudaDataType_t type;
-    int32_t batch;
-    int64_t rows, cols, ld, stride;
 };
 
 struct cublasLtMatmulPreference {
@@ -172,12 +157,6 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
 
 /* ---- what can be asked for ------------------------------------------------------------------- */
 
-/* All facts of a product but its addresses. */
-struct problem {
-    struct cublasLtMatmulDesc desc;
-    struct cublasLtMatrixLayout a, b, c, d;
-};
-
 /* No padding is left unset, and no bias: equal problems are equal bytes. */
 static struct problem problem_of(const struct cublasLtMatmulDesc *d,
                                  const struct cublasLtMatrixLayout *a,
@@ -199,11 +178,6 @@ static struct problem problem_of(const struct cublasLtMatmulDesc *d,
     return p;
 }
 
-static int64_t rows_of(const struct cublasLtMatrixLayout *l, int trans)
-{
-    return trans ? l->cols : l->rows;
-}
-
 static int fits(const struct cublasLtMatrixLayout *l, int may_repeat)
 {
     return l->rows > 0 && l->cols > 0 && l->rows <= INT32_MAX && l->cols <= INT32_MAX &&
@@ -212,28 +186,22 @@ static int fits(const struct cublasLtMatrixLayout *l, int may_repeat)
             l->stride > 0);
 }
 
-static int has_sums(const struct problem *p)
-{
-    return p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADA ||
-           p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADB;
-}
-
 /* Values of the vector beside the matrices: one a row of d, or a column. */
 static int64_t vector_length(const struct problem *p)
 {
-    return p->desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT    ? 0
+    return p->desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT  ? 0
            : p->desc.epilogue == CUBLASLT_EPILOGUE_BGRADB ? p->d.cols
                                                           : p->d.rows;
 }
 
 static cublasStatus_t possible(const struct problem *p)
 {
-    int64_t m = rows_of(&p->a, p->desc.trans_a), k = rows_of(&p->a, !p->desc.trans_a);
-    int64_t n = rows_of(&p->b, !p->desc.trans_b);
+    int64_t m = lt_rows_of(&p->a, p->desc.trans_a), k = lt_rows_of(&p->a, !p->desc.trans_a);
+    int64_t n = lt_rows_of(&p->b, !p->desc.trans_b);
     int tf32 = p->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
     if (!fits(&p->a, 1) || !fits(&p->b, 1) || !fits(&p->c, 0) || !fits(&p->d, 0))
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (rows_of(&p->b, p->desc.trans_b) != k || p->d.rows != m || p->d.cols != n ||
+    if (lt_rows_of(&p->b, p->desc.trans_b) != k || p->d.rows != m || p->d.cols != n ||
         memcmp(&p->c, &p->d, sizeof p->c))
         return CUBLAS_STATUS_INVALID_VALUE;
     if (p->a.batch != p->d.batch || p->b.batch != p->d.batch)
@@ -241,7 +209,7 @@ static cublasStatus_t possible(const struct problem *p)
     if (p->a.type != p->b.type || p->desc.scale != CUDA_R_32F ||
         (tf32 && p->a.type != CUDA_R_32F) || (p->a.type == CUDA_R_32F && p->d.type != CUDA_R_32F))
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    if (has_sums(p) && (p->d.batch != 1 || !sim_options()->sums))
+    if (lt_has_sums(p) && (p->d.batch != 1 || !sim_options()->sums))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -272,8 +240,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t to,
                                               cublasLtMatmulPreference_t p, int wanted,
-                                              cublasLtMatmulHeuristicResult_t results[],
-                                              int *count)
+                                              cublasLtMatmulHeuristicResult_t results[], int *count)
 {
     struct problem x = problem_of(d, a, b, c, to);
     cublasStatus_t s = handle && p && wanted > 0 ? possible(&x) : CUBLAS_STATUS_INVALID_VALUE;
@@ -299,122 +266,6 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-struct product {
-    struct problem p;
-    float alpha, beta;
-    const char *a, *b, *c;
-    char *vector, *d; /* the bias or the place of sums; NULL: neither */
-};
-
-static float from_bf16(uint16_t bits)
-{
-    uint32_t u = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static uint16_t to_bf16(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return x != x ? 0x7fff : (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
-}
-
-/* To ten bits of mantissa, to even. */
-static float to_tf32(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    if ((u & 0x7f800000u) != 0x7f800000u)
-        u = (u + 0xfffu + (u >> 13 & 1u)) & ~0x1fffu;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static size_t size_of(cudaDataType_t type)
-{
-    return type == CUDA_R_16BF ? sizeof(uint16_t) : sizeof(float);
-}
-
-static float load(const char *p, cudaDataType_t type, int64_t i)
-{
-    return type == CUDA_R_16BF ? from_bf16(((const uint16_t *)(const void *)p)[i])
-                               : ((const float *)(const void *)p)[i];
-}
-
-static void store(char *p, cudaDataType_t type, int64_t i, float x)
-{
-    if (type == CUDA_R_16BF)
-        ((uint16_t *)(void *)p)[i] = to_bf16(x);
-    else
-        ((float *)(void *)p)[i] = x;
-}
-
-/* An operand in single precision, without gaps. */
-static float *widened(const char *from, const struct cublasLtMatrixLayout *l, int64_t number,
-                      int tf32)
-{
-    float *to = mem_alloc(sizeof *to * (size_t)(l->rows * l->cols));
-    for (int64_t c = 0; c < l->cols; c++)
-        for (int64_t r = 0; r < l->rows; r++) {
-            float x = load(from, l->type, number * l->stride + c * l->ld + r);
-            to[c * l->rows + r] = tf32 ? to_tf32(x) : x;
-        }
-    return to;
-}
-
-static void finish(const struct product *x, const float *sums, int64_t number)
-{
-    const struct cublasLtMatrixLayout *l = &x->p.d;
-    for (int64_t c = 0; c < l->cols; c++)
-        for (int64_t r = 0; r < l->rows; r++) {
-            int64_t at = number * l->stride + c * l->ld + r;
-            float y = x->alpha * sums[c * l->rows + r];
-            if (x->beta != 0)
-                y += x->beta * load(x->c, l->type, at);
-            if (x->p.desc.epilogue == CUBLASLT_EPILOGUE_BIAS)
-                y += load(x->vector, l->type, r);
-            store(x->d, l->type, at, y);
-        }
-}
-
-/* What op(a), by rows, or op(b), by columns, adds up to along k. */
-static void add_up(const struct product *x)
-{
-    int of_a = x->p.desc.epilogue == CUBLASLT_EPILOGUE_BGRADA;
-    const struct cublasLtMatrixLayout *l = of_a ? &x->p.a : &x->p.b;
-    int by_rows = of_a ? !x->p.desc.trans_a : x->p.desc.trans_b;
-    for (int64_t i = 0; i < (by_rows ? l->rows : l->cols); i++) {
-        float sum = 0;
-        for (int64_t k = 0; k < (by_rows ? l->cols : l->rows); k++)
-            sum += load(of_a ? x->a : x->b, l->type, by_rows ? k * l->ld + i : i * l->ld + k);
-        store(x->vector, x->p.d.type, i, sum);
-    }
-}
-
-static void multiply(const void *arguments)
-{
-    const struct product *x = arguments;
-    const struct problem *p = &x->p;
-    int tf32 = p->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
-    blasint m = (blasint)p->d.rows, n = (blasint)p->d.cols;
-    blasint k = (blasint)rows_of(&p->a, !p->desc.trans_a);
-    float *sums = mem_alloc(sizeof *sums * (size_t)(p->d.rows * p->d.cols));
-    for (int64_t i = 0; i < p->d.batch; i++) {
-        float *a = widened(x->a, &p->a, i, tf32), *b = widened(x->b, &p->b, i, tf32);
-        cblas_sgemm(CblasColMajor, p->desc.trans_a ? CblasTrans : CblasNoTrans,
-                    p->desc.trans_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, (blasint)p->a.rows,
-                    b, (blasint)p->b.rows, 0, sums, m);
-        finish(x, sums, i);
-        free(a);
-        free(b);
-    }
-    free(sums);
-    if (has_sums(p))
-        add_up(x);
-}
-
 static int complain(const char *what)
 {
     fprintf(stderr, "sim: a product: %s\n", what);
@@ -430,7 +281,7 @@ static int aligned(const void *p, uint64_t unit, const char *what)
 static int reaches(const void *p, const struct cublasLtMatrixLayout *l)
 {
     int64_t last = (l->batch - 1) * l->stride + (l->cols - 1) * l->ld + l->rows;
-    return sim_is_device(p, size_of(l->type) * (size_t)last) ||
+    return sim_is_device(p, lt_size_of(l->type) * (size_t)last) ||
            complain("an operand leaves device memory");
 }
 
@@ -443,14 +294,13 @@ static int algorithm_fits(const struct product *x, const cublasLtMatmulAlgo_t *a
         if (!aligned(operands[i], algo->data[ALGO_ALIGNMENT] >> 16 * i & 0xffff,
                      "an operand is less aligned than was said when its algorithm was found"))
             return 0;
-    return !x->vector ||
-           aligned(x->vector, algo->data[ALGO_BIAS],
-                   "a bias is less aligned than the one its algorithm was found for");
+    return !x->vector || aligned(x->vector, algo->data[ALGO_BIAS],
+                                 "a bias is less aligned than the one its algorithm was found for");
 }
 
 static int operands_right(const struct product *x)
 {
-    size_t bytes = size_of(x->p.d.type) * (size_t)vector_length(&x->p);
+    size_t bytes = lt_size_of(x->p.d.type) * (size_t)vector_length(&x->p);
     return reaches(x->a, &x->p.a) && reaches(x->b, &x->p.b) && reaches(x->c, &x->p.c) &&
            reaches(x->d, &x->p.d) &&
            (!x->vector || sim_is_device(x->vector, bytes) ||
@@ -464,10 +314,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t d, c
                               const cublasLtMatmulAlgo_t *algo, void *workspace,
                               size_t workspace_bytes, cudaStream_t stream)
 {
-    struct product x = {problem_of(d, la, lb, lc, lto), *(const float *)alpha,
-                        *(const float *)beta,           a,
-                        b,                              c,
-                        NULL,                           to};
+    struct product x = {problem_of(d, la, lb, lc, lto),
+                        *(const float *)alpha,
+                        *(const float *)beta,
+                        a,
+                        b,
+                        c,
+                        NULL,
+                        to};
     cublasStatus_t s = possible(&x.p);
     if (vector_length(&x.p)) {
         x.vector = d->bias;
@@ -479,7 +333,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t d, c
     if (!handle || !algorithm_fits(&x, algo) || !operands_right(&x) ||
         !sim_is_device(workspace, workspace_bytes))
         return CUBLAS_STATUS_INVALID_VALUE;
-    return sim_enqueue(stream, multiply, &x, sizeof x) == cudaSuccess
+    return sim_enqueue(stream, lt_multiply, &x, sizeof x) == cudaSuccess
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;
 }
