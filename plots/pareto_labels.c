@@ -27,13 +27,16 @@ static double py(const struct pareto *p, double y)
     return p->bottom - axis_position(&p->y, y) * (p->bottom - p->top);
 }
 
-static void block_line(struct placer *at, const struct pareto *p, const struct front *f)
+static void block_line(struct placer *at, const struct pareto *p, const struct front *f,
+                       double cost)
 {
     for (size_t i = 1; i < f->n_line; i++) {
         double x0 = px(p, f->line[i - 1].x), x1 = px(p, f->line[i].x);
         double y0 = py(p, f->line[i - 1].y), y1 = py(p, f->line[i].y);
-        place_soft(at, (struct place_box){fmin(x0, x1) - 2, fmin(y0, y1) - 2, fmax(x0, x1) + 2,
-                                          fmax(y0, y1) + 2});
+        place_avoid(at,
+                    (struct place_box){fmin(x0, x1) - 2, fmin(y0, y1) - 2, fmax(x0, x1) + 2,
+                                       fmax(y0, y1) + 2},
+                    cost);
     }
 }
 
@@ -44,18 +47,21 @@ static void block_all(struct placer *at, const struct pareto *p)
         double x = px(p, q->x.mean), y = py(p, q->y.mean);
         place_point(at, x, y, POINT_REACH);
         if (isfinite(q->y.std))
-            place_soft(at, (struct place_box){x - 2, py(p, q->y.mean + q->y.std), x + 2,
-                                              py(p, q->y.mean - q->y.std)});
+            place_avoid(at,
+                        (struct place_box){x - 2, py(p, q->y.mean + q->y.std), x + 2,
+                                           py(p, q->y.mean - q->y.std)},
+                        PLACE_BAR);
         if (isfinite(q->x.std))
-            place_soft(at, (struct place_box){px(p, q->x.mean - q->x.std), y - 2,
-                                              px(p, q->x.mean + q->x.std), y + 2});
+            place_avoid(at,
+                        (struct place_box){px(p, q->x.mean - q->x.std), y - 2,
+                                           px(p, q->x.mean + q->x.std), y + 2},
+                        PLACE_BAR);
     }
     for (size_t i = 0; i < p->published.n; i++)
         place_point(at, px(p, p->published.points[i].x), py(p, p->published.points[i].y),
                     POINT_REACH);
-    block_line(at, p, &p->front);
-    if (p->n == 0) /* beside ours, a dotted line may run behind a label */
-        block_line(at, p, &p->published_front);
+    block_line(at, p, &p->front, PLACE_LINE);
+    block_line(at, p, &p->published_front, p->n == 0 ? PLACE_LINE : PLACE_FAINT);
 }
 
 /* "linear · add, 83 %": how often it is on the front when seeds are drawn again. */
@@ -86,7 +92,8 @@ static void draw_label(struct canvas *c, const struct place_wish *w, const char 
                        const char *color)
 {
     const struct place_spot *spot = &w->spot;
-    canvas_text(c, spot->x + 1.5, spot->y, CANVAS_LEFT, LABEL, 0, color, text);
+    canvas_text(c, spot->box.x0 + 1.5, (spot->box.y0 + spot->box.y1) / 2, CANVAS_LEFT, LABEL, 0,
+                color, text);
     double dx = spot->from_x - w->x, dy = spot->from_y - w->y, length = hypot(dx, dy);
     if (spot->leader && length > POINT_REACH + 3)
         canvas_line(c, w->x + dx / length * POINT_REACH, w->y + dy / length * POINT_REACH,

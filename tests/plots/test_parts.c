@@ -1,5 +1,4 @@
-/* The parts that figures are made of: the Pareto front, places of labels, scales and axes, colours.
- */
+/* The parts that figures are made of: the Pareto front, scales and axes, colours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,11 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "plots/axis.h"
 #include "plots/front.h"
 #include "plots/metric.h"
-#include "plots/place.h"
 #include "plots/style.h"
 
 static void test_front(void **state)
@@ -37,60 +34,6 @@ static void test_front(void **state)
     front_find(&f, x, y, 5, 1, 1, 0, 8); /* both up: only (4, 15) */
     assert_int_equal(f.n, 1);
     front_release(&f);
-}
-
-static void boxes_are_apart(const struct placer *p, size_t first)
-{
-    for (size_t i = first; i < p->n_hard; i++)
-        for (size_t k = 0; k < i; k++) {
-            const struct place_box *a = &p->hard[i], *b = &p->hard[k];
-            int apart = a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0;
-            assert_true(apart);
-        }
-}
-
-static void test_labels_apart(void **state)
-{
-    (void)state;
-    enum { N = 200 };
-    struct placer once = {.bounds = {0, 0, 600, 400}}, often = once;
-    struct place_wish wishes[N];
-    struct rng r;
-    rng_init(&r, 1, "labels", 0, 0);
-    for (int i = 0; i < N; i++) {
-        double x = rng_range(&r, 10, 590), y = rng_range(&r, 10, 390);
-        wishes[i] = (struct place_wish){.x = x, .y = y, .width = 60, .weight = 1};
-        place_point(&once, x, y, 5);
-        place_point(&often, x, y, 5);
-    }
-    int placed = 0, placed_often = 0;
-    for (int i = 0; i < N; i++) {
-        struct place_spot spot = {0};
-        placed += place_label(&once, wishes[i].x, wishes[i].y, 60, 12, &spot);
-    }
-    place_labels(&often, wishes, N, 12);
-    for (int i = 0; i < N; i++)
-        placed_often += wishes[i].placed;
-    assert_true(placed > 20);
-    assert_true(placed_often > placed); /* those that found no room had another chance */
-    boxes_are_apart(&once, N);
-    boxes_are_apart(&often, N);
-    place_release(&once);
-    place_release(&often);
-}
-
-/* A label that stands between two points, without a line to its own, is nobody's. */
-static void test_labels_near_their_own(void **state)
-{
-    (void)state;
-    struct placer p = {.bounds = {0, 0, 600, 400}};
-    struct place_wish w = {.x = 100, .y = 100, .width = 60, .weight = 1};
-    place_point(&p, 100, 100, 5);
-    place_point(&p, 178, 100, 5); /* to the right of where the label would be */
-    place_labels(&p, &w, 1, 12);
-    assert_true(w.placed);
-    assert_true(w.spot.x + 60 < 100); /* to the left then */
-    place_release(&p);
 }
 
 static void test_scales(void **state)
@@ -141,8 +84,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_front),
-        cmocka_unit_test(test_labels_apart),
-        cmocka_unit_test(test_labels_near_their_own),
         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_palette),
     };
