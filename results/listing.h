@@ -42,8 +42,8 @@ int listing_config(struct store *s, const char *run, struct arena *arena, const 
 int listing_log(struct store *s, const char *run, struct arena *arena, const char **text,
                 struct error *err);
 struct rows *listing_env(struct store *s, const char *run, struct error *err); /* key, value */
-struct rows *listing_curves(struct store *s, const char *run,
-                            struct error *err); /* metric, epoch, step, value */
+/* metric, epoch, step, value */
+struct rows *listing_curves(struct store *s, const char *run, struct error *err);
 
 /* Two runs on the same images: images, both right, only a, only b, neither, p (McNemar's exact
  * test). An error where one of them kept no correctness bits or the numbers of images differ. */

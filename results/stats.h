@@ -14,8 +14,8 @@ double stats_sem(const double *x, size_t n); /* std / sqrt(n) */
 /* Distribution functions. */
 double stats_normal_cdf(double z);
 double stats_normal_quantile(double p); /* 0 < p < 1 */
-double stats_beta_cdf(double a, double b,
-                      double x); /* regularised incomplete beta function I_x(a, b) */
+/* The regularised incomplete beta function I_x(a, b). */
+double stats_beta_cdf(double a, double b, double x);
 double stats_t_cdf(double t, double freedom);
 double stats_t_quantile(double p, double freedom);
 

@@ -28,7 +28,9 @@ struct run_position {
     int64_t step;  /* optimiser steps in all */
     struct epoch_sums sums;
     struct metrics last; /* of the last complete epoch */
-    double best_top1; /* NAN before the first evaluation; -val/loss where nothing is classified */
+    /* What the run is judged by: val/top1, val/miou, or -val/loss where nothing is classified; NAN
+     * before the first evaluation. */
+    double best_top1;
     int64_t best_epoch;
 };
 

@@ -12,8 +12,8 @@ struct error;
 
 struct cost_row {
     const char *by; /* "total", "op", "layer" */
-    const char *
-        name; /* "all"; an op; the layer, which is the first part of a scope, or two ("blocks.0") */
+    /* "all"; an op; the layer, which is the first part of a scope, or two ("blocks.0") */
+    const char *name;
     int64_t calls, params; /* params -1 by op: an op owns none */
     struct op_cost cost;
 };

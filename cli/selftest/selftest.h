@@ -40,17 +40,17 @@ void selftest_skip(struct selftest *t, const char *name, const char *fmt, ...)
 int selftest_golden(struct selftest *t, const char *folder, struct error *err);
 
 /* Contracts of the registries. */
-void selftest_ops(
-    struct selftest *t); /* gradients against differences; fused = expanded; refusals */
-void selftest_kernels(
-    struct selftest *t); /* of devices other than the processor: twice the error of cpu at most;
-                          * products in lower precision, the processor's too: that of rounding */
-void selftest_models(
-    struct selftest *t); /* every head x fusion x block x init builds, trains, repeats its bits */
-void selftest_reducers(struct selftest *t); /* token reductions, called by selftest_models */
-void selftest_decoders(struct selftest *t); /* segmentation, called by selftest_models */
-void selftest_planner(struct selftest *t,
-                      int graphs); /* random graphs: plan verified, reuse changes no bit */
+/* Every op: gradients against differences; fused = expanded; refusals. */
+void selftest_ops(struct selftest *t);
+/* Kernels of devices other than the processor: twice the error of cpu at most; products in lower
+ * precision, the processor's too: that of rounding. */
+void selftest_kernels(struct selftest *t);
+/* Every head x fusion x block x init builds, trains, repeats its bits; with decoders, reducers. */
+void selftest_models(struct selftest *t);
+void selftest_decoders(struct selftest *t); /* of segmentation */
+void selftest_reducers(struct selftest *t); /* token reductions */
+/* So many random graphs: plan verified, reuse changes no bit. */
+void selftest_planner(struct selftest *t, int graphs);
 
 /* One golden model file; name is for messages. Used by selftest_golden. */
 void selftest_golden_model(struct selftest *t, const char *name, const char *path);
