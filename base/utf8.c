@@ -113,3 +113,11 @@ size_t utf8_fit(const char *text, size_t columns)
     }
     return at;
 }
+
+size_t utf8_line(const char *text, size_t columns)
+{
+    size_t fits = utf8_fit(text, columns), n = fits;
+    while (text[fits] && n > 0 && (unsigned char)text[n] > ' ')
+        n--;
+    return n > 0 ? n : fits;
+}

@@ -17,4 +17,8 @@ size_t utf8_columns(const char *text, size_t len);
  * takes at most so many columns. */
 size_t utf8_fit(const char *text, size_t columns);
 
+/* Bytes of the first line where text is broken to so many columns: it ends before a blank where it
+ * has one. The blanks between two lines belong to neither. */
+size_t utf8_line(const char *text, size_t columns);
+
 #endif

@@ -161,11 +161,7 @@ static void print_records(const struct rows *r, const char **texts, FILE *out)
 static void put_wrapped(FILE *out, const char *text, size_t indent, size_t width)
 {
     for (;;) {
-        size_t n = utf8_fit(text, width), end = n;
-        while (text[n] && end > 0 && (unsigned char)text[end] > ' ')
-            end--;
-        if (text[n] && end > 0)
-            n = end;
+        size_t n = utf8_line(text, width);
         put_plain(out, text, utf8_columns(text, n));
         text += n;
         text += strspn(text, " \t\n");

@@ -61,30 +61,53 @@ int progress_is_live(const struct progress *p)
     return p->live;
 }
 
-void progress_say(struct progress *p, enum progress_level level, const char *fmt, ...)
-{
-    static const char *const colours[] = {"", "\x1b[32m", "\x1b[31m"};
-    struct strbuf s = STRBUF_INIT;
-    va_list ap;
-    take_off(p, &s);
-    if (p->colour)
-        strbuf_adds(&s, colours[level]);
-    va_start(ap, fmt);
-    strbuf_vaddf(&s, fmt, ap);
-    va_end(ap);
-    if (p->colour && level != PROGRESS_PLAIN)
-        strbuf_adds(&s, "\x1b[0m");
-    strbuf_addc(&s, '\n');
-    put(p, &s);
-    strbuf_release(&s);
-}
-
 static void screen(const struct progress *p, int *columns, int *rows)
 {
     struct winsize w;
     int known = !ioctl(p->fd, TIOCGWINSZ, &w);
     *columns = known && w.ws_col >= 20 ? w.ws_col : 80;
     *rows = known && w.ws_row >= 4 ? w.ws_row : 24;
+}
+
+void progress_folded_text(struct strbuf *out, const char *text, int columns)
+{
+    enum { LABELS = 8 };
+    int indent = 0;
+    for (;;) {
+        size_t n = utf8_line(text, (size_t)(columns - indent));
+        strbuf_add(out, text, n);
+        text += n;
+        text += strspn(text, " ");
+        if (!*text)
+            return;
+        indent = LABELS;
+        strbuf_addf(out, "\n%*s", indent, "");
+    }
+}
+
+void progress_say(struct progress *p, enum progress_level level, const char *fmt, ...)
+{
+    static const char *const colours[] = {"", "\x1b[32m", "\x1b[31m"};
+    struct strbuf s = STRBUF_INIT, text = STRBUF_INIT;
+    int columns, rows;
+    va_list ap;
+    take_off(p, &s);
+    if (p->colour)
+        strbuf_adds(&s, colours[level]);
+    va_start(ap, fmt);
+    strbuf_vaddf(&text, fmt, ap);
+    va_end(ap);
+    screen(p, &columns, &rows);
+    if (p->live)
+        progress_folded_text(&s, text.text, columns - 1);
+    else
+        strbuf_adds(&s, text.text);
+    if (p->colour && level != PROGRESS_PLAIN)
+        strbuf_adds(&s, "\x1b[0m");
+    strbuf_addc(&s, '\n');
+    put(p, &s);
+    strbuf_release(&s);
+    strbuf_release(&text);
 }
 
 void progress_draw(struct progress *p, const struct progress_run *runs, int n,

@@ -43,7 +43,8 @@ struct progress *progress_new(int fd);
 void progress_free(struct progress *p); /* takes the live lines off the screen */
 int progress_is_live(const struct progress *p);
 
-/* A permanent line. level colours it where colours are wanted. */
+/* A permanent line. level colours it where colours are wanted. On a terminal it goes on below where
+ * it is longer than the screen is wide. */
 enum progress_level { PROGRESS_PLAIN, PROGRESS_GOOD, PROGRESS_BAD };
 void progress_say(struct progress *p, enum progress_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -51,6 +52,10 @@ void progress_say(struct progress *p, enum progress_level level, const char *fmt
 /* Redraws the live lines; nothing where it is not live. */
 void progress_draw(struct progress *p, const struct progress_run *runs, int n,
                    const struct progress_total *total);
+
+/* text in lines of at most so many columns, broken at blanks, each but the first indented to where
+ * labels stand; without a newline at its end. */
+void progress_folded_text(struct strbuf *out, const char *text, int columns);
 
 /* The texts of one line each, at most columns wide, without a newline. */
 void progress_run_text(struct strbuf *out, const struct progress_run *run, int columns);

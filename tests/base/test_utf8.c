@@ -62,12 +62,22 @@ static void test_fit(void **state)
     assert_int_equal(utf8_fit("x", 0), 0);
 }
 
+static void test_line(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_line("one two", 7), 7);
+    assert_int_equal(utf8_line("one two", 6), 3);
+    assert_int_equal(utf8_line("one two", 3), 3);
+    assert_int_equal(utf8_line("onetwo", 4), 4); /* no blank: wherever it must */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_characters),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_line),
     };
     return cmocka_run_group_tests_name("base/utf8", tests, NULL, NULL);
 }

@@ -228,6 +228,28 @@ static void test_lines(void **state)
     strbuf_release(&s);
 }
 
+/* A long message goes on under the label: nothing is lost and nothing is torn. */
+static void test_folded(void **state)
+{
+    (void)state;
+    struct strbuf s = STRBUF_INIT;
+    progress_folded_text(&s, "failed  linear/add seed 0: out of memory", 79);
+    assert_string_equal(s.text, "failed  linear/add seed 0: out of memory");
+    strbuf_clear(&s);
+    progress_folded_text(&s, "failed  linear/add seed 0: out of memory (use train.micro_batch)",
+                         30);
+    assert_string_equal(s.text, "failed  linear/add seed 0: out\n"
+                                "        of memory (use\n"
+                                "        train.micro_batch)");
+    strbuf_clear(&s);
+    progress_folded_text(&s, "failed  a: /tmp/one_long_path_without_blanks", 20);
+    assert_string_equal(s.text, "failed  a:\n"
+                                "        /tmp/one_lon\n"
+                                "        g_path_witho\n"
+                                "        ut_blanks");
+    strbuf_release(&s);
+}
+
 /* Without a terminal nothing is drawn and no escape is written. */
 static void test_plain(void **state)
 {
@@ -325,9 +347,9 @@ int main(void)
         cmocka_unit_test(test_no_events), cmocka_unit_test(test_events),
         cmocka_unit_test(test_result),    cmocka_unit_test(test_progress_file),
         cmocka_unit_test(test_last_line), cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_plain),     cmocka_unit_test(test_life),
-        cmocka_unit_test(test_cores),     cmocka_unit_test(test_estimate),
-        cmocka_unit_test(test_launchers),
+        cmocka_unit_test(test_folded),    cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_life),      cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_estimate),  cmocka_unit_test(test_launchers),
     };
     return cmocka_run_group_tests_name("runner/folder", tests, set_up, tear_down);
 }
