@@ -42,8 +42,8 @@ struct backend {
     struct program *(*load)(const struct plan *p, const struct backend_options *o,
                             struct error *err);
     void (*unload)(struct program *p);
-    /* Host values are float (int32 for TENSOR_INT, uint8 for TENSOR_BYTE tensors); judge converts.
-     * count elements from the start. */
+    /* All of a tensor. Host values are float (int32 for TENSOR_INT, uint8 for TENSOR_BYTE tensors);
+     * judge converts. */
     void (*write)(struct program *p, const struct tensor *t, const void *host);
     void (*read)(struct program *p, const struct tensor *t, void *host);
     void (*read_double)(struct program *p, const struct tensor *t, double *host);
@@ -51,8 +51,8 @@ struct backend {
     void (*run)(struct program *p, uint64_t seed, uint64_t step);
     /* Returns when every run is done; NULL where a run is done when it returns. */
     void (*wait)(struct program *p);
-    /* Seconds spent in step i since the last profile_reset; filled only between profile(1) and
-     * profile(0). */
+    /* profile(1) clears and begins to time every step of each run, profile(0) ends it;
+     * profile_step: seconds spent in step i meanwhile. */
     void (*profile)(struct program *p, int on);
     double (*profile_step)(const struct program *p, int step);
 };

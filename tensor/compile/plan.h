@@ -1,12 +1,15 @@
 /* Compile: a graph becomes a plan, an ordered list of kernel calls with an address for every
- * tensor.
+ * tensor. The plan owns the compiled graph.
  *
  * Passes, in order: check, lower (expand what the backend lacks), fuse (join what it has one kernel
  * for), autograd, lower, fuse, prune, narrow (leave out results that nobody reads), store (in full
- * or in bf16), place. The plan owns the compiled graph. Two blocks of memory, sized here: static,
- * parameters, moments (flat, in one order), inputs, constants, results; arena, gradients at its
- * start (flat, in that order, each from when it is made on), all else by liveness; in place where a
- * source dies */
+ * or in bf16), place.
+ *
+ * Two blocks of memory, sized here:
+ *
+ *   static   parameters and moments (flat, in one order), inputs, constants, results
+ *   arena    gradients at its start (flat, in that order, each from when it is made on), all else
+ * by liveness; in place where a source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 

@@ -92,8 +92,7 @@ enum tensor_kind {
     TENSOR_PARAM,    /* learned; lives in the plan's flat parameter block */
     TENSOR_STATE,    /* kept from run to run, changed by OP_EFFECT nodes: moments, EMA */
     TENSOR_CONSTANT, /* filled once when the program is loaded */
-    TENSOR_FLAT /* all parameters or all their gradients as one row: a segment of the static block
-                 */
+    TENSOR_FLAT      /* all parameters or all their gradients as one row (tensor/compile/plan.h) */
 };
 
 enum flat_segment { FLAT_PARAMS, FLAT_GRADS };
