@@ -9,7 +9,7 @@
 #define BACKEND_CUDA_CUDA_H
 
 #include "backend/cuda/kernels/launch.h"
-#include "backend/cuda/lt.h"
+#include "backend/cuda/products.h"
 #include "backend/cuda/sdpa.h"
 #include "backend/precision.h"
 #include "tensor/compile/plan.h"

@@ -158,10 +158,18 @@ static int chosen_counts(int64_t counts[COUNTS])
     return n;
 }
 
+static int begins(const char *text, const char *with)
+{
+    return !strncmp(text, with, strlen(with));
+}
+
+/* Of the emulated device without algorithms of the library all. */
 static int has_own_products(const char *op)
 {
-    return !strncmp(op, "attention", strlen("attention")) ||
-           !strncmp(op, "linear_attention", strlen("linear_attention"));
+    const char *algorithms = getenv("VT_SIM_ALGORITHMS");
+    if (algorithms && !strcmp(algorithms, "0") && !strcmp(device_name(), "sim"))
+        return begins(op, "attention") || begins(op, "linear") || begins(op, "matmul");
+    return begins(op, "attention") || begins(op, "linear_attention");
 }
 
 /* VITTM_TEST_OP: one op alone. VITTM_TEST_ONCE: one run a case, for sanitizers to which the second

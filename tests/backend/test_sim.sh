@@ -27,6 +27,19 @@ check "which are kept, a line a product" test "$kept" -gt 2
 check "and taken from there" linear "$scratch/cache"
 check "none is found again" test "$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)" = "$kept"
 check "without a place for them, the first that can be used" linear /proc/none
+sed -i 's/ = .*/ = own/' "$scratch"/cache/vittm/cublaslt-*.txt
+check "by the own kernel where that was kept" linear "$scratch/cache"
+check "which is kept" test "$(grep -c ' = own$' "$scratch"/cache/vittm/cublaslt-*.txt)" = "$kept"
+
+# own OP: products that the library has no algorithm for, in all three precisions
+own() {
+    env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP="$1" VITTM_TEST_TOKENS="49 65" VT_SIM_ALGORITHMS=0 \
+        XDG_CACHE_HOME="$scratch/none" "$BUILD/tests/backend/test_devices"
+}
+for op in linear linear_add linear_gelu matmul matmul_gelu_grad linear_weight_grad; do
+    check "$op by the own kernel where the library refuses" own $op
+done
+check "for which nothing is measured" test ! -s "$scratch/none/vittm/cublaslt-0-emulated-on-the-processor.txt"
 
 # The gradients of a weight and its bias, in one product or two kernels: chosen by time and kept; either way, as kept.
 gradient() { # gradient CACHE [VARIABLE=VALUE ...]

@@ -60,8 +60,8 @@ struct gemm_call {
 template <class E, int T, bool TURNED, int THREADS> struct gemm_loader {
     typedef gemm_tile<E, T, TURNED> tile;
     enum { CHUNK = tile::CHUNK, COUNT = T * 4 / THREADS, ACROSS = TURNED ? T / CHUNK : 4 };
-    const E *matrix, *from[COUNT];
-    int first, there[COUNT]; /* there: values of a chunk inside the matrix, as far as rows say */
+    const E *from[COUNT];
+    int there[COUNT]; /* there: values of a chunk inside the matrix, as far as rows say */
 
     static __device__ __forceinline__ int line(int i)
     {
@@ -78,11 +78,10 @@ template <class E, int T, bool TURNED, int THREADS> struct gemm_loader {
 
     __device__ VT_INLINED void open(const gemm_operand &x, int64_t number, int first_row)
     {
-        matrix = (const E *)x.p + number * x.stride;
-        first = first_row;
+        const E *matrix = (const E *)x.p + number * x.stride;
 #pragma unroll
         for (int i = 0; i < COUNT; i++) {
-            int row = first + (TURNED ? column(i) : line(i)), k = TURNED ? line(i) : column(i);
+            int row = first_row + (TURNED ? column(i) : line(i)), k = TURNED ? line(i) : column(i);
             there[i] = TURNED ? within(x.rows - row) : row < x.rows ? (int)CHUNK : 0;
             from[i] = matrix + row * x.row_step + k * x.depth_step;
         }
@@ -91,31 +90,25 @@ template <class E, int T, bool TURNED, int THREADS> struct gemm_loader {
     /* The tile from depth k0 on; called for one after the other. */
     __device__ VT_INLINED void load(E *to, const gemm_operand &x, int k0, int depth)
     {
-        if (!x.wide) {
-            gather(to, x, k0, depth);
-            return;
-        }
 #pragma unroll
         for (int i = 0; i < COUNT; i++) {
+            E *at = to + line(i) * tile::PITCH + column(i);
             int left = depth - k0 - (TURNED ? line(i) : column(i));
             int n = TURNED ? (left > 0 ? there[i] : 0) : there[i] ? within(left) : 0;
-            vt_copy_async(to + line(i) * tile::PITCH + column(i), n ? from[i] : matrix,
-                          n * (int)sizeof(E));
+            if (x.wide)
+                vt_copy_async(at, from[i], n * (int)sizeof(E));
+            else
+                gather(at, from[i], TURNED ? x.row_step : x.depth_step, n);
             from[i] += tile::DEPTH * x.depth_step;
         }
     }
 
-    /* Value by value: addresses that are no multiples of 16 bytes, or the other layout. */
-    __device__ VT_INLINED void gather(E *to, const gemm_operand &x, int k0, int depth) const
+    /* A chunk value by value: addresses that are no multiples of 16 bytes, or the other layout. */
+    static __device__ VT_INLINED void gather(E *to, const E *values, int64_t step, int n)
     {
 #pragma unroll 1
-        for (int i = 0; i < COUNT * CHUNK; i++) {
-            int e = i % CHUNK, down = line(i / CHUNK), right = column(i / CHUNK) + e;
-            int row = first + (TURNED ? right : down), k = k0 + (TURNED ? down : right);
-            bool inside = row < x.rows && k < depth;
-            to[down * tile::PITCH + right] =
-                inside ? matrix[row * x.row_step + k * x.depth_step] : E(0.0f);
-        }
+        for (int e = 0; e < CHUNK; e++)
+            to[e] = e < n ? values[e * step] : E(0.0f);
     }
 };
 
@@ -285,8 +278,6 @@ static __global__ void __launch_bounds__(P::THREADS, P::BLOCKS) gemm_kernel(gemm
 
 /* ---- launches -------------------------------------------------------------------------------- */
 
-enum { GEMM_LARGEST = 1 << 30 };
-
 template <class E>
 static gemm_operand gemm_operand_of(const void *p, int64_t ld, int64_t stride, int64_t batch,
                                     int64_t rows, bool turned, bool tile_turned)
@@ -346,7 +337,7 @@ template <class P, bool TA, bool TB> static int gemm_launch(const vt_gemm &g, cu
 template <class P> static int gemm_by_layout(const vt_gemm &g, cudaStream_t stream)
 {
     bool turned_a = g.trans_a, turned_b = !g.trans_b;
-    if (vt_max_of(vt_max_of(g.m, g.n), g.k) > GEMM_LARGEST || gemm_blocks<P>(g) > GEMM_LARGEST)
+    if (vt_max_of(vt_max_of(g.m, g.n), g.k) > VT_GEMM_MOST || gemm_blocks<P>(g) > VT_GEMM_MOST)
         return cudaErrorInvalidValue;
     if (turned_b)
         return turned_a ? gemm_launch<P, true, true>(g, stream)

@@ -148,6 +148,7 @@ struct vt_gemm {
     float scale;
     enum vt_epilogue epilogue;
 };
+enum { VT_GEMM_MOST = 1 << 30 }; /* of m, n and k, and of tiles */
 int vt_gemm_fp32(const struct vt_gemm *g, cudaStream_t stream);
 int vt_gemm_tf32(const struct vt_gemm *g, cudaStream_t stream);
 int vt_gemm_bf16(const struct vt_gemm *g, cudaStream_t stream);

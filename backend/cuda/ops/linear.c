@@ -31,8 +31,12 @@ static int multiply(const struct cuda_call *c, const struct node *n, const void 
 {
     struct vt_lt_plan p = plan_of(n, c->precision, c->half_out);
     p.has_residual = residual != NULL;
-    return vt_lt_matmul(c->lt, &p, c->in[0], c->in[1], p.has_bias ? c->in[2] : NULL, residual,
-                        c->out[0], c->stream);
+    struct vt_lt_operands o = {.a = c->in[0],
+                               .b = c->in[1],
+                               .bias = p.has_bias ? c->in[2] : NULL,
+                               .residual = residual,
+                               .c = c->out[0]};
+    return vt_lt_multiply(c->lt, &p, &o, c->stream);
 }
 
 int cuda_linear_setup(struct cuda_setup *s, struct error *err)

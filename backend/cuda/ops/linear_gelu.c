@@ -38,8 +38,12 @@ int cuda_linear_gelu_setup(struct cuda_setup *s, struct error *err)
 int cuda_linear_gelu(const struct cuda_call *c)
 {
     struct vt_lt_plan p = forward_of(c->node, c->precision, c->half_out);
-    return vt_lt_matmul_gelu(c->lt, &p, c->in[0], c->in[1], p.has_bias ? c->in[2] : NULL, NULL,
-                             c->out[0], c->node->n_out == 2 ? c->out[1] : NULL, c->stream);
+    struct vt_lt_operands o = {.a = c->in[0],
+                               .b = c->in[1],
+                               .bias = p.has_bias ? c->in[2] : NULL,
+                               .c = c->out[0],
+                               .pre = c->node->n_out == 2 ? c->out[1] : NULL};
+    return vt_lt_multiply(c->lt, &p, &o, c->stream);
 }
 
 static struct vt_lt_plan backward_of(const struct node *n, enum precision precision,
@@ -71,6 +75,7 @@ int cuda_matmul_gelu_grad_setup(struct cuda_setup *s, struct error *err)
 int cuda_matmul_gelu_grad(const struct cuda_call *c)
 {
     struct vt_lt_plan p = backward_of(c->node, c->precision, c->half_in, c->half_out);
-    return vt_lt_matmul_gelu(c->lt, &p, c->in[0], c->in[1], NULL, NULL, c->out[0], c->in[2],
-                             c->stream);
+    struct vt_lt_operands o = {
+        .a = c->in[0], .b = c->in[1], .c = c->out[0], .pre = c->in[2]};
+    return vt_lt_multiply(c->lt, &p, &o, c->stream);
 }

@@ -38,23 +38,27 @@ static struct vt_lt_plan plan_of(const struct node *n, enum precision precision,
     return p;
 }
 
-static const void *more_of(const struct cuda_call *c)
+static struct vt_lt_operands operands_of(const struct cuda_call *c)
 {
-    return c->node->n_in == 3 ? c->in[2] : NULL;
+    return (struct vt_lt_operands){.a = c->in[0],
+                                   .b = c->in[1],
+                                   .residual = c->node->n_in == 3 ? c->in[2] : NULL,
+                                   .c = c->out[0],
+                                   .sums = c->out[1]};
 }
 
 static int at_once(const struct cuda_call *c)
 {
     struct vt_lt_plan p = plan_of(c->node, c->precision, 1);
-    return vt_lt_matmul_sums(c->lt, &p, c->in[0], c->in[1], more_of(c), c->out[0], c->out[1],
-                             c->stream);
+    struct vt_lt_operands o = operands_of(c);
+    return vt_lt_multiply(c->lt, &p, &o, c->stream);
 }
 
 static int in_turn(const struct cuda_call *c)
 {
     struct vt_lt_plan p = plan_of(c->node, c->precision, 0);
-    int code =
-        vt_lt_matmul(c->lt, &p, c->in[0], c->in[1], NULL, more_of(c), c->out[0], c->stream);
+    struct vt_lt_operands o = operands_of(c);
+    int code = vt_lt_multiply(c->lt, &p, &o, c->stream);
     return code ? code
                 : vt_sum(c->out[1], c->in[0], c->scratch, 1, p.k, p.m, 1, c->half_in & 1,
                          c->stream);

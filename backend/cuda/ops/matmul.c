@@ -80,10 +80,12 @@ int cuda_matmul(const struct cuda_call *c)
 {
     struct stacks k = stacks_of(c->node, c->precision, c->half_out);
     int code = 0, half = k.plan.type_ab == VT_BF16;
-    for (int64_t i = 0; i < k.calls && !code; i++)
-        code = vt_lt_matmul(c->lt, &k.plan, cuda_element(c->in[0], half, i * k.step_a),
-                            cuda_element(c->in[1], half, i * k.step_b), NULL,
-                            k.plan.has_residual ? c->in[2] : NULL,
-                            cuda_element(c->out[0], c->half_out & 1, i * k.step_c), c->stream);
+    for (int64_t i = 0; i < k.calls && !code; i++) {
+        struct vt_lt_operands o = {.a = cuda_element(c->in[0], half, i * k.step_a),
+                                   .b = cuda_element(c->in[1], half, i * k.step_b),
+                                   .residual = k.plan.has_residual ? c->in[2] : NULL,
+                                   .c = cuda_element(c->out[0], c->half_out & 1, i * k.step_c)};
+        code = vt_lt_multiply(c->lt, &k.plan, &o, c->stream);
+    }
     return code;
 }
