@@ -1,5 +1,5 @@
-/* null: has every op and computes nothing. Plans, costs and memory of a model without its memory.
- */
+/* null: has the ops that the processor has and computes nothing. Plans, costs and memory of a model
+ * without its memory. */
 #include "backend/backend.h"
 
 #include "base/memory.h"
@@ -23,8 +23,7 @@ static int null_probe(const struct backend_options *o, char *device, size_t size
 static int null_has(const void *ctx, const struct op *op)
 {
     (void)ctx;
-    (void)op;
-    return 1;
+    return !(op->flags & OP_OPTIONAL);
 }
 
 static size_t null_scratch(const void *ctx, const struct node *n)

@@ -229,7 +229,7 @@ static void linear_gelu_cost(const struct node *n, struct op_cost *c)
 const struct op op_linear_gelu_row = {
     .name = "linear_gelu",
     .doc = "gelu(x w^T + b), and what GELU is taken of",
-    .flags = OP_FUSED,
+    .flags = OP_FUSED | OP_OPTIONAL,
     .min_in = 2,
     .max_in = 3,
     .n_out = 2,

@@ -48,7 +48,7 @@ static void weight_grad_cost(const struct node *n, struct op_cost *c)
 const struct op op_linear_weight_grad_row = {
     .name = "linear_weight_grad",
     .doc = "gradients of linear's weight and bias: (dy, x[, more]) -> dy^T x + more, rows of dy",
-    .flags = OP_FUSED | OP_BACKWARD | OP_INPLACE,
+    .flags = OP_FUSED | OP_OPTIONAL | OP_BACKWARD | OP_INPLACE,
     .overwrites = 1 << 2,
     .min_in = 2,
     .max_in = 3,

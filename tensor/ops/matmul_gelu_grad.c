@@ -42,7 +42,7 @@ static void gelu_grad_cost(const struct node *n, struct op_cost *c)
 const struct op op_matmul_gelu_grad_row = {
     .name = "matmul_gelu_grad",
     .doc = "gradient through GELU of what a product reads: (dy, w, pre) -> dy w * gelu'(pre)",
-    .flags = OP_FUSED | OP_BACKWARD,
+    .flags = OP_FUSED | OP_OPTIONAL | OP_BACKWARD,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,

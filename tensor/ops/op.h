@@ -17,7 +17,9 @@ enum op_flags {
         4, /* changes a state tensor in place (input 0 and on, as the op says): never pruned */
     OP_FUSED = 8,          /* has an expansion; a backend may lack it */
     OP_CONSTANT_GRAD = 16, /* autograd takes the result for a constant */
-    OP_BACKWARD = 32       /* made by gradient rules only; has no gradient itself */
+    OP_BACKWARD = 32,      /* made by gradient rules only; has no gradient itself */
+    OP_OPTIONAL = 64 /* OP_FUSED for devices that gain by it: the processor does not, and has no
+                      * kernel; plans of null are like its */
 };
 
 /* Counts for one application. macs is exact: every multiply-add of every contraction (matrix
