@@ -8,8 +8,8 @@
  * Two blocks of memory, sized here:
  *
  *   static   parameters and moments (flat, in one order), inputs, constants, results
- *   arena    gradients at its start (flat, in that order, each from when it is made on), all else
- * by liveness; in place where a source dies */
+ *   arena    gradients at its start (flat, in that order, each from when it is made on), all
+ *            else by liveness; in place where a source dies */
 #ifndef TENSOR_COMPILE_PLAN_H
 #define TENSOR_COMPILE_PLAN_H
 
