@@ -145,17 +145,17 @@ const struct command command_selftest = {
     .options = options,
     .details =
         "Without --golden: kernels of devices other than the processor against it, products in "
-        "lower precision, the processor's bf16 too, against double, gradients of every "
-        "op against differences in double, fused ops against their expansion, the memory "
-        "planner on random graphs, and every combination of "
-        "read-write head, fusion, "
-        "memory block and initialisation; ops, random graphs and models also on every device "
-        "named, "
-        "against double and for the same bits each run. With --golden: models with stored "
-        "parameters, outputs, losses "
-        "and gradients; within 1e-4 of each tensor's norm in float, 1e-6 in double. The last lines "
-        "say how many cases each device ran, and how many no device has a part in (gradient rules, "
-        "plans, refusals: they run in double whatever is named).",
+        "lower precision, the processor's bf16 too, against double, gradients of every op against "
+        "differences in double, fused ops against their expansion, the memory planner on random "
+        "graphs, and every combination of read-write head, fusion, memory block and "
+        "initialisation, every family, objective, decoder and token reduction; ops, random graphs "
+        "and models also on every device named, against double and for the same bits each run.\n\n"
+        "With --golden: every reference file of a folder. Models with stored parameters, outputs, "
+        "losses and gradients, within 1e-4 of each tensor's norm in float, 1e-6 in double; merges "
+        "of tokens, losses, optimiser steps, schedules, images and their files, augmentation, "
+        "resampled weights, segmentation, each within its own bounds.\n\n"
+        "The last lines say how many cases each device ran, and how many no device has a part in "
+        "(gradient rules, plans, refusals: they run in double whatever is named).",
     .examples = "  vittm selftest\n"
                 "  vittm selftest --golden tests/golden --backend cpu\n"
                 "  vittm selftest --backend sim --part models",

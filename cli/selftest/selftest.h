@@ -34,9 +34,10 @@ void selftest_fail(struct selftest *t, const char *name, const char *fmt, ...)
 void selftest_skip(struct selftest *t, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reference tensors: every .safetensors file of a folder, in name order. Outputs, loss and the
- * gradient of every parameter within 1e-4 relative (of the tensor's norm) in float, 1e-6 in the
- * judge. A file whose family or option this build does not have is skipped with the reason. */
+/* Reference tensors: every .safetensors file of a folder, in name order. Of models: outputs, loss
+ * and the gradient of every parameter within 1e-4 relative (of the tensor's norm) in float, 1e-6 in
+ * the judge; of a model's family or option that this build does not have a file is skipped with the
+ * reason. Of one operation, and of data and training (golden_kind.h): as the file's check says. */
 int selftest_golden(struct selftest *t, const char *folder, struct error *err);
 
 /* Contracts of the registries. */
