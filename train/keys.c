@@ -235,11 +235,12 @@ int64_t train_epoch_batches(const struct config *c, int64_t images)
 
 static int check_eval_head(const struct config *c, struct error *err)
 {
-    const struct objective *objective =
-        (const struct objective *)config_choice(c, "train.objective");
+    const struct objective *objective;
     if (!config_is_active(c, "train.eval_head") ||
-        !strcmp(config_string(c, "train.eval_head"), "memory") ||
-        (!objective->dense && !objective->unlabelled))
+        !strcmp(config_string(c, "train.eval_head"), "memory"))
+        return 0;
+    objective = (const struct objective *)config_choice(c, "train.objective");
+    if (!objective->dense && !objective->unlabelled)
         return 0;
     return config_error(c, err, "train.eval_head", "train.objective %s has no classifiers",
                         objective->choice.name);
