@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    BIAS_ALIGNMENT = 16,   /* bytes, of every bias and of sums */
-    WORKSPACE = 4 << 20,   /* bytes, as NVIDIA recommends; */
+    BIAS_ALIGNMENT = 16,     /* bytes, of every bias and of sums */
+    WORKSPACE = 4 << 20,     /* bytes, as NVIDIA recommends; */
     WORKSPACE_90 = 32 << 20, /* from compute capability 9.0 on */
 };
 
@@ -22,7 +22,7 @@ struct lt_library {
 };
 
 struct lt_product {
-    struct vt_lt_plan plan;
+    struct vt_product plan;
     cublasLtMatmulDesc_t desc;
     cublasLtMatrixLayout_t a, b, c; /* of our a, b, c */
 };
@@ -120,7 +120,7 @@ static int layout(cublasLtMatrixLayout_t *l, enum vt_type type, int64_t rows, in
 
 static int description(struct lt_product *x)
 {
-    const struct vt_lt_plan *p = &x->plan;
+    const struct vt_product *p = &x->plan;
     cublasOperation_t of_a = p->trans_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasOperation_t of_b = p->trans_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     /* BGRADB adds up the columns of the library's second operand along k: our a. */
@@ -150,7 +150,7 @@ static int description(struct lt_product *x)
     return code;
 }
 
-struct lt_product *lt_product_new(const struct vt_lt_plan *p)
+struct lt_product *lt_product_new(const struct vt_product *p)
 {
     struct lt_product *x = mem_zalloc(1, sizeof *x);
     x->plan = *p;
@@ -205,7 +205,7 @@ static int point_at(const struct lt_product *x, const void *vector)
 static int proposals(const struct lt_library *lt, const struct lt_product *x,
                      cublasLtMatmulHeuristicResult_t found[LT_CANDIDATES])
 {
-    const struct vt_lt_plan *p = &x->plan;
+    const struct vt_product *p = &x->plan;
     uint32_t a = alignment(p->shift_a, p->type_ab), b = alignment(p->shift_b, p->type_ab);
     uint32_t c = alignment(p->shift_c, p->type_c);
     cublasLtMatmulPreference_t pref = NULL;
@@ -247,7 +247,7 @@ int lt_candidates(const struct lt_library *lt, const struct lt_product *x,
 /* ---- execution ------------------------------------------------------------------------------- */
 
 int lt_execute(const struct lt_library *lt, const struct lt_product *x,
-               const struct lt_algorithm *algorithm, const struct vt_lt_operands *o,
+               const struct lt_algorithm *algorithm, const struct vt_operands *o,
                cudaStream_t stream)
 {
     cublasLtMatmulAlgo_t algo;

@@ -25,7 +25,7 @@ void lt_close(struct lt_library *library);
 size_t lt_version(void);
 
 /* NULL where the library knows no such product. */
-struct lt_product *lt_product_new(const struct vt_lt_plan *p);
+struct lt_product *lt_product_new(const struct vt_product *p);
 void lt_product_free(struct lt_product *x);
 
 /* The library's proposals that can be used, best first by its own reckoning; how many. */
@@ -34,7 +34,7 @@ int lt_candidates(const struct lt_library *library, const struct lt_product *x,
 
 /* 0 or a code of the library. */
 int lt_execute(const struct lt_library *library, const struct lt_product *x,
-               const struct lt_algorithm *algorithm, const struct vt_lt_operands *o,
+               const struct lt_algorithm *algorithm, const struct vt_operands *o,
                cudaStream_t stream);
 
 /* An algorithm as one line of text and back; -1 where it is none. */

@@ -31,7 +31,7 @@ struct cuda_call {
     void *work;                       /* cuda_setup.work_bytes, shared by all steps */
     const void *table;                /* cuda_setup.table on the device */
     const struct vt_scalars *scalars; /* on the device: seed and step of the run */
-    struct vt_lt *lt;
+    struct vt_products *products;
     struct vt_sdpa *sdpa; /* bf16 only; NULL where there is no cuDNN */
     const void *state;    /* cuda_setup.state */
     enum precision precision;
@@ -41,7 +41,7 @@ struct cuda_call {
 /* What a kernel prepares once, while the program is loaded. */
 struct cuda_setup {
     const struct node *node;
-    struct vt_lt *lt;
+    struct vt_products *products;
     struct vt_sdpa *sdpa;
     enum precision precision;
     unsigned half_in, half_out;

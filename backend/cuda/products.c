@@ -20,14 +20,14 @@
 
 /* A product that can be executed. With an epilogue that is not own, in_turn is its product. */
 struct product {
-    struct vt_lt_plan plan;
+    struct vt_product plan;
     int own, measured; /* measured: or found in the file of choices */
     struct lt_product *described;
     struct lt_algorithm algorithm;
     const struct product *in_turn;
 };
 
-struct vt_lt {
+struct vt_products {
     struct lt_library *library; /* NULL before the first product */
     struct product **products;
     size_t n_products, cap_products;
@@ -42,9 +42,9 @@ size_t vt_type_size(enum vt_type t)
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 /* A product with an epilogue without it, into c or into pre where that is kept. */
-static struct vt_lt_plan plain_of(const struct vt_lt_plan *p)
+static struct vt_product plain_of(const struct vt_product *p)
 {
-    struct vt_lt_plan plain = *p;
+    struct vt_product plain = *p;
     plain.epilogue = VT_PLAIN;
     plain.type_pre = VT_F32;
     if (p->epilogue == VT_GELU_KEEP)
@@ -52,31 +52,33 @@ static struct vt_lt_plan plain_of(const struct vt_lt_plan *p)
     return plain;
 }
 
-static int same_layout(const struct vt_lt_plan *p, const struct vt_lt_plan *q)
+static int same_layout(const struct vt_product *p, const struct vt_product *q)
 {
     return p->lda == q->lda && p->ldb == q->ldb && p->ldc == q->ldc && p->batch == q->batch &&
            p->stride_a == q->stride_a && p->stride_b == q->stride_b && p->stride_c == q->stride_c &&
            p->shift_a == q->shift_a && p->shift_b == q->shift_b && p->shift_c == q->shift_c;
 }
 
-static int same(const struct vt_lt_plan *p, const struct vt_lt_plan *q)
+static int same(const struct vt_product *p, const struct vt_product *q)
 {
     return p->m == q->m && p->n == q->n && p->k == q->k && p->trans_a == q->trans_a &&
            p->trans_b == q->trans_b && same_layout(p, q) && p->has_bias == q->has_bias &&
-           p->has_residual == q->has_residual && p->has_sums == q->has_sums && p->scale == q->scale && /* the same literal */
-           p->type_ab == q->type_ab && p->type_c == q->type_c && p->math == q->math && p->epilogue == q->epilogue && p->type_pre == q->type_pre;
+           p->has_residual == q->has_residual && p->has_sums == q->has_sums &&
+           p->scale == q->scale && /* the same literal */
+           p->type_ab == q->type_ab && p->type_c == q->type_c && p->math == q->math &&
+           p->epilogue == q->epilogue && p->type_pre == q->type_pre;
 }
 
-static struct product *find(const struct vt_lt *lt, const struct vt_lt_plan *p)
+static struct product *find(const struct vt_products *all, const struct vt_product *p)
 {
-    for (size_t i = 0; i < lt->n_products; i++)
-        if (same(&lt->products[i]->plan, p))
-            return lt->products[i];
+    for (size_t i = 0; i < all->n_products; i++)
+        if (same(&all->products[i]->plan, p))
+            return all->products[i];
     return NULL;
 }
 
 /* Every fact of a plan: the key of its line. */
-static void describe(const struct vt_lt_plan *p, struct strbuf *key)
+static void describe(const struct vt_product *p, struct strbuf *key)
 {
     const int64_t facts[] = {
         p->m,       p->n,       p->k,       p->trans_a,  p->trans_b,      p->lda,
@@ -94,7 +96,7 @@ static void describe(const struct vt_lt_plan *p, struct strbuf *key)
 /* ---- execution ------------------------------------------------------------------------------- */
 
 /* As many as the own kernel counts. */
-static int fits_own_kernel(const struct vt_lt_plan *p)
+static int fits_own_kernel(const struct vt_product *p)
 {
     enum { TILE = 64 };
     int64_t down = (p->m + TILE - 1) / TILE, across = (p->n + TILE - 1) / TILE;
@@ -102,7 +104,7 @@ static int fits_own_kernel(const struct vt_lt_plan *p)
            p->batch * down * across <= VT_GEMM_MOST;
 }
 
-static int by_own_kernel(const struct vt_lt_plan *p, const struct vt_lt_operands *o,
+static int by_own_kernel(const struct vt_product *p, const struct vt_operands *o,
                          cudaStream_t stream)
 {
     struct vt_gemm g = {
@@ -136,20 +138,20 @@ static int by_own_kernel(const struct vt_lt_plan *p, const struct vt_lt_operands
     return p->math == VT_MATH_TF32 ? vt_gemm_tf32(&g, stream) : vt_gemm_fp32(&g, stream);
 }
 
-static int execute(const struct vt_lt *lt, const struct product *x, const struct vt_lt_operands *o,
-                   cudaStream_t stream);
+static int execute(const struct vt_products *all, const struct product *x,
+                   const struct vt_operands *o, cudaStream_t stream);
 
 /* The product, then GELU where it stands. */
-static int in_turn(const struct vt_lt *lt, const struct product *x, const struct vt_lt_operands *o,
-                   cudaStream_t stream)
+static int in_turn(const struct vt_products *all, const struct product *x,
+                   const struct vt_operands *o, cudaStream_t stream)
 {
-    const struct vt_lt_plan *p = &x->plan;
-    struct vt_lt_operands first = *o;
+    const struct vt_product *p = &x->plan;
+    struct vt_operands first = *o;
     unsigned of_c = p->type_c == VT_BF16, of_pre = p->type_pre == VT_BF16;
     int64_t count = p->batch * p->m * p->n;
     if (p->epilogue == VT_GELU_KEEP)
         first.c = o->pre;
-    int code = execute(lt, x->in_turn, &first, stream);
+    int code = execute(all, x->in_turn, &first, stream);
     if (code)
         return code;
     if (p->epilogue == VT_GELU_SLOPE)
@@ -157,14 +159,14 @@ static int in_turn(const struct vt_lt *lt, const struct product *x, const struct
     return vt_gelu(o->c, first.c, count, of_c | (x->in_turn->plan.type_c == VT_BF16) << 1, stream);
 }
 
-static int execute(const struct vt_lt *lt, const struct product *x, const struct vt_lt_operands *o,
-                   cudaStream_t stream)
+static int execute(const struct vt_products *all, const struct product *x,
+                   const struct vt_operands *o, cudaStream_t stream)
 {
     if (x->own)
         return by_own_kernel(&x->plan, o, stream);
     if (x->in_turn)
-        return in_turn(lt, x, o, stream);
-    return lt_execute(lt->library, x->described, &x->algorithm, o, stream) ? cudaErrorUnknown : 0;
+        return in_turn(all, x, o, stream);
+    return lt_execute(all->library, x->described, &x->algorithm, o, stream) ? cudaErrorUnknown : 0;
 }
 
 /* ---- trials ---------------------------------------------------------------------------------- */
@@ -175,7 +177,7 @@ static size_t extent(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int6
     return (size_t)((batch - 1) * stride + (rows - 1) * ld + cols);
 }
 
-static int trial_open(struct vt_lt_operands *o, const struct vt_lt_plan *p, cudaStream_t stream)
+static int trial_open(struct vt_operands *o, const struct vt_product *p, cudaStream_t stream)
 {
     size_t ab = vt_type_size(p->type_ab), of_c = extent(p->m, p->n, p->ldc, p->batch, p->stride_c);
     void *a = NULL, *b = NULL, *vector = NULL;
@@ -205,7 +207,7 @@ static int trial_open(struct vt_lt_operands *o, const struct vt_lt_plan *p, cuda
     return code;
 }
 
-static void trial_close(struct vt_lt_operands *o)
+static void trial_close(struct vt_operands *o)
 {
     void *memory[] = {(void *)(uintptr_t)o->a, (void *)(uintptr_t)o->b, o->c, o->pre, o->sums};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
@@ -216,28 +218,28 @@ static void trial_close(struct vt_lt_operands *o)
 
 /* One way to execute a product. */
 struct candidate {
-    const struct vt_lt *lt;
+    const struct vt_products *all;
     struct product x;
-    const struct vt_lt_operands *o;
+    const struct vt_operands *o;
 };
 
 static int try_once(const void *ctx, cudaStream_t stream)
 {
     const struct candidate *c = ctx;
-    return execute(c->lt, &c->x, c->o, stream);
+    return execute(c->all, &c->x, c->o, stream);
 }
 
-/* The fastest of n ways to execute a product, and the own kernel, which is number n; the first where
- * none can be timed. algorithms: of the ways, or NULL for one as x is. */
-static int fastest(const struct vt_lt *lt, const struct product *x,
+/* The fastest of n ways to execute a product, and the own kernel, which is number n; the first
+ * where none can be timed. algorithms: of the ways, or NULL for one as x is. */
+static int fastest(const struct vt_products *all, const struct product *x,
                    const struct lt_algorithm *algorithms, int n, cudaStream_t stream)
 {
-    struct vt_lt_operands o = {0};
+    struct vt_operands o = {0};
     int best = 0;
     float least = -1;
     int code = trial_open(&o, &x->plan, stream);
     for (int i = 0; i <= n && !code; i++) {
-        struct candidate c = {lt, *x, &o};
+        struct candidate c = {all, *x, &o};
         c.x.own = i == n;
         if (i < n && algorithms)
             c.x.algorithm = algorithms[i];
@@ -268,60 +270,60 @@ static int take(struct product *x, const char *text)
 }
 
 /* Of a plain product: by the file of choices, by measurement, or by the library's reckoning where
- * there is no such file. -1: there is no way. Sums are refused where the library refuses them, since
- * product and sum in turn are what to do then. */
-static int choose_algorithm(const struct vt_lt *lt, struct product *x, const char *key,
+ * there is no such file. -1: there is no way. Sums are refused where the library refuses them,
+ * since product and sum in turn are what to do then. */
+static int choose_algorithm(const struct vt_products *all, struct product *x, const char *key,
                             cudaStream_t stream)
 {
     struct lt_algorithm found[LT_CANDIDATES];
     char text[LT_TEXT];
     x->described = lt_product_new(&x->plan);
-    if (!choices_find(lt->path, key, text, sizeof text))
+    if (!choices_find(all->path, key, text, sizeof text))
         return take(x, text);
-    int n = x->described ? lt_candidates(lt->library, x->described, found) : 0;
+    int n = x->described ? lt_candidates(all->library, x->described, found) : 0;
     x->own = n < 1;
     if (x->own)
         return x->plan.has_sums || !fits_own_kernel(&x->plan) ? -1 : 0;
     x->algorithm = found[0];
-    if (!lt->path || n == 1)
+    if (!all->path || n == 1)
         return 0;
-    int best = fastest(lt, x, found, n, stream);
+    int best = fastest(all, x, found, n, stream);
     if (best < n)
         lt_print(text, &found[best]);
     else
         snprintf(text, sizeof text, "%s", own_name);
-    return choices_keep(lt->path, key, text, sizeof text) ? 0 : take(x, text);
+    return choices_keep(all->path, key, text, sizeof text) ? 0 : take(x, text);
 }
 
 /* Of a product with GELU behind it: the own kernel where that has the product anyway. */
-static int choose_launches(const struct vt_lt *lt, struct product *x, const char *key,
+static int choose_launches(const struct vt_products *all, struct product *x, const char *key,
                            cudaStream_t stream)
 {
     char text[LT_TEXT];
     x->own = x->in_turn->own;
     if (x->own || !x->in_turn->measured)
         return 0;
-    if (!choices_find(lt->path, key, text, sizeof text))
+    if (!choices_find(all->path, key, text, sizeof text))
         return take(x, text);
-    snprintf(text, sizeof text, "%s", fastest(lt, x, NULL, 1, stream) ? own_name : in_turn_name);
-    return choices_keep(lt->path, key, text, sizeof text) ? 0 : take(x, text);
+    snprintf(text, sizeof text, "%s", fastest(all, x, NULL, 1, stream) ? own_name : in_turn_name);
+    return choices_keep(all->path, key, text, sizeof text) ? 0 : take(x, text);
 }
 
-static int choose(const struct vt_lt *lt, struct product *x, cudaStream_t stream)
+static int choose(const struct vt_products *all, struct product *x, cudaStream_t stream)
 {
     struct strbuf key = STRBUF_INIT;
     describe(&x->plan, &key);
-    int rc = x->in_turn ? choose_launches(lt, x, key.text, stream)
-                        : choose_algorithm(lt, x, key.text, stream);
+    int rc = x->in_turn ? choose_launches(all, x, key.text, stream)
+                        : choose_algorithm(all, x, key.text, stream);
     strbuf_release(&key);
     return rc;
 }
 
 /* ---- the interface --------------------------------------------------------------------------- */
 
-struct vt_lt *vt_lt_new(void)
+struct vt_products *vt_products_new(void)
 {
-    return mem_zalloc(1, sizeof(struct vt_lt));
+    return mem_zalloc(1, sizeof(struct vt_products));
 }
 
 static void product_free(struct product *x)
@@ -330,70 +332,71 @@ static void product_free(struct product *x)
     free(x);
 }
 
-void vt_lt_free(struct vt_lt *lt)
+void vt_products_free(struct vt_products *all)
 {
-    for (size_t i = 0; i < lt->n_products; i++)
-        product_free(lt->products[i]);
-    lt_close(lt->library);
-    free(lt->products);
-    free(lt->path);
-    free(lt);
+    for (size_t i = 0; i < all->n_products; i++)
+        product_free(all->products[i]);
+    lt_close(all->library);
+    free(all->products);
+    free(all->path);
+    free(all);
 }
 
-static int open_library(struct vt_lt *lt, struct error *err)
+static int open_library(struct vt_products *all, struct error *err)
 {
     char name[64];
-    if (lt->library)
+    if (all->library)
         return 0;
-    if (lt_open(&lt->library, err)) {
-        lt_close(lt->library);
-        lt->library = NULL;
+    if (lt_open(&all->library, err)) {
+        lt_close(all->library);
+        all->library = NULL;
         return -1;
     }
     snprintf(name, sizeof name, "cublaslt-%zu", lt_version());
-    lt->path = choices_path(name);
+    all->path = choices_path(name);
     return 0;
 }
 
-static int refuse(const struct vt_lt_plan *p, struct error *err)
+static int refuse(const struct vt_product *p, struct error *err)
 {
     return error_env(err, "no product (%lld,%lld) x (%lld,%lld) of this kind", (long long)p->m,
                      (long long)p->k, (long long)p->k, (long long)p->n);
 }
 
-int vt_lt_prepare(struct vt_lt *lt, const struct vt_lt_plan *p, cudaStream_t stream,
-                  struct error *err)
+int vt_product_prepare(struct vt_products *all, const struct vt_product *p, cudaStream_t stream,
+                       struct error *err)
 {
-    ASSERT(!p->has_sums || (p->batch == 1 && !p->has_bias && p->type_c == VT_F32 &&
-                             p->epilogue == VT_PLAIN));
-    if (find(lt, p))
+    ASSERT(!p->has_sums ||
+           (p->batch == 1 && !p->has_bias && p->type_c == VT_F32 && p->epilogue == VT_PLAIN));
+    if (find(all, p))
         return 0;
-    if (open_library(lt, err))
+    if (open_library(all, err))
         return -1;
     struct product *x = mem_zalloc(1, sizeof *x);
     x->plan = *p;
     if (p->epilogue != VT_PLAIN) {
-        struct vt_lt_plan plain = plain_of(p);
-        if (vt_lt_prepare(lt, &plain, stream, err)) {
+        struct vt_product plain = plain_of(p);
+        if (vt_product_prepare(all, &plain, stream, err)) {
             free(x);
             return -1;
         }
-        x->in_turn = find(lt, &plain);
+        x->in_turn = find(all, &plain);
     }
-    if (choose(lt, x, stream)) {
+    if (choose(all, x, stream)) {
         product_free(x);
         return refuse(p, err);
     }
-    lt->products = mem_grow(lt->products, lt->n_products, &lt->cap_products, sizeof *lt->products);
-    lt->products[lt->n_products++] = x;
+    all->products =
+        mem_grow(all->products, all->n_products, &all->cap_products, sizeof *all->products);
+    all->products[all->n_products++] = x;
     return 0;
 }
 
-int vt_lt_multiply(struct vt_lt *lt, const struct vt_lt_plan *p, const struct vt_lt_operands *o,
-                   cudaStream_t stream)
+int vt_product_execute(struct vt_products *all, const struct vt_product *p,
+                       const struct vt_operands *o, cudaStream_t stream)
 {
-    const struct product *x = find(lt, p);
+    const struct product *x = find(all, p);
     if (!x)
         BUG("a product was not prepared");
-    return execute(lt, x, o, stream);
+    return execute(all, x, o, stream);
 }

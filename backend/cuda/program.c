@@ -115,7 +115,7 @@ static int set_up(struct program *p, struct cuda_step *s, const struct step *ste
 {
     const struct node *n = step->node;
     struct cuda_setup setup = {.node = n,
-                               .lt = p->lt,
+                               .products = p->products,
                                .sdpa = p->sdpa,
                                .precision = p->precision,
                                .half_in = step->half_in,
@@ -162,7 +162,7 @@ static int resolve(struct program *p, struct error *err)
             .scratch = s->scratch_bytes ? p->arena_block + s->scratch_offset : NULL,
             .table = p->steps[i].table,
             .scalars = p->scalars,
-            .lt = p->lt,
+            .products = p->products,
             .sdpa = p->sdpa,
             .state = p->steps[i].state,
             .precision = p->precision,
@@ -231,7 +231,7 @@ struct program *cuda_load(const struct plan *plan, const struct backend_options 
     }
     if (p->precision == PRECISION_BF16)
         p->sdpa = vt_sdpa_new();
-    p->lt = vt_lt_new();
+    p->products = vt_products_new();
     if (resolve(p, err))
         goto failed;
     fill_constants(p);
@@ -258,8 +258,8 @@ void cuda_unload(struct program *p)
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         if (blocks[i])
             cudaFree(blocks[i]);
-    if (p->lt)
-        vt_lt_free(p->lt);
+    if (p->products)
+        vt_products_free(p->products);
     if (p->sdpa)
         vt_sdpa_free(p->sdpa);
     if (p->stream)

@@ -27,7 +27,7 @@ struct program {
     struct arena arena; /* steps and their address lists */
     struct cuda_step *steps;
     struct upload upload;
-    struct vt_lt *lt;
+    struct vt_products *products;
     struct vt_sdpa *sdpa;
     cudaStream_t stream;
     cudaGraphExec_t graph; /* NULL until captured */

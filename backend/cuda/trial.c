@@ -39,7 +39,7 @@ static int trial_open(struct trial *t, const struct cuda_setup *s)
                                  .out = t->out,
                                  .scratch = t->scratch,
                                  .work = t->work,
-                                 .lt = s->lt,
+                                 .products = s->products,
                                  .sdpa = s->sdpa,
                                  .precision = s->precision,
                                  .half_in = s->half_in,
@@ -84,8 +84,8 @@ static int measured(const struct cuda_setup *s, const char *file, const char *wh
         }
     trial_close(&t);
     int second = ms[0] >= 0 && ms[1] >= 0 && ms[1] < ms[0];
-    fprintf(stderr, "vittm: %s %s by %s (%s %.3f ms, %s %.3f ms)\n", file, what,
-            ways[second].name, ways[0].name, (double)ms[0], ways[1].name, (double)ms[1]);
+    fprintf(stderr, "vittm: %s %s by %s (%s %.3f ms, %s %.3f ms)\n", file, what, ways[second].name,
+            ways[0].name, (double)ms[0], ways[1].name, (double)ms[1]);
     return second;
 }
 

@@ -17,9 +17,11 @@ fi
 
 # Several algorithms a product, the first of them unusable: chosen by time and kept; without a place to keep it, the
 # first usable one.
-linear() { # linear CACHE
+linear() { # linear CACHE [VARIABLE=VALUE ...]
+    cache=$1
+    shift
     env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP=linear VITTM_TEST_TOKENS="49 65" VT_SIM_ALGORITHMS=3 \
-        XDG_CACHE_HOME="$1" "$BUILD/tests/backend/test_devices"
+        XDG_CACHE_HOME="$cache" "$@" "$BUILD/tests/backend/test_devices"
 }
 check "products by the fastest of several algorithms" linear "$scratch/cache"
 kept=$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)
@@ -28,18 +30,42 @@ check "and taken from there" linear "$scratch/cache"
 check "none is found again" test "$(cat "$scratch"/cache/vittm/cublaslt-*.txt | wc -l)" = "$kept"
 check "without a place for them, the first that can be used" linear /proc/none
 sed -i 's/ = .*/ = own/' "$scratch"/cache/vittm/cublaslt-*.txt
-check "by the own kernel where that was kept" linear "$scratch/cache"
-check "which is kept" test "$(grep -c ' = own$' "$scratch"/cache/vittm/cublaslt-*.txt)" = "$kept"
+check "by the own kernel where that was kept" linear "$scratch/cache" VITTM_TEST_BITS="$scratch/own"
+check "which stays" test "$(grep -c ' = own$' "$scratch"/cache/vittm/cublaslt-*.txt)" = "$kept"
+check "to other bits than the library's" linear /proc/none VITTM_TEST_BITS="$scratch/library"
+check "in some" test "$(cmp "$scratch/own" "$scratch/library" | wc -l)" = 1
 
-# own OP: products that the library has no algorithm for, in all three precisions
+# own OP [VARIABLE=VALUE ...]: products that the library has no algorithm for, in all three precisions
 own() {
-    env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP="$1" VITTM_TEST_TOKENS="49 65" VT_SIM_ALGORITHMS=0 \
-        XDG_CACHE_HOME="$scratch/none" "$BUILD/tests/backend/test_devices"
+    op=$1
+    shift
+    env VITTM_BACKEND_DIR="$PWD/$BUILD" VITTM_TEST_OP="$op" VITTM_TEST_TOKENS="49 65" VT_SIM_ALGORITHMS=0 \
+        XDG_CACHE_HOME="$scratch/refused" "$@" "$BUILD/tests/backend/test_devices"
 }
-for op in linear linear_add linear_gelu matmul matmul_gelu_grad linear_weight_grad; do
+for op in linear_add linear_gelu matmul matmul_gelu_grad linear_weight_grad; do
     check "$op by the own kernel where the library refuses" own $op
 done
-check "for which nothing is measured" test ! -s "$scratch/none/vittm/cublaslt-0-emulated-on-the-processor.txt"
+check "linear likewise" own linear VITTM_TEST_BITS="$scratch/refused.bits"
+bits_of_linear() { # of what both runs do
+    grep -v 'tf32\|weight' "$scratch/$1"
+}
+check "to the bits that it has by choice" test "$(bits_of_linear refused.bits)" = "$(bits_of_linear own)"
+check "of some results" test "$(bits_of_linear own | wc -l)" -gt 2
+check "nothing is measured where there is no choice" test "$(ls "$scratch/refused/vittm" | wc -l)" = 0
+
+# GELU in the own kernel's launch or behind the library's.
+check "GELU behind a product by time" linear "$scratch/gelu" VITTM_TEST_OP=linear_gelu
+gelus() {
+    grep -c "gelu .* = $1\$" "$scratch"/gelu/vittm/cublaslt-*.txt
+}
+kept=$(gelus '.*')
+check "which is kept" test "$kept" -gt 2
+for way in own "in turn"; do
+    sed -i "/gelu/s/ = .*/ = $way/" "$scratch"/gelu/vittm/cublaslt-*.txt
+    check "GELU, $way" linear "$scratch/gelu" VITTM_TEST_OP=linear_gelu VITTM_TEST_BITS="$scratch/gelu.$way"
+    check "stays so" test "$(gelus "$way")" = "$kept"
+done
+check "they are two ways" test "$(cmp "$scratch/gelu.own" "$scratch/gelu.in turn" | wc -l)" = 1
 
 # The gradients of a weight and its bias, in one product or two kernels: chosen by time and kept; either way, as kept.
 gradient() { # gradient CACHE [VARIABLE=VALUE ...]

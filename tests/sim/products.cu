@@ -1,6 +1,7 @@
 /* The own kernels of products at sizes that fit no tile, against plain loops in double: all
  * transposes, gaps between rows, addresses that fit nothing, batches, residual, bias, sums, every
- * epilogue; then again from a captured graph, to the same bits. tests/sim/test_products.sh runs it. */
+ * epilogue; then again from a captured graph, to the same bits. tests/sim/test_products.sh runs it.
+ */
 #include "backend/cuda/kernels/launch.h"
 
 #include <stdio.h>
@@ -264,8 +265,7 @@ static bool sums_right(const trial &t, const float *sums)
     return true;
 }
 
-static bool right(const way &w, const trial &t, const float *c, const float *pre,
-                  const float *sums)
+static bool right(const way &w, const trial &t, const float *c, const float *pre, const float *sums)
 {
     bool all = gaps_intact(t, c) && (!sums || sums_right(t, sums));
     for (int64_t i = 0; i < t.g.batch; i++)

@@ -25,9 +25,7 @@ static __device__ __forceinline__ float vt_gelu_of(float x)
 
 static __device__ __forceinline__ float vt_gelu_slope(float x)
 {
-    return x < -40.0f  ? 0.0f
-           : x > 40.0f ? 1.0f
-                       : vt_normal_integral(x) + x * vt_normal_density(x);
+    return x < -40.0f ? 0.0f : x > 40.0f ? 1.0f : vt_normal_integral(x) + x * vt_normal_density(x);
 }
 
 #endif

@@ -16,8 +16,8 @@
 
 enum { STAGES = 4, STAGE_PAD = 8 };
 
-/* T rows of op(a), or columns of op(b), in shared memory: four chunks of 16 bytes deep. Both pitches
- * put eight rows, or eight times four, into different banks. */
+/* T rows of op(a), or columns of op(b), in shared memory: four chunks of 16 bytes deep. Both
+ * pitches put eight rows, or eight times four, into different banks. */
 template <class E, int T, bool TURNED> struct gemm_tile {
     enum {
         CHUNK = 16 / (int)sizeof(E),
@@ -27,8 +27,8 @@ template <class E, int T, bool TURNED> struct gemm_tile {
     };
 };
 
-/* One operand in memory: value (row, depth) lies at row * row_step + depth * depth_step. wide: it can
- * be copied in chunks to a tile of its layout. */
+/* One operand in memory: value (row, depth) lies at row * row_step + depth * depth_step. wide: it
+ * can be copied in chunks to a tile of its layout. */
 struct gemm_operand {
     const void *p;
     int64_t row_step, depth_step, stride;
@@ -146,7 +146,7 @@ static __device__ VT_INLINED gemm_four gemm_take(vt_in x, int64_t at, int n, boo
 }
 
 static __device__ VT_INLINED void gemm_give(vt_out y, int64_t at, const gemm_four &f, int n,
-                                                 bool whole)
+                                            bool whole)
 {
     if (whole) {
         float4 v = make_float4(f.v[0], f.v[1], f.v[2], f.v[3]);
@@ -163,8 +163,8 @@ static __device__ VT_INLINED void gemm_give(vt_out y, int64_t at, const gemm_fou
 }
 
 /* v, its epilogue, and what is kept of it, at one place of the result. */
-static __device__ VT_INLINED void gemm_finish(const gemm_result &r, gemm_four f, int64_t at,
-                                                   int n, bool whole)
+static __device__ VT_INLINED void gemm_finish(const gemm_result &r, gemm_four f, int64_t at, int n,
+                                              bool whole)
 {
     if (r.epilogue == VT_GELU_KEEP)
         gemm_give(vt_out{r.pre, r.half_pre}, at, f, n, whole);
@@ -184,8 +184,7 @@ static __device__ VT_INLINED void gemm_finish(const gemm_result &r, gemm_four f,
 /* A tile of sums (M, N) from shared memory to the result. */
 template <class P>
 static __device__ VT_INLINED void gemm_store(const gemm_result &r, const float *sums,
-                                                  int64_t number, int row0, int col0, int rows,
-                                                  int cols)
+                                             int64_t number, int row0, int col0, int rows, int cols)
 {
     for (int i = (int)threadIdx.x; i < P::M * P::N / 4; i += P::THREADS) {
         int line = i / (P::N / 4), column = 4 * (i % (P::N / 4));

@@ -95,8 +95,7 @@ template <class E, int M_, int N_> struct gemm_mma {
                     sums[i][j][e] = 0;
     }
 
-    template <bool TA, bool TB>
-    __device__ VT_INLINED void multiply(const E *of_a, const E *of_b)
+    template <bool TA, bool TB> __device__ VT_INLINED void multiply(const E *of_a, const E *of_b)
     {
         typedef gemm_tile<E, M, TA> tile_a;
         typedef gemm_tile<E, N, TB> tile_b;

@@ -1,10 +1,10 @@
 /* linear: y = x w^T + b, and the same plus a residual, which the product begins with. */
 #include "backend/cuda/ops/product.h"
 
-static struct vt_lt_plan plan_of(const struct node *n, enum precision precision, unsigned half_out)
+static struct vt_product plan_of(const struct node *n, enum precision precision, unsigned half_out)
 {
     int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
-    struct vt_lt_plan p = {
+    struct vt_product p = {
         .m = shape_rows(n->in[0]->shape),
         .n = out,
         .k = in,
@@ -22,21 +22,21 @@ static struct vt_lt_plan plan_of(const struct node *n, enum precision precision,
 
 static int set_up(struct cuda_setup *s, const struct node *n, int adds, struct error *err)
 {
-    struct vt_lt_plan p = plan_of(n, s->precision, s->half_out);
+    struct vt_product p = plan_of(n, s->precision, s->half_out);
     p.has_residual = adds;
-    return vt_lt_prepare(s->lt, &p, s->stream, err);
+    return vt_product_prepare(s->products, &p, s->stream, err);
 }
 
 static int multiply(const struct cuda_call *c, const struct node *n, const void *residual)
 {
-    struct vt_lt_plan p = plan_of(n, c->precision, c->half_out);
+    struct vt_product p = plan_of(n, c->precision, c->half_out);
     p.has_residual = residual != NULL;
-    struct vt_lt_operands o = {.a = c->in[0],
-                               .b = c->in[1],
-                               .bias = p.has_bias ? c->in[2] : NULL,
-                               .residual = residual,
-                               .c = c->out[0]};
-    return vt_lt_multiply(c->lt, &p, &o, c->stream);
+    struct vt_operands o = {.a = c->in[0],
+                            .b = c->in[1],
+                            .bias = p.has_bias ? c->in[2] : NULL,
+                            .residual = residual,
+                            .c = c->out[0]};
+    return vt_product_execute(c->products, &p, &o, c->stream);
 }
 
 int cuda_linear_setup(struct cuda_setup *s, struct error *err)

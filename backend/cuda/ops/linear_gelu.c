@@ -1,4 +1,5 @@
-/* linear_gelu: a product and the GELU of it; matmul_gelu_grad: a product times GELU's derivative. */
+/* linear_gelu: a product and the GELU of it; matmul_gelu_grad: a product times GELU's derivative.
+ */
 #include "backend/cuda/ops/product.h"
 
 static enum vt_type type_of(unsigned half, int i)
@@ -7,11 +8,11 @@ static enum vt_type type_of(unsigned half, int i)
 }
 
 /* Without pre where the plan leaves it out. */
-static struct vt_lt_plan forward_of(const struct node *n, enum precision precision,
+static struct vt_product forward_of(const struct node *n, enum precision precision,
                                     unsigned half_out)
 {
     int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
-    struct vt_lt_plan p = {
+    struct vt_product p = {
         .m = shape_rows(n->in[0]->shape),
         .n = out,
         .k = in,
@@ -31,26 +32,26 @@ static struct vt_lt_plan forward_of(const struct node *n, enum precision precisi
 
 int cuda_linear_gelu_setup(struct cuda_setup *s, struct error *err)
 {
-    struct vt_lt_plan p = forward_of(s->node, s->precision, s->half_out);
-    return vt_lt_prepare(s->lt, &p, s->stream, err);
+    struct vt_product p = forward_of(s->node, s->precision, s->half_out);
+    return vt_product_prepare(s->products, &p, s->stream, err);
 }
 
 int cuda_linear_gelu(const struct cuda_call *c)
 {
-    struct vt_lt_plan p = forward_of(c->node, c->precision, c->half_out);
-    struct vt_lt_operands o = {.a = c->in[0],
-                               .b = c->in[1],
-                               .bias = p.has_bias ? c->in[2] : NULL,
-                               .c = c->out[0],
-                               .pre = c->node->n_out == 2 ? c->out[1] : NULL};
-    return vt_lt_multiply(c->lt, &p, &o, c->stream);
+    struct vt_product p = forward_of(c->node, c->precision, c->half_out);
+    struct vt_operands o = {.a = c->in[0],
+                            .b = c->in[1],
+                            .bias = p.has_bias ? c->in[2] : NULL,
+                            .c = c->out[0],
+                            .pre = c->node->n_out == 2 ? c->out[1] : NULL};
+    return vt_product_execute(c->products, &p, &o, c->stream);
 }
 
-static struct vt_lt_plan backward_of(const struct node *n, enum precision precision,
+static struct vt_product backward_of(const struct node *n, enum precision precision,
                                      unsigned half_in, unsigned half_out)
 {
     int64_t out = shape_last(n->in[0]->shape), in = shape_last(n->in[1]->shape);
-    struct vt_lt_plan p = {
+    struct vt_product p = {
         .m = n->in[0]->shape.dim[0],
         .n = in,
         .k = out,
@@ -68,14 +69,13 @@ static struct vt_lt_plan backward_of(const struct node *n, enum precision precis
 
 int cuda_matmul_gelu_grad_setup(struct cuda_setup *s, struct error *err)
 {
-    struct vt_lt_plan p = backward_of(s->node, s->precision, s->half_in, s->half_out);
-    return vt_lt_prepare(s->lt, &p, s->stream, err);
+    struct vt_product p = backward_of(s->node, s->precision, s->half_in, s->half_out);
+    return vt_product_prepare(s->products, &p, s->stream, err);
 }
 
 int cuda_matmul_gelu_grad(const struct cuda_call *c)
 {
-    struct vt_lt_plan p = backward_of(c->node, c->precision, c->half_in, c->half_out);
-    struct vt_lt_operands o = {
-        .a = c->in[0], .b = c->in[1], .c = c->out[0], .pre = c->in[2]};
-    return vt_lt_multiply(c->lt, &p, &o, c->stream);
+    struct vt_product p = backward_of(c->node, c->precision, c->half_in, c->half_out);
+    struct vt_operands o = {.a = c->in[0], .b = c->in[1], .c = c->out[0], .pre = c->in[2]};
+    return vt_product_execute(c->products, &p, &o, c->stream);
 }

@@ -18,10 +18,10 @@ struct grad_way {
     int (*run)(const struct cuda_call *c);
 };
 
-static struct vt_lt_plan plan_of(const struct node *n, enum precision precision, int has_sums)
+static struct vt_product plan_of(const struct node *n, enum precision precision, int has_sums)
 {
     int64_t out = shape_last(n->in[0]->shape), in = shape_last(n->in[1]->shape);
-    struct vt_lt_plan p = {
+    struct vt_product p = {
         .m = out,
         .n = in,
         .k = n->in[0]->shape.dim[0],
@@ -38,30 +38,30 @@ static struct vt_lt_plan plan_of(const struct node *n, enum precision precision,
     return p;
 }
 
-static struct vt_lt_operands operands_of(const struct cuda_call *c)
+static struct vt_operands operands_of(const struct cuda_call *c)
 {
-    return (struct vt_lt_operands){.a = c->in[0],
-                                   .b = c->in[1],
-                                   .residual = c->node->n_in == 3 ? c->in[2] : NULL,
-                                   .c = c->out[0],
-                                   .sums = c->out[1]};
+    return (struct vt_operands){.a = c->in[0],
+                                .b = c->in[1],
+                                .residual = c->node->n_in == 3 ? c->in[2] : NULL,
+                                .c = c->out[0],
+                                .sums = c->out[1]};
 }
 
 static int at_once(const struct cuda_call *c)
 {
-    struct vt_lt_plan p = plan_of(c->node, c->precision, 1);
-    struct vt_lt_operands o = operands_of(c);
-    return vt_lt_multiply(c->lt, &p, &o, c->stream);
+    struct vt_product p = plan_of(c->node, c->precision, 1);
+    struct vt_operands o = operands_of(c);
+    return vt_product_execute(c->products, &p, &o, c->stream);
 }
 
 static int in_turn(const struct cuda_call *c)
 {
-    struct vt_lt_plan p = plan_of(c->node, c->precision, 0);
-    struct vt_lt_operands o = operands_of(c);
-    int code = vt_lt_multiply(c->lt, &p, &o, c->stream);
-    return code ? code
-                : vt_sum(c->out[1], c->in[0], c->scratch, 1, p.k, p.m, 1, c->half_in & 1,
-                         c->stream);
+    struct vt_product p = plan_of(c->node, c->precision, 0);
+    struct vt_operands o = operands_of(c);
+    int code = vt_product_execute(c->products, &p, &o, c->stream);
+    return code
+               ? code
+               : vt_sum(c->out[1], c->in[0], c->scratch, 1, p.k, p.m, 1, c->half_in & 1, c->stream);
 }
 
 size_t cuda_linear_weight_grad_scratch(const struct node *n)
@@ -74,7 +74,7 @@ static int at_once_wins(const struct cuda_setup *s)
 {
     static const struct cuda_way ways[2] = {{"product and sum", in_turn, NULL},
                                             {"one product", at_once, NULL}};
-    struct vt_lt_plan p = plan_of(s->node, s->precision, 1);
+    struct vt_product p = plan_of(s->node, s->precision, 1);
     char what[160];
     if (p.m * p.k * (s->half_in & 1 ? 2 : 4) < WORTH_MEASURING)
         return 1;
@@ -85,12 +85,13 @@ static int at_once_wins(const struct cuda_setup *s)
 
 int cuda_linear_weight_grad_setup(struct cuda_setup *s, struct error *err)
 {
-    struct vt_lt_plan apart = plan_of(s->node, s->precision, 0);
-    struct vt_lt_plan joined = plan_of(s->node, s->precision, 1);
+    struct vt_product apart = plan_of(s->node, s->precision, 0);
+    struct vt_product joined = plan_of(s->node, s->precision, 1);
     struct error none;
-    if (vt_lt_prepare(s->lt, &apart, s->stream, err))
+    if (vt_product_prepare(s->products, &apart, s->stream, err))
         return -1;
-    int can = s->precision != PRECISION_TF32 && !vt_lt_prepare(s->lt, &joined, s->stream, &none);
+    int can = s->precision != PRECISION_TF32 &&
+              !vt_product_prepare(s->products, &joined, s->stream, &none);
     struct grad_way *way = mem_alloc(sizeof *way);
     way->run = can && at_once_wins(s) ? at_once : in_turn;
     s->state = way;

@@ -23,7 +23,7 @@ static struct stack stack_of(struct shape s, int heads)
 /* The products as `calls` executions of one plan: of everything at once where batch elements and
  * heads lie evenly, else one execution a head. step: from one execution to the next. */
 struct stacks {
-    struct vt_lt_plan plan;
+    struct vt_product plan;
     int64_t calls, step_a, step_b, step_c;
 };
 
@@ -73,7 +73,7 @@ static struct stacks stacks_of(const struct node *n, enum precision precision, u
 int cuda_matmul_setup(struct cuda_setup *s, struct error *err)
 {
     struct stacks k = stacks_of(s->node, s->precision, s->half_out);
-    return vt_lt_prepare(s->lt, &k.plan, s->stream, err);
+    return vt_product_prepare(s->products, &k.plan, s->stream, err);
 }
 
 int cuda_matmul(const struct cuda_call *c)
@@ -81,11 +81,11 @@ int cuda_matmul(const struct cuda_call *c)
     struct stacks k = stacks_of(c->node, c->precision, c->half_out);
     int code = 0, half = k.plan.type_ab == VT_BF16;
     for (int64_t i = 0; i < k.calls && !code; i++) {
-        struct vt_lt_operands o = {.a = cuda_element(c->in[0], half, i * k.step_a),
-                                   .b = cuda_element(c->in[1], half, i * k.step_b),
-                                   .residual = k.plan.has_residual ? c->in[2] : NULL,
-                                   .c = cuda_element(c->out[0], c->half_out & 1, i * k.step_c)};
-        code = vt_lt_multiply(c->lt, &k.plan, &o, c->stream);
+        struct vt_operands o = {.a = cuda_element(c->in[0], half, i * k.step_a),
+                                .b = cuda_element(c->in[1], half, i * k.step_b),
+                                .residual = k.plan.has_residual ? c->in[2] : NULL,
+                                .c = cuda_element(c->out[0], c->half_out & 1, i * k.step_c)};
+        code = vt_product_execute(c->products, &k.plan, &o, c->stream);
     }
     return code;
 }

@@ -1,7 +1,7 @@
 /* Types of products. */
 #include "backend/cuda/ops/product.h"
 
-void product_types(struct vt_lt_plan *p, enum precision precision, unsigned half_out)
+void product_types(struct vt_product *p, enum precision precision, unsigned half_out)
 {
     p->type_ab = precision == PRECISION_BF16 ? VT_BF16 : VT_F32;
     p->type_c = half_out & 1 ? VT_BF16 : VT_F32;

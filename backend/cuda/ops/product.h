@@ -7,6 +7,6 @@
 
 /* Sets the fields of a plan that follow from the precision, and from whether the result is stored
  * in bf16. */
-void product_types(struct vt_lt_plan *p, enum precision precision, unsigned half_out);
+void product_types(struct vt_product *p, enum precision precision, unsigned half_out);
 
 #endif
