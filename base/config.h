@@ -30,7 +30,7 @@ struct config_choice {
 
 enum config_type {
     CONFIG_BOOL,  /* true, false */
-    CONFIG_INT,   /* decimal, or an exact integer written as 1e6; also 2_000 is refused */
+    CONFIG_INT,   /* decimal, or an exact integer written as 1e6; 2_000 is refused */
     CONFIG_FLOAT, /* YAML 1.2 core: 1e-3, .5, 3; nan and inf are refused */
     CONFIG_STRING,
     CONFIG_CHOICE, /* the name of a registry member */

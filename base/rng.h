@@ -2,7 +2,7 @@
  * function of what it is for, so order of execution, thread count and resumption change no bit:
  *
  *   a parameter's initial value   rng_init(&r, seed, "init/blocks.0.attn.qkv.weight", 0, 0)
- *   an augmentation               rng_init(&r, seed, "augment", epoch, sample)
+ *   an augmentation               rng_init(&r, seed, "data.augment", epoch, sample)
  *   stochastic depth              rng_init(&r, seed, "blocks.3.drop_path1", step, sample) */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H

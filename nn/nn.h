@@ -91,7 +91,7 @@ struct tensor *nn_residual(struct builder *b, const char *scale_name, const char
                            struct tensor *x, struct tensor *branch, const struct block_options *o);
 
 /* Multi-head self attention with one qkv projection and an output projection: x (B,N,C) -> (B,N,C).
- * Of o only heads and explicit_products are read. */
+ * Of o what concerns the MLP, norms and residuals is not read. */
 struct tensor *nn_self_attention(struct builder *b, const char *name, struct tensor *x,
                                  const struct block_options *o);
 
