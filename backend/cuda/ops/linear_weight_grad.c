@@ -10,9 +10,10 @@
 
 #include <stdio.h>
 
-/* Bytes of dy from which reading it twice can cost more than another algorithm of the product: what
- * is shorter is one product wherever that can be. */
-enum { WORTH_MEASURING = 4 << 20 };
+/* Bytes of dy from which both ways are timed: a product that adds up dy may not be cut along its
+ * depth, as one of few weights and many rows must be. What is shorter is over in a few launches, so
+ * one is best. */
+enum { WORTH_MEASURING = 512 << 10 };
 
 struct grad_way {
     int (*run)(const struct cuda_call *c);

@@ -42,7 +42,7 @@ static void build_matmul_gelu_grad(struct graph *g, struct rng *r)
 /* Sometimes many rows: sums that are cut into pieces. */
 static void build_linear_weight_grad(struct graph *g, struct rng *r)
 {
-    int64_t rows = any_tokens(r, 1, 300) * (chance(r) ? 1 : any(r, 2, 12));
+    int64_t rows = any_tokens(r, 1, 300) * (chance(r) ? 1 : any(r, 2, 6));
     struct tensor *dy = leaf(g, "dy", SHAPE(rows, any(r, 1, 90)));
     op_linear_weight_grad(g, dy, leaf(g, "x", SHAPE(rows, any(r, 1, 90))));
 }
