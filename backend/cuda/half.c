@@ -157,7 +157,7 @@ void cuda_attention_grad_halves(const struct node *n, struct half_rule *r)
 static int on_tensor_cores(const struct node *n)
 {
     struct attention_size s = op_linear_attention_size(n);
-    return s.dim <= VT_LINEAR_WIDEST && s.value_dim <= VT_LINEAR_VALUE_WIDEST;
+    return vt_linear_fits(s.dim, s.value_dim);
 }
 
 void cuda_linear_attention_halves(const struct node *n, struct half_rule *r)
@@ -171,7 +171,8 @@ void cuda_linear_attention_halves(const struct node *n, struct half_rule *r)
 /* (q, k, v, kv, ksum, out, dout) */
 void cuda_linear_attention_grad_halves(const struct node *n, struct half_rule *r)
 {
-    (void)n;
     r->reads = 7 | 3 << 5;
     r->writes = 7;
+    if (on_tensor_cores(n))
+        needs(r, 7 | 1 << 6);
 }

@@ -27,6 +27,11 @@ static inline float vt_tf32_of(float x)
     return sim_bits<float>(u);
 }
 
+static inline uint32_t vt_tf32_bits(float x)
+{
+    return sim_bits<uint32_t>(x) & ~0x1fffu;
+}
+
 static inline sim_rows sim_rows_of(const __nv_bfloat16 *row, const char *file, int line)
 {
     if (reinterpret_cast<uintptr_t>(row) % 16)

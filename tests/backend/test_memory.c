@@ -122,6 +122,33 @@ static void test_joined_gelu(void **state)
     }
 }
 
+/* Results of linear attention that somebody looks at: its output, and to train the sums over keys.
+ */
+static unsigned unread(const char *loss)
+{
+    struct error err = {0};
+    struct graph *g = graph_new();
+    struct init spread = {INIT_NORMAL, 1};
+    struct tensor *q = graph_param(g, "q", SHAPE(BATCH, TOKENS, 8), spread);
+    struct tensor *y = op_linear_attention(g, q, q, q, 2, 1e-6);
+    graph_output(g, "loss", op_norm_square(g, y));
+    struct capability cap = backend_capability(backend_find("cpu"), PRECISION_FP32);
+    struct plan_options o = {.loss = loss};
+    struct plan *p = plan_compile(g, &o, &cap, &err);
+    if (!p)
+        fail_msg("%s", err.msg);
+    unsigned mask = p->steps[0].unread | p->steps[1].unread << 3;
+    plan_free(p);
+    return mask;
+}
+
+static void test_unread(void **state)
+{
+    (void)state;
+    assert_int_equal(unread(NULL), 6);
+    assert_int_equal(unread("loss"), 0);
+}
+
 /* The parameters after some steps; the caller frees them. */
 static float *trained(int64_t dim, int no_reuse, size_t *n)
 {
@@ -167,9 +194,8 @@ static void test_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations_share),
-        cmocka_unit_test(test_gelu_again),
-        cmocka_unit_test(test_joined_gelu),
+        cmocka_unit_test(test_activations_share), cmocka_unit_test(test_gelu_again),
+        cmocka_unit_test(test_joined_gelu),       cmocka_unit_test(test_unread),
         cmocka_unit_test(test_same_bits),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Attention and products in bf16 and tf32 are compiled to tensor-core instructions for the oldest architecture that is
-# supported, the copies of products to ones that go on meanwhile. What the assembler makes is read by cuobjdump where that is
-# installed, else from the instructions' opcodes, the lowest 12 bits of the first word of each 16 bytes.
+# Attention, linear attention and products in bf16 and tf32 are compiled to tensor-core instructions for the oldest
+# architecture that is supported, the copies of products to ones that go on meanwhile. What the assembler makes is read by
+# cuobjdump where that is installed, else from the instructions' opcodes, the lowest 12 bits of the first word of each 16 bytes.
 . tests/support/sh.sh
 
 nvcc=${NVCC-$(ls "${CUDA:-/usr/local/cuda}/bin/nvcc" 2>/dev/null || command -v nvcc || :)}
@@ -41,6 +41,9 @@ for type in vt_bf16 float; do
     instance attention_mma.h "const call<$type> &c" "forward<$type, 64, 64, 64, 1>(c)"
     n=$(products)
     check "attention of $type: $n products on tensor cores" test "$n" -ge 32
+    instance linear_attention_mma.h "const linear_call<$type> &c" "linear_gradients<$type, 16, 64, 32>(c)"
+    n=$(products)
+    check "linear attention of $type: $n products on tensor cores" test "$n" -ge 32
     instance gemm_mma.h "const vt_gemm &g" "gemm_launch<gemm_mma<$type, 128, 128>, false, true>(g, nullptr)"
     n=$(products)
     check "a product of $type: $n on tensor cores" test "$n" -ge 16

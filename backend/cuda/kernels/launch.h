@@ -228,15 +228,27 @@ int vt_linear_attention_grad(void *dq, void *dk, void *dv, const void *q, const 
                              const void *dout, float *scratch, struct vt_attention_size a,
                              float eps, unsigned half, cudaStream_t stream);
 
-/* The same with operands rounded to tf32, or in bf16, on tensor cores: dim and value_dim at most.
- * kv and ksum may be NULL; half: of out */
-enum { VT_LINEAR_WIDEST = 64, VT_LINEAR_VALUE_WIDEST = 128 };
+/* The same with operands rounded to tf32, or in bf16, on tensor cores, for heads that fit their
+ * tiles. kv and ksum may be NULL; half: of out */
+static inline int vt_linear_fits(int64_t dim, int64_t value_dim)
+{
+    return value_dim <= 64 ? dim <= 64 : value_dim <= 128 && dim <= 32;
+}
 int vt_linear_attention_tf32(float *out, float *kv, float *ksum, const float *q, const float *k,
                              const float *v, struct vt_attention_size a, float eps,
                              cudaStream_t stream);
 int vt_linear_attention_bf16(void *out, float *kv, float *ksum, const void *q, const void *k,
                              const void *v, struct vt_attention_size a, float eps, unsigned half,
                              cudaStream_t stream);
+/* out is computed anew; half: of dq, dk, dv */
+int vt_linear_attention_grad_tf32(float *dq, float *dk, float *dv, const float *q, const float *k,
+                                  const float *v, const float *kv, const float *ksum,
+                                  const float *dout, struct vt_attention_size a, float eps,
+                                  cudaStream_t stream);
+int vt_linear_attention_grad_bf16(void *dq, void *dk, void *dv, const void *q, const void *k,
+                                  const void *v, const float *kv, const float *ksum,
+                                  const void *dout, struct vt_attention_size a, float eps,
+                                  unsigned half, cudaStream_t stream);
 
 /* ---- losses ---------------------------------------------------------------------------------- */
 

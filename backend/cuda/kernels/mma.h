@@ -49,6 +49,15 @@ static __device__ __forceinline__ float vt_tf32_of(float x)
     return __uint_as_float(bits);
 }
 
+/* The bits of x that a tf32 has. Computed where it stands: a loop that needs many of them again and
+ * again would otherwise hold all in registers. */
+static __device__ __forceinline__ uint32_t vt_tf32_bits(float x)
+{
+    uint32_t bits;
+    asm volatile("and.b32 %0, %1, 0xffffe000;" : "=r"(bits) : "r"(__float_as_uint(x)));
+    return bits;
+}
+
 /* Four matrices of 8 x 8 values of two bytes from shared memory: lane i brings the address of row i
  * % 8 of matrix i / 8, a multiple of 16 bytes, and gets of each matrix the values (group, 2 pair)
  * and (group, 2 pair + 1); from the transposes with vt_load_turned. */
@@ -90,7 +99,8 @@ static __device__ __forceinline__ uint32_t vt_pair_of(float low, float high)
  *   rows_in_turn  a = 16 rows of x from column 0 on
  *   turned_columns  a = the transpose of 16 columns of x; DEPTH rows
  *   turned_sums   high[0], high[1] = the transposes of rows 0 to 7 and 8 to 15 of DEPTH columns of
- *                 sums that in_two has split, low[0], low[1] = what rounding them took away
+ *                 sums, low[0], low[1] = what rounding them takes away; sums after in_two, which
+ *                 for bf16 keeps both parts, packed, in their place
  *   rounded       the nearest value of type E
  * For tf32 the depth of the first two is in the order of columns; that of the others is in one
  * other order: what comes from sums meets only those. */
@@ -153,31 +163,36 @@ template <> struct vt_mma<vt_bf16> {
     {
         return __bfloat162float(__float2bfloat16(x));
     }
-    static __device__ __forceinline__ void in_two(uint32_t (&parts)[4], const float (&sums)[4])
+    static __device__ __forceinline__ void in_two(float (&sums)[4])
     {
+        uint32_t high[2], low[2];
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             float x = sums[2 * i], y = sums[2 * i + 1];
-            parts[i] = vt_pair_of(x, y);
-            parts[i + 2] = vt_pair_of(x - rounded(x), y - rounded(y));
+            high[i] = vt_pair_of(x, y);
+            low[i] = vt_pair_of(x - rounded(x), y - rounded(y));
+        }
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            sums[i] = __uint_as_float(high[i]);
+            sums[i + 2] = __uint_as_float(low[i]);
         }
     }
     static __device__ __forceinline__ void
-    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const uint32_t (*parts)[4])
+    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const float (*sums)[4])
     {
 #pragma unroll
         for (int i = 0; i < 2; i++)
 #pragma unroll
             for (int k = 0; k < 2; k++) {
-                high[i][k] = parts[k][i];
-                low[i][k] = parts[k][i + 2];
+                high[i][k] = __float_as_uint(sums[k][i]);
+                low[i][k] = __float_as_uint(sums[k][i + 2]);
             }
     }
 };
 
 template <> struct vt_mma<float> {
     enum { DEPTH = 8, PAD = 4, LOADED = 4 };
-    enum : uint32_t { UPPER = 0xffffe000u /* the bits of a tf32 */ };
     static __device__ __forceinline__ int group()
     {
         return (int)threadIdx.x >> 2 & 7;
@@ -248,21 +263,17 @@ template <> struct vt_mma<float> {
     {
         return vt_tf32_of(x);
     }
-    static __device__ __forceinline__ void in_two(uint32_t (&parts)[4], const float (&sums)[4])
+    static __device__ __forceinline__ void in_two(float (&)[4])
     {
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            parts[i] = __float_as_uint(sums[i]);
     }
     static __device__ __forceinline__ void
-    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const uint32_t (*parts)[4])
+    turned_sums(uint32_t (&high)[2][2], uint32_t (&low)[2][2], const float (*sums)[4])
     {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            uint32_t upper = parts[0][i] & UPPER;
-            float rest = __uint_as_float(parts[0][i]) - __uint_as_float(upper);
+            uint32_t upper = vt_tf32_bits(sums[0][i]);
             high[i >> 1][i & 1] = upper;
-            low[i >> 1][i & 1] = __float_as_uint(rest) & UPPER;
+            low[i >> 1][i & 1] = vt_tf32_bits(sums[0][i] - __uint_as_float(upper));
         }
     }
 };

@@ -27,8 +27,7 @@ static float eps_of(const struct node *n)
 static enum precision multiplied_in(const struct cuda_call *c)
 {
     struct vt_attention_size a = size_of(c->node);
-    int wide = a.dim > VT_LINEAR_WIDEST || a.value_dim > VT_LINEAR_VALUE_WIDEST;
-    return wide ? PRECISION_FP32 : c->precision;
+    return vt_linear_fits(a.dim, a.value_dim) ? c->precision : PRECISION_FP32;
 }
 
 /* A sum over the keys, or NULL where nobody reads it. */
@@ -67,9 +66,30 @@ size_t cuda_linear_attention_grad_scratch(const struct node *n)
     return sizeof(float) * (size_t)vt_linear_attention_parts(size_of(n));
 }
 
-int cuda_linear_attention_grad(const struct cuda_call *c)
+static int gradient_fp32(const struct cuda_call *c)
 {
     return vt_linear_attention_grad(
         c->out[0], c->out[1], c->out[2], c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->in[5],
         c->in[6], c->scratch, size_of(c->node), eps_of(c->node), cuda_types(c, 3, 7), c->stream);
+}
+
+static int gradient_tf32(const struct cuda_call *c)
+{
+    return vt_linear_attention_grad_tf32(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1],
+                                         c->in[2], c->in[3], c->in[4], c->in[6], size_of(c->node),
+                                         eps_of(c->node), c->stream);
+}
+
+static int gradient_bf16(const struct cuda_call *c)
+{
+    return vt_linear_attention_grad_bf16(c->out[0], c->out[1], c->out[2], c->in[0], c->in[1],
+                                         c->in[2], c->in[3], c->in[4], c->in[6], size_of(c->node),
+                                         eps_of(c->node), c->half_out & 7, c->stream);
+}
+
+int cuda_linear_attention_grad(const struct cuda_call *c)
+{
+    static int (*const by[])(const struct cuda_call *) = {gradient_fp32, gradient_tf32,
+                                                          gradient_bf16};
+    return by[multiplied_in(c)](c);
 }

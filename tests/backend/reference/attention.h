@@ -123,6 +123,13 @@ static REF_REAL REF(rounded_phi)(REF_REAL x)
     return REF_ROUND(REF(phi_of)(x));
 }
 
+/* The slope of phi is phi below 1, and 1 above. */
+static REF_REAL REF(rounded_slope)(REF_REAL x)
+{
+    REF_REAL phi = REF(rounded_phi)(x);
+    return phi < 1 ? phi : 1;
+}
+
 static void REF(linear_attention)(const struct node *n, REF_REAL *const *in, REF_REAL *const *out)
 {
     const struct linear_attention_attr *a = n->attr;
@@ -184,18 +191,19 @@ static void REF(linear_attention_grad)(const struct node *n, REF_REAL *const *in
                 const REF_REAL *down = REF(token)(dout, b, h, m);
                 REF_REAL z = 0, dz = 0;
                 for (int64_t f = 0; f < s.dim; f++)
-                    z += REF(phi_of)(q[f]) * ksum[f];
+                    z += REF(rounded_phi)(q[f]) * ksum[f];
                 z += (REF_REAL)a->eps;
                 for (int64_t e = 0; e < s.value_dim; e++)
-                    dz -= down[e] * o[e] / z;
+                    dz -= REF_ROUND(down[e]) * o[e] / z;
                 for (int64_t f = 0; f < s.dim; f++) {
-                    REF_REAL dphi = dz * ksum[f];
+                    REF_REAL dphi = dz * ksum[f], phi = REF(rounded_phi)(q[f]);
+                    REF_REAL share = REF_ROUND(phi / z);
                     for (int64_t e = 0; e < s.value_dim; e++) {
-                        dphi += down[e] / z * kv[f * s.value_dim + e];
-                        dkv[f * s.value_dim + e] += REF(phi_of)(q[f]) * down[e] / z;
+                        dphi += REF_ROUND(down[e]) / z * kv[f * s.value_dim + e];
+                        dkv[f * s.value_dim + e] += share * REF_ROUND(down[e]);
                     }
-                    dksum[f] += dz * REF(phi_of)(q[f]);
-                    REF(token)(d[0], b, h, m)[f] = dphi * REF(phi_slope)(q[f]);
+                    dksum[f] += dz * z * share;
+                    REF(token)(d[0], b, h, m)[f] = dphi * REF(rounded_slope)(q[f]);
                 }
             }
             for (int64_t k = 0; k < s.keys; k++) {
@@ -203,14 +211,14 @@ static void REF(linear_attention_grad)(const struct node *n, REF_REAL *const *in
                 for (int64_t e = 0; e < s.value_dim; e++) {
                     REF_REAL sum = 0;
                     for (int64_t f = 0; f < s.dim; f++)
-                        sum += REF(phi_of)(key[f]) * dkv[f * s.value_dim + e];
+                        sum += REF(rounded_phi)(key[f]) * dkv[f * s.value_dim + e];
                     REF(token)(d[2], b, h, k)[e] = sum;
                 }
                 for (int64_t f = 0; f < s.dim; f++) {
                     REF_REAL sum = dksum[f];
                     for (int64_t e = 0; e < s.value_dim; e++)
-                        sum += v[e] * dkv[f * s.value_dim + e];
-                    REF(token)(d[1], b, h, k)[f] = sum * REF(phi_slope)(key[f]);
+                        sum += REF_ROUND(v[e]) * dkv[f * s.value_dim + e];
+                    REF(token)(d[1], b, h, k)[f] = sum * REF(rounded_slope)(key[f]);
                 }
             }
         }
