@@ -155,9 +155,13 @@ int config_item(const struct config *c, int i, struct config_item *item);
 const char *config_nearest(const char *name, const char *(*candidate)(const void *ctx, int i),
                            const void *ctx);
 
-/* Adds " (did you mean val/top1?)", or nothing where no name is near. Names are of several parts
- * (model.dim, val/loss): where no whole one is near, those whose last part is, at most three: "(did
- * you mean train/loss or val/loss?)". */
+/* The same for names of several parts (model.dim, val/loss): where no whole one is near, those
+ * whose last part is. Returns how many, 0 for none. */
+enum { CONFIG_NEAR = 3 };
+int config_near(const char *name, const char *(*candidate)(const void *ctx, int i), const void *ctx,
+                const char *near[CONFIG_NEAR]);
+
+/* Adds them: " (did you mean train/loss or val/loss?)", or nothing. */
 void config_hint(struct strbuf *out, const char *name,
                  const char *(*candidate)(const void *ctx, int i), const void *ctx);
 

@@ -84,19 +84,27 @@ static int is_among(const char **names, int n, const char *name)
     return 0;
 }
 
+int config_near(const char *name, const char *(*candidate)(const void *ctx, int i), const void *ctx,
+                const char *near[CONFIG_NEAR])
+{
+    const struct parts parts = {candidate, ctx};
+    const char *known;
+    near[0] = config_nearest(name, candidate, ctx);
+    const char *tail = near[0] ? NULL : config_nearest(tail_of(name), tail_at, &parts);
+    int n = near[0] != NULL;
+    for (int i = 0; tail && n < CONFIG_NEAR && (known = candidate(ctx, i)); i++)
+        if (!strcmp(tail_of(known), tail) && !is_among(near, n, known))
+            near[n++] = known;
+    return n;
+}
+
 void config_hint(struct strbuf *out, const char *name,
                  const char *(*candidate)(const void *ctx, int i), const void *ctx)
 {
-    enum { MOST = 3 };
-    const struct parts parts = {candidate, ctx};
-    const char *found[MOST] = {config_nearest(name, candidate, ctx)}, *known;
-    const char *tail = found[0] ? NULL : config_nearest(tail_of(name), tail_at, &parts);
-    int n = found[0] != NULL;
-    for (int i = 0; tail && n < MOST && (known = candidate(ctx, i)); i++)
-        if (!strcmp(tail_of(known), tail) && !is_among(found, n, known))
-            found[n++] = known;
+    const char *near[CONFIG_NEAR];
+    int n = config_near(name, candidate, ctx, near);
     for (int i = 0; i < n; i++)
-        strbuf_addf(out, "%s%s", i == 0 ? " (did you mean " : i + 1 == n ? " or " : ", ", found[i]);
+        strbuf_addf(out, "%s%s", i == 0 ? " (did you mean " : i + 1 == n ? " or " : ", ", near[i]);
     strbuf_adds(out, n ? "?)" : "");
 }
 

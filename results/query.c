@@ -5,54 +5,62 @@
 #include "results/views.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/strbuf.h"
 
 #include <ctype.h>
 #include <string.h>
 
 /* ---- the nearest column ---------------------------------------------------------------------- */
 
-struct columns {
-    struct rows *rows;
-};
-
-static const char *column_candidate(const void *context, int i)
+static const char *column_at(const void *context, int i)
 {
-    const struct columns *c = context;
-    return (size_t)i < c->rows->count ? rows_cell(c->rows, (size_t)i, 0)->text : NULL;
+    const struct rows *r = context;
+    return (size_t)i < r->count ? rows_cell(r, (size_t)i, 0)->text : NULL;
 }
 
-/* "no such column: val/topp1" gets the nearest of v_runs and v_cells; a view likewise. */
-static const char *view_candidate(const void *context, int i)
+static const char *view_at(const void *context, int i)
 {
     (void)context;
     return view_doc(i) ? view_doc(i)->name : NULL;
 }
 
-static void suggest(struct store *s, const char *message, char *hint, size_t size)
+/* As they must be written. */
+static void suggest_column(struct store *s, const char *name, struct strbuf *hint)
+{
+    const char *near[CONFIG_NEAR];
+    int quoted = 0;
+    struct rows *columns = views_columns(s, "v_runs", NULL);
+    int n = columns ? config_near(name, column_at, columns, near) : 0;
+    for (int i = 0; i < n; i++) {
+        int quote = strpbrk(near[i], "./") != NULL;
+        const char *mark = quote ? "\"" : "";
+        strbuf_addf(hint, "%s%s%s%s",
+                    i == 0       ? " (did you mean "
+                    : i + 1 == n ? " or "
+                                 : ", ",
+                    mark, near[i], mark);
+        quoted |= quote;
+    }
+    strbuf_adds(hint, n == 0 ? "" : quoted ? "? names with . or / need double quotes)" : "?)");
+    rows_free(columns);
+}
+
+/* "no such column: val/topp1" gets the nearest of v_runs; a view likewise. */
+static void suggest(struct store *s, const char *message, struct strbuf *hint)
 {
     static const char no_column[] = "no such column: ", no_table[] = "no such table: ";
-    *hint = 0;
-    if (strncmp(message, no_table, sizeof no_table - 1) == 0) {
-        const char *near = config_nearest(message + sizeof no_table - 1, view_candidate, NULL);
-        if (near)
-            snprintf(hint, size, " (did you mean %s?)", near);
-        return;
-    }
-    if (strncmp(message, no_column, sizeof no_column - 1) != 0)
-        return;
-    struct columns c = {views_columns(s, "v_runs", NULL)};
-    const char *near =
-        c.rows ? config_nearest(message + sizeof no_column - 1, column_candidate, &c) : NULL;
-    if (near)
-        snprintf(hint, size, " (did you mean \"%s\"? names with . or / need double quotes)", near);
-    rows_free(c.rows);
+    if (strncmp(message, no_table, sizeof no_table - 1) == 0)
+        config_hint(hint, message + sizeof no_table - 1, view_at, NULL);
+    else if (strncmp(message, no_column, sizeof no_column - 1) == 0)
+        suggest_column(s, message + sizeof no_column - 1, hint);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
 
 static int usage_error(struct store *s, int rc, struct error *err)
 {
-    char message[500], hint[300];
+    char message[500];
+    struct strbuf hint = STRBUF_INIT;
     if ((rc & 0xff) == SQLITE_AUTH)
         return error_set(
             err, "the query may only read: one SELECT over the views (`vittm views` lists them)");
@@ -61,8 +69,10 @@ static int usage_error(struct store *s, int rc, struct error *err)
         return sql_error(s, rc, err);
     snprintf(message, sizeof message, "%s", sqlite3_errmsg(s->db));
     s->guarded = 0;
-    suggest(s, message, hint, sizeof hint);
-    return error_set(err, "SQL: %s%s", message, hint);
+    suggest(s, message, &hint);
+    error_set(err, "SQL: %s%s", message, hint.text);
+    strbuf_release(&hint);
+    return -1;
 }
 
 static int is_blank(const char *sql)

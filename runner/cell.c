@@ -107,8 +107,10 @@ static const char *cost_name(const void *ctx, int i)
 static const char *suggest(void *ctx, const char *name)
 {
     const struct cell *c = ctx;
-    const char *cost = strncmp(name, "cost", 4) ? NULL : config_nearest(name, cost_name, NULL);
-    return cost ? cost : config_suggest(c->config, name);
+    const char *costs_near[CONFIG_NEAR];
+    int n = config_near(name, cost_name, NULL, costs_near);
+    const char *key = n && !strncmp(name, "cost", 4) ? NULL : config_suggest(c->config, name);
+    return key ? key : n ? costs_near[0] : NULL;
 }
 
 int cell_value(const struct cell *c, const struct expr *e, struct expr_value *out,

@@ -204,6 +204,12 @@ static void test_listing(void **state)
     l = (struct listing){.where = "\"val/topp1\" > 3"};
     assert_null(listing_runs(s, &l, &err)); /* not taken for a text, as SQLite would by default */
     assert_non_null(strstr(err.msg, "did you mean \"val/top1\"?"));
+    l = (struct listing){.where = "top1 > 3"}; /* near by its last part */
+    assert_null(listing_runs(s, &l, &err));
+    assert_non_null(strstr(err.msg, "did you mean \"val/top1\"? names with"));
+    l = (struct listing){.where = "sead > 3"};
+    assert_null(listing_runs(s, &l, &err));
+    assert_non_null(strstr(err.msg, "did you mean seed?)"));
     l = (struct listing){.where = "1) UNION SELECT 1, 2, 3, 4, 5, 6; DROP TABLE run; --"};
     assert_null(listing_runs(s, &l, &err));
     l = (struct listing){.sort = "val/top"};

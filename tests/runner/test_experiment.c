@@ -220,6 +220,8 @@ static void test_exclude_and_where(void **state)
     assert_int_equal(experiment_select(&e, "cost.mac < 3", &err), -1);
     assert_string_equal(
         err.msg, "command line: --only: column 1: unknown name cost.mac (did you mean cost.macs?)");
+    assert_int_equal(experiment_select(&e, "macs < 3", &err), -1); /* near by its last part */
+    assert_string_equal(err.msg, "--only: column 1: unknown name macs (did you mean cost.macs?)");
     experiment_release(&e);
 }
 
