@@ -181,6 +181,65 @@ static struct expr_node *parse_group(struct parser *p)
     return next(p) ? NULL : n;
 }
 
+static int number_follows(struct parser *p)
+{
+    if (is_token(p, "-") && next(p))
+        return 0;
+    if (p->kind == TOKEN_NUMBER)
+        return 1;
+    unexpected(p, "a number of a list");
+    return 0;
+}
+
+/* Up to the end of the numbers, which a comma or the end of the list follows; p is at the first. */
+static int skip_numbers(struct parser *p)
+{
+    double number;
+    for (;;) {
+        if (!number_follows(p))
+            return -1;
+        if (number_float(arena_strndup(p->arena, p->start, p->length), &number)) {
+            unexpected(p, "a number");
+            return -1;
+        }
+        if (next(p))
+            return -1;
+        if (!is_token(p, ","))
+            return 0;
+        if (next(p))
+            return -1;
+    }
+}
+
+/* "[3, 6, 9]": its text is the value. */
+static struct expr_node *parse_numbers(struct parser *p)
+{
+    struct expr_node *n = new_node(p, EXPR_LITERAL);
+    const char *start = p->start;
+    if (next(p) || (!is_token(p, "]") && skip_numbers(p)))
+        return NULL;
+    if (!is_token(p, "]"))
+        return unexpected(p, ", or ]");
+    n->literal = expr_list(arena_strndup(p->arena, start, (size_t)(p->at - start)));
+    return next(p) ? NULL : n;
+}
+
+/* "3,6,9" right of == and !=, as on a command line: n is its first number, a comma follows. */
+static int take_numbers(struct parser *p, struct expr_node *n)
+{
+    const struct expr_node *first = n->op == EXPR_NEGATE ? n->left : n;
+    const char *start = p->text + n->column - 1, *end;
+    if (first->op != EXPR_LITERAL || first->literal.kind != EXPR_NUMBER)
+        return 0;
+    if (next(p) || skip_numbers(p))
+        return -1;
+    for (end = p->start; isspace((unsigned char)end[-1]);)
+        end--;
+    n->op = EXPR_LITERAL;
+    n->literal = expr_list(arena_strndup(p->arena, start, (size_t)(end - start)));
+    return 0;
+}
+
 static struct expr_node *parse_value(struct parser *p)
 {
     struct expr_node *n;
@@ -195,6 +254,8 @@ static struct expr_node *parse_value(struct parser *p)
             return NULL;
     } else if (is_token(p, "(")) {
         n = parse_group(p);
+    } else if (is_token(p, "[")) {
+        n = parse_numbers(p);
     } else if (p->kind == TOKEN_NUMBER || p->kind == TOKEN_STRING) {
         n = parse_literal(p);
     } else if (p->kind == TOKEN_WORD && !is_keyword(p)) {
@@ -282,6 +343,8 @@ static struct expr_node *parse_comparison(struct parser *p)
     n = new_node(p, (enum expr_op)op);
     n->left = left;
     if (next(p) || !(op == EXPR_IN ? parse_list(p, n) : (n->right = parse_sum(p))))
+        return NULL;
+    if ((op == EXPR_EQ || op == EXPR_NE) && is_token(p, ",") && take_numbers(p, n->right))
         return NULL;
     if (comparison(p) >= 0)
         return unexpected(p, "and, or or the end (comparisons are not chained)");

@@ -11,9 +11,12 @@
  *                          right behind it belongs to the name (val/top1): a / b needs the blanks
  *   bare words             right of == and != and inside [ ], a word without a dot that the lookup
  *                          does not know is text: model.rw_head == cross
+ *   lists                  [3, 6, 9], and right of == and != also 3,6,9: of numbers. A list of one
+ *                          is that number, and no number is a list of several: 8 != [3, 6] is true
  *
- * Values are numbers, strings and truth values; comparing two kinds is an error, and so is an order
- * (<) of anything but numbers. A known name without a value here (an inactive key) is missing: !=
+ * Values are numbers, strings, truth values and lists; comparing two kinds is an error but for a
+ * list with a number, or with text that is written like one, and so is an order (<) of anything but
+ * numbers. A known name without a value here (an inactive key) is missing: !=
  * with it is true, every other comparison with it is false, arithmetic with it is missing, and as a
  * truth value it is false. Parsed once into an arena, evaluated any number of times. */
 #ifndef BASE_EXPR_H
@@ -28,14 +31,19 @@ enum expr_kind {
     EXPR_NUMBER,
     EXPR_STRING,
     EXPR_BOOL,
+    EXPR_LIST,   /* of numbers, not of one */
     EXPR_UNKNOWN /* no such name */
 };
 
 struct expr_value {
     enum expr_kind kind;
     double number;    /* EXPR_NUMBER; 0 or 1 of EXPR_BOOL */
-    const char *text; /* EXPR_STRING; lives as long as the evaluation needs it */
+    const char *text; /* EXPR_STRING, EXPR_LIST ("[3, 6]" or "3,6"); lives as long as needed */
 };
+
+/* The value of a list of numbers as it is stored or written, "[3, 6]" or "3,6": a list of one is
+ * that number. Anything else is EXPR_STRING. text is kept, not copied. */
+struct expr_value expr_list(const char *text);
 
 /* What names mean. suggest (may be NULL) gives the nearest known name or NULL. */
 struct expr_scope {

@@ -13,7 +13,8 @@ struct eval {
     struct error *err;
 };
 
-static const char *const kind_names[] = {"missing", "a number", "text", "true or false", "unknown"};
+static const char *const kind_names[] = {"missing",       "a number", "text",
+                                         "true or false", "a list",   "unknown"};
 
 static int eval(struct eval *v, const struct expr_node *n, struct expr_value *out);
 
@@ -28,6 +29,8 @@ static const char *show(struct expr_value v, char text[80])
     char number[32];
     if (v.kind == EXPR_STRING)
         snprintf(text, 80, "'%s'", v.text);
+    else if (v.kind == EXPR_LIST)
+        snprintf(text, 80, "%s", v.text);
     else if (v.kind == EXPR_BOOL)
         snprintf(text, 80, "%s", v.number != 0 ? "true" : "false");
     else
@@ -108,6 +111,14 @@ static int eval_not(struct eval *v, const struct expr_node *n, struct expr_value
     return 0;
 }
 
+/* Text beside a list is one, and so is text in brackets beside a list of one. */
+static struct expr_value beside(struct expr_value a, struct expr_value other)
+{
+    int is_list = a.kind == EXPR_STRING &&
+                  (other.kind == EXPR_LIST || (other.kind == EXPR_NUMBER && *a.text == '['));
+    return is_list ? expr_list(a.text) : a;
+}
+
 static int is_equal(struct eval *v, const struct expr_node *n, struct expr_value a,
                     struct expr_value b, int *equal)
 {
@@ -115,11 +126,18 @@ static int is_equal(struct eval *v, const struct expr_node *n, struct expr_value
     *equal = 0;
     if (a.kind == EXPR_MISSING || b.kind == EXPR_MISSING)
         return 0;
+    a = beside(a, b);
+    b = beside(b, a);
+    if ((a.kind == EXPR_LIST && b.kind == EXPR_NUMBER) ||
+        (a.kind == EXPR_NUMBER && b.kind == EXPR_LIST))
+        return 0;
     if (a.kind != b.kind)
         return error_set(v->err, "column %d: %s is %s and %s is %s: they cannot be compared",
                          n->column, show(a, left), kind_names[a.kind], show(b, right),
                          kind_names[b.kind]);
-    *equal = a.kind == EXPR_STRING ? !strcmp(a.text, b.text) : a.number == b.number;
+    *equal = a.kind == EXPR_STRING ? !strcmp(a.text, b.text)
+             : a.kind == EXPR_LIST ? expr_lists_equal(a.text, b.text)
+                                   : a.number == b.number;
     return 0;
 }
 

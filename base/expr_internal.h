@@ -34,6 +34,9 @@ struct expr_node {
     struct expr_node *next;         /* of a list */
 };
 
+/* Whether two texts are lists of the same numbers. */
+int expr_lists_equal(const char *a, const char *b);
+
 struct expr {
     const char *text;
     struct expr_node *root;

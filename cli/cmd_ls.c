@@ -10,7 +10,7 @@ static const struct option_spec options[] = {
      .type = OPTION_TEXT,
      .value = "SQL",
      .doc = "a condition over the columns of v_runs: \"state = 'failed'\", "
-            "'\"val/top1\" > 60'"},
+            "'\"val/top1\" > 60'; a list is the text '[3, 6]'"},
     {.name = "sort",
      .type = OPTION_TEXT,
      .value = "COLUMN",

@@ -24,8 +24,12 @@ static size_t parse_baseline(struct table_data *d, const char *text, struct cond
     size_t n = 0, cap = 0;
     char *copy = arena_strdup(&d->arena, text), *rest = copy;
     for (char *item; (item = strsep(&rest, ","));) {
-        item += strspn(item, " ");
         char *equals = strchr(item, '=');
+        if (n && !equals) { /* what follows in a list: model.memory_blocks=3,6,9 */
+            item[-1] = ',';
+            continue;
+        }
+        item += strspn(item, " ");
         if (!equals || equals == item) {
             error_set(err, "--baseline %s: write KEY=VALUE,KEY=VALUE", text);
             free(*list);
@@ -113,7 +117,7 @@ static int is_expression(const char *text)
 struct place {
     const struct rows *r;
     size_t row;
-    struct arena *arena;
+    const struct store *s;
 };
 
 static struct expr_value lookup(void *ctx, const char *name)
@@ -129,11 +133,14 @@ static struct expr_value lookup(void *ctx, const char *name)
         return (struct expr_value){EXPR_NUMBER, rows_number(c), NULL};
     if (!strcmp(c->text, "true") || !strcmp(c->text, "false"))
         return (struct expr_value){EXPR_BOOL, *c->text == 't', NULL};
-    struct expr_value v = {EXPR_NUMBER, 0, NULL};
-    const char *plain = config_plain(p->arena, c->text);
-    if (plain != c->text && !number_float(plain, &v.number)) /* a list of one, as in meets */
-        return v;
+    if (*c->text == '[')
+        return expr_list(c->text);
     return (struct expr_value){EXPR_STRING, 0, c->text};
+}
+
+static const char *suggest(void *ctx, const char *name)
+{
+    return table_near_key(((const struct place *)ctx)->s, name);
 }
 
 /* The cells' labels and those of their keys that the expression names; bare words are text. */
@@ -173,8 +180,8 @@ static int mark_by_expression(struct table_data *d, struct store *s, const char 
 {
     const struct expr *e = expr_parse(&d->arena, text, err);
     struct rows *r = e ? named_values(d, s, e, err) : NULL;
-    struct place place = {r, 0, &d->arena};
-    const struct expr_scope scope = {lookup, NULL, &place};
+    struct place place = {r, 0, s};
+    const struct expr_scope scope = {lookup, suggest, &place};
     int marked = 0, rc = r ? 0 : -1;
     for (; !rc && place.row < r->count && place.row < d->count; place.row++) {
         int holds;

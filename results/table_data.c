@@ -140,6 +140,13 @@ int64_t table_key_id(const struct store *s, const char *key)
     return -1;
 }
 
+const char *table_near_key(const struct store *s, const char *key)
+{
+    const char *near[CONFIG_NEAR];
+    struct key_context context = {s};
+    return config_near(key, key_at, &context, near) > 0 ? near[0] : NULL;
+}
+
 int table_check_key(struct store *s, const char *key, struct error *err)
 {
     struct key_context context = {s};

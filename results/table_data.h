@@ -51,6 +51,8 @@ int table_baseline(struct table_data *d, struct store *s, const struct table_opt
 /* The column of a configuration key is k and this number; -1: no cell has it. */
 int64_t table_key_id(const struct store *s, const char *key);
 /* Refuses a key that no cell has, with the nearest one. */
+/* The key that is nearest, by its last part too, or NULL. */
+const char *table_near_key(const struct store *s, const char *key);
 int table_check_key(struct store *s, const char *key, struct error *err);
 /* A value as text, in the arena; "" for NULL. */
 const char *table_value_text(struct arena *arena, const struct rows_cell *cell);

@@ -57,18 +57,6 @@ static struct expr_value cost_value(const struct cell *c, const char *name)
     return (struct expr_value){EXPR_UNKNOWN, 0, NULL};
 }
 
-/* "[8]", a list of one number, is that number: so was it written. */
-static int list_of_one(const char *text, double *number)
-{
-    char inside[40];
-    size_t n = strlen(text);
-    if (n < 3 || n - 2 >= sizeof inside || text[0] != '[')
-        return 0;
-    memcpy(inside, text + 1, n - 2);
-    inside[n - 2] = 0;
-    return number_float(inside, number) == 0;
-}
-
 static struct expr_value key_value(const struct config_key *key, const char *text)
 {
     struct expr_value v = {EXPR_STRING, 0, text};
@@ -79,9 +67,8 @@ static struct expr_value key_value(const struct config_key *key, const char *tex
     else if ((key->type == CONFIG_INT || key->type == CONFIG_FLOAT) &&
              !number_float(text, &v.number))
         v.kind = EXPR_NUMBER;
-    else if ((key->type == CONFIG_INTS || key->type == CONFIG_FLOATS) &&
-             list_of_one(text, &v.number))
-        v.kind = EXPR_NUMBER;
+    else if (key->type == CONFIG_INTS || key->type == CONFIG_FLOATS)
+        v = expr_list(text);
     return v;
 }
 

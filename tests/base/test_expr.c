@@ -28,6 +28,12 @@ static struct expr_value lookup(void *ctx, const char *name)
         return (struct expr_value){EXPR_BOOL, 1, NULL};
     if (!strcmp(name, "model.latent_dim"))
         return (struct expr_value){EXPR_MISSING, 0, NULL};
+    if (!strcmp(name, "model.blocks"))
+        return expr_list("[3, 6, 9]");
+    if (!strcmp(name, "model.patch"))
+        return expr_list("[8]");
+    if (!strcmp(name, "model.none"))
+        return expr_list("[]");
     return (struct expr_value){EXPR_UNKNOWN, 0, NULL};
 }
 
@@ -117,6 +123,37 @@ static void test_precedence(void **state)
     gives("false and 1 / 0 == 1", 0); /* not reached */
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    gives("model.blocks == [3, 6, 9]", 1);
+    gives("model.blocks == [3,6.0,9]", 1);
+    gives("model.blocks == 3,6,9", 1);
+    gives("model.blocks == 3, 6, 9 and model.dim == 96", 1);
+    gives("model.blocks != 3,6", 1);
+    gives("model.blocks == 3,6", 0);
+    gives("model.blocks == -3,6,9 or model.blocks == [-3, 6, 9]", 0);
+    gives("model.blocks == '[3, 6, 9]'", 1); /* as it is stored */
+    gives("model.blocks == '3,6,9'", 1);
+    gives("model.blocks == 3", 0); /* in a grid of [3] and [3, 6, 9] */
+    gives("model.blocks != 3", 1);
+    gives("model.patch == 8", 1);
+    gives("model.patch == [8] and model.patch == '[8]'", 1);
+    gives("model.patch == 8,8", 0);
+    gives("model.patch * 2 == 16", 1);
+    gives("model.blocks in [[3, 6], [3, 6, 9]]", 1);
+    gives("model.blocks in [8, [3, 6]]", 0);
+    gives("model.none == []", 1);
+    gives("model.none != [3, 6]", 1);
+    refuses("model.blocks == linear",
+            "column 14: [3, 6, 9] is a list and 'linear' is text: they cannot be compared");
+    refuses("model.blocks < 3", "column 1: [3, 6, 9] is a list where a number is needed");
+    refuses("model.blocks == [3, x]", "column 21: expected a number of a list, found x");
+    refuses("model.blocks == 3, x", "column 20: expected a number of a list, found x");
+    refuses("model.blocks == [3", "column 19: expected , or ], found the end");
+    refuses("model.rw_head == linear, 3", "column 24: expected an operator or the end, found ,");
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -203,8 +240,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comparisons), cmocka_unit_test(test_precedence),
-        cmocka_unit_test(test_missing),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lists),       cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("base/expr", tests, NULL, NULL);
 }

@@ -63,6 +63,7 @@ check "by an expression" test "$(baseline_is "model.rw_head == cross and model.f
 check "by its label" test "$(baseline_is "label == 'linear/add'")" = linear/add
 expect_text "several cells" "which one cell must fit" v table heads --baseline "model.rw_head == cross"
 expect_text "did you mean model.fusion?" "with known keys" v table heads --baseline "model.fusoin == add"
+expect_text "did you mean model.fusion?" "by their last part" v table heads --baseline "fusoin == add"
 expect_text "4 of 5 runs done" "status" v status heads
 expect_code 0 "tag" v tag bbbb2222-s1 "the one in the talk"
 expect_text "the one in the talk" "a tag shows" v show bbbb2222-s1
@@ -143,6 +144,13 @@ check "for programs it is whole" sh -c "'$vittm' table longer --rows model.patch
 expect_code 0 "a baseline by it" v table lists --rows model.patch --baseline model.patch=8
 expect_code 0 "by an expression" v table lists --rows model.patch --baseline "model.patch == 8"
 expect_code 2 "which no cell meets" v table lists --rows model.patch --baseline "model.patch == 9"
+sed 's/longer,/lists,/' "$scratch/lists.csv" > "$scratch/mixed.csv"
+expect_code 0 "lists of one and of several" v import "$scratch/mixed.csv"
+for baseline in "model.patch=3,6" "model.patch == 3,6" "model.patch == [3, 6]" "model.patch in [[3, 6]]" \
+    "model.patch == 8"; do
+    expect_code 0 "$baseline beside both" v table lists --rows model.patch --baseline "$baseline"
+done
+expect_code 0 "a stored list in SQL" v ls lists --where "\"model.patch\" = '[3, 6]'"
 
 expect_code 2 "effects of what has no axes" v table heads --effects
 expect_text "does not go with --rows" "effects are over all axes" v table heads --effects --rows model.fusion

@@ -76,6 +76,14 @@ static void test_zip_cells_ranges(void **state)
     assert_string_equal(e.cells[12].values[0], "32");
     assert_string_equal(e.cells[12].values[2], "10");
     experiment_release(&e);
+    lab_load(lab, &e,
+             "grid: {model.patch: [[4, 4], 8, [8, 4]]}\n"
+             "exclude: ['model.patch == 8,4']\nwhere: model.patch == 8 or model.patch != [4, 4]\n",
+             NULL, 0);
+    lab_labels_are(&e, "4,4 8 8,4");
+    assert_int_equal(e.n_planned, 1);
+    assert_int_equal(e.cells[1].state, CELL_PLANNED);
+    experiment_release(&e);
     lab_load(lab, &e, "cells: [{model.dim: 96}, {model.dim: 48}]\n", NULL, 0);
     lab_labels_are(&e, "96 48");
     experiment_release(&e);
