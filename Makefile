@@ -70,7 +70,8 @@ KERNEL_judge    := -DKERNEL_VARIANT=judge -DKERNEL_REAL=double
 
 FOLDERS  := base tensor backend nn heads fusion model data train results runner plots cli
 SOURCES  := $(sort $(shell find $(FOLDERS) -name '*.c' -not -path 'backend/cuda/*' -not -path 'backend/sim/*'))
-HEADERS  := $(sort $(shell find $(FOLDERS) tests bench -name '*.h' -not -path 'backend/cuda/*' -not -path 'backend/sim/*'))
+HEADERS  := $(sort $(shell find $(FOLDERS) tests bench -name '*.h' -not -path 'backend/cuda/*' -not -path 'backend/sim/*' \
+                    -not -path 'tests/sim/*'))
 KERNELS  := $(filter backend/cpu/kernels/%,$(SOURCES))
 MAIN     := cli/main.c
 LIBRARY  := $(filter-out $(KERNELS) $(MAIN),$(SOURCES))

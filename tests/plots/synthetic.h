@@ -4,6 +4,11 @@
 #ifndef TESTS_PLOTS_SYNTHETIC_H
 #define TESTS_PLOTS_SYNTHETIC_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
