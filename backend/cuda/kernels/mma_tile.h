@@ -79,7 +79,7 @@ template <class E, int W> struct tile {
 
 /* to[T][W] = rows of a matrix; zeros beyond `rows` and `dim`. wide: rows begin at 16 bytes. */
 template <class E, int W, int T>
-static __device__ __forceinline__ void load_operand(E *to, const E *from, int64_t ld, int rows,
+static __device__ VT_INLINED void load_operand(E *to, const E *from, int64_t ld, int rows,
                                                     int dim, bool wide)
 {
     enum { PITCH = tile<E, W>::PITCH, N = vt_mma<E>::LOADED };
@@ -122,7 +122,7 @@ template <int N> static __device__ __forceinline__ void clear(float (&x)[N][4])
 /* s (16, 8 TILES) = own (16, depth) times the transpose of other (8 TILES, depth), for its first
  * `limit` rows. */
 template <class E, int W, int TILES>
-static __device__ __forceinline__ void scores(float (&s)[TILES][4], const E *own, const E *other,
+static __device__ VT_INLINED void scores(float (&s)[TILES][4], const E *own, const E *other,
                                               int depth, int limit)
 {
     enum { PITCH = tile<E, W>::PITCH, DEPTH = vt_mma<E>::DEPTH };
@@ -144,7 +144,7 @@ static __device__ __forceinline__ void scores(float (&s)[TILES][4], const E *own
 /* sums (16, 8 COLS) += p (16, 8 TILES) times other (8 TILES, 8 COLS), for its first `limit` rows.
  */
 template <class E, int W, int TILES, int COLS>
-static __device__ __forceinline__ void
+static __device__ VT_INLINED void
 add_weighted(float (&sums)[COLS][4], const float (&p)[TILES][4], const E *other, int limit)
 {
     enum { PITCH = tile<E, W>::PITCH, STEP = vt_mma<E>::DEPTH / 8 };
@@ -197,7 +197,7 @@ __device__ __forceinline__ void put_pair(vt_bf16 *to, float x, float y, bool pai
 
 /* Rows row + group and row + group + 8 of a result from column col on, each scaled. */
 template <int COLS>
-static __device__ __forceinline__ void store_sums(const result &r, int64_t at,
+static __device__ VT_INLINED void store_sums(const result &r, int64_t at,
                                                   const float (&sums)[COLS][4], int row, int col,
                                                   const float (&scale)[2])
 {
