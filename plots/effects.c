@@ -17,6 +17,7 @@
 #include "plots/encode.h"
 #include "plots/gnuplot.h"
 #include "plots/metric.h"
+#include "plots/protocol.h"
 #include "plots/style.h"
 
 enum { TEXT = 12, ROW = 23, HEADING = 30, MOST_FACTORS = 8 };
@@ -129,7 +130,12 @@ static void write_script(struct effects *e)
     canvas_block(c, "mean", "mean row");
     strbuf_addf(&c->data, "%.10g %g\n%.10g %g\n", mean, 10.0, mean, bottom);
     canvas_block_end(c);
-    canvas_titles(c, e->scale.label, "", 0);
+    char title[176], intervals[64] = "";
+    if (e->list.levels[0].seeds > 1)
+        snprintf(intervals, sizeof intervals, ", mean and 95%% interval over %zu seeds",
+                 e->list.levels[0].seeds);
+    snprintf(title, sizeof title, "%s%s", e->scale.label, intervals);
+    canvas_titles(c, title, "", 0);
     draw_names(e);
     strbuf_addf(
         &c->script,
@@ -167,6 +173,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
                 e.list.balanced
                     ? ""
                     : " The grid is not full, so levels are compared over different cells.");
+    protocol_caption(d, metric, &out->summary);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "plots/encode.h"
 #include "plots/gnuplot.h"
 #include "plots/metric.h"
+#include "plots/protocol.h"
 #include "plots/style.h"
 
 enum { TEXT = 12, MOST_LEVELS = 24 };
@@ -143,6 +144,16 @@ static void level_text(const struct heatmap *h, int factor, int level, char *tex
         text[0] = 0;
 }
 
+/* The most seeds of a cell whose spread is printed; 0: none is. */
+static size_t spread_seeds(const struct heatmap *h)
+{
+    size_t n = 0;
+    for (int i = 0; i < h->rows * h->columns; i++)
+        if (h->squares[i].cells == 1 && isfinite(h->squares[i].std) && h->squares[i].n > n)
+            n = h->squares[i].n;
+    return n;
+}
+
 static void draw_names(struct heatmap *h)
 {
     struct canvas *c = h->out;
@@ -166,6 +177,9 @@ static void draw_names(struct heatmap *h)
         canvas_text(c, 16, c->top - 14, CANVAS_LEFT, TEXT, 1, STYLE_INK, text);
     }
     canvas_text(c, c->right, c->top - 14, CANVAS_RIGHT, TEXT, 0, STYLE_MUTED, h->scale.label);
+    snprintf(text, sizeof text, "± 1 std, n = %zu", spread_seeds(h));
+    if (spread_seeds(h) > 0)
+        canvas_text(c, c->right, c->bottom + 62, CANVAS_RIGHT, TEXT - 1, 0, STYLE_MUTED, text);
 }
 
 static double name_width(const struct heatmap *h)
@@ -184,9 +198,10 @@ static void write_script(struct heatmap *h)
     struct canvas *c = h->out;
     double left = 26 + name_width(h), column = fmin(fmax(600.0 / h->columns, 62), 130),
            row = h->rows > 8 ? 40 : 52;
+    double below = spread_seeds(h) > 0 ? 78 : 58;
     c->width = (int)(left + column * h->columns + 24);
-    c->height = (int)(36 + row * h->rows + 58);
-    canvas_area(c, left, 36, c->width - 24, c->height - 58);
+    c->height = (int)(36 + row * h->rows + below);
+    canvas_area(c, left, 36, c->width - 24, c->height - below);
     strbuf_addf(
         &c->script,
         "set xrange [-0.5:%d.5]\nset yrange [%d.5:-0.5]\nunset border\nunset tics\nunset grid\n",
@@ -228,6 +243,10 @@ static void summarize(struct heatmap *h)
     }
     int others = h->data->n_factors - 1 - (h->row >= 0);
     strbuf_adds(&h->out->summary, others > 0 ? "; averaged over the other keys that vary." : ".");
+    if (spread_seeds(h) > 0)
+        strbuf_addf(&h->out->summary, " ±: one standard deviation over seeds (n = %zu).",
+                    spread_seeds(h));
+    protocol_caption(h->data, h->metric, &h->out->summary);
 }
 
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,

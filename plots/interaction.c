@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -15,6 +16,7 @@
 #include "plots/encode.h"
 #include "plots/gnuplot.h"
 #include "plots/metric.h"
+#include "plots/protocol.h"
 #include "plots/style.h"
 
 enum { TEXT = 12, MOST_LEVELS = 12, STEP = 130 };
@@ -140,11 +142,23 @@ static const char *ink_of(const struct interaction *f, int line, char color[8])
                                         : style_color(line);
 }
 
+/* "bars: ± 1 std, n = 3"; 0 where there are none. */
+static int bars_note(const struct interaction *f, char text[64])
+{
+    size_t n = 0;
+    for (int i = 0; i < f->lines * f->columns; i++)
+        if (isfinite(spread_of(&f->spots[i])) && f->spots[i].n > n)
+            n = f->spots[i].n;
+    snprintf(text, 64, "bars: ± 1 std, n = %zu", n);
+    return n > 0;
+}
+
 static double legend_width(const struct interaction *f)
 {
     char text[64];
+    double width = bars_note(f, text) ? gnuplot_text_width(text) * TEXT : 0;
     metric_key_title(f->data->factors[f->line].key, text, sizeof text);
-    double width = gnuplot_text_width(text) * TEXT;
+    width = fmax(width, gnuplot_text_width(text) * TEXT);
     for (int i = 0; i < f->lines; i++) {
         metric_level_title(f->data->factors[f->line].levels[i], text, sizeof text);
         width = fmax(width, gnuplot_text_width(text) * TEXT + 26);
@@ -172,6 +186,9 @@ static void draw_names(struct interaction *f)
         metric_level_title(f->data->factors[f->line].levels[i], text, sizeof text);
         legend_point(&l, style_marker(i), ink_of(f, i, color), text);
     }
+    legend_gap(&l);
+    if (bars_note(f, text))
+        legend_note(&l, text);
 }
 
 static void add_plots(struct interaction *f)
@@ -212,15 +229,18 @@ static void write_script(struct interaction *f)
 
 static void summarize(struct interaction *f)
 {
-    char along[64], line[64];
+    char along[64], line[64], note[64];
     metric_key_title(f->data->factors[f->along].key, along, sizeof along);
     metric_key_title(f->data->factors[f->line].key, line, sizeof line);
     strbuf_addf(&f->out->summary,
-                "%s over %s, a line for each %s: parallel lines add up, others interact. Bars are "
-                "one standard deviation over seeds%s.",
+                "%s over %s, a line for each %s: parallel lines add up, others interact%s.",
                 f->scale.label, along, line,
-                f->data->n_factors > 2 ? ", where a point is one cell; other keys are averaged"
-                                       : "");
+                f->data->n_factors > 2 ? "; other keys are averaged" : "");
+    if (bars_note(f, note))
+        strbuf_addf(&f->out->summary, " Bars are one standard deviation over seeds (%s)%s.",
+                    strstr(note, "n = "),
+                    f->data->n_factors > 2 ? ", where a point is one cell" : "");
+    protocol_caption(f->data, f->metric, &f->out->summary);
 }
 
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,

@@ -223,6 +223,36 @@ static void write_script(struct memory *m)
     strbuf_adds(&m->out->script, "unset multiplot\n");
 }
 
+/* The value of a key that all cells with a peak have, or NULL. */
+static const char *shared_key(const struct memory *m, const char *key)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < m->n; i++) {
+        const char *text = data_cell_key(m->data, &m->data->cells[m->cells[i]], key);
+        if (text == NULL || (first != NULL && strcmp(first, text) != 0))
+            return NULL;
+        first = text;
+    }
+    return first;
+}
+
+static void summarize(struct memory *m)
+{
+    struct strbuf *s = &m->out->summary;
+    const char *batch = shared_key(m, "train.batch"), *precision = shared_key(m, "train.precision");
+    strbuf_addf(s, "Peak memory of training of %zu %s", m->n, m->n == 1 ? "cell" : "cells");
+    if (batch != NULL)
+        strbuf_addf(s, ", batch %s", batch);
+    if (precision != NULL)
+        strbuf_addf(s, ", %s", precision);
+    if (m->left_out > 0)
+        strbuf_addf(s, " (%zu more are left out)", m->left_out);
+    if (m->layers.n > 0)
+        strbuf_addf(s, "; multiply-adds of one image by layer%s",
+                    m->layers.series > 1 ? ", averaged over the cells of each level" : "");
+    strbuf_addc(s, '.');
+}
+
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,
                 struct error *err)
 {
@@ -237,13 +267,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
     }
     layout(&m);
     write_script(&m);
-    strbuf_addf(&out->summary, "Peak memory of %zu %s", m.n, m.n == 1 ? "cell" : "cells");
-    if (m.left_out > 0)
-        strbuf_addf(&out->summary, " (%zu more are left out)", m.left_out);
-    if (m.layers.n > 0)
-        strbuf_addf(&out->summary, "; multiply-adds of one image by layer%s",
-                    m.layers.series > 1 ? ", averaged over the cells of each level" : "");
-    strbuf_addc(&out->summary, '.');
+    summarize(&m);
     free(m.cells);
     return 0;
 }

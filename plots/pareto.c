@@ -14,6 +14,7 @@
 #include "plots/canvas.h"
 #include "plots/chance.h"
 #include "plots/gnuplot.h"
+#include "plots/protocol.h"
 #include "plots/style.h"
 
 enum { TEXT = 12 };
@@ -85,7 +86,7 @@ static void collect(struct pareto *p)
 static void extend(double *low, double *high, double mean, double std)
 {
     double by = isfinite(std) ? std : 0;
-    *low = fmin(*low, mean - by);
+    *low = fmin(*low, mean > 0 ? fmax(mean - by, 0) : mean - by); /* no time is below none */
     *high = fmax(*high, mean + by);
 }
 
@@ -297,6 +298,18 @@ static void add_plots(struct pareto *p, int dominated, int front)
     strbuf_addc(s, '\n');
 }
 
+static void draw_titles(struct pareto *p)
+{
+    struct strbuf x = STRBUF_INIT, y = STRBUF_INIT;
+    strbuf_adds(&x, p->x_scale.label);
+    protocol_title(p->data, p->x_name, &x);
+    strbuf_adds(&y, p->y_scale.label);
+    protocol_title(p->data, p->y_name, &y);
+    canvas_titles(p->out, x.text, y.text, axis_text_width(&p->y));
+    strbuf_release(&x);
+    strbuf_release(&y);
+}
+
 static void write_script(struct pareto *p)
 {
     struct canvas *c = p->out;
@@ -307,7 +320,7 @@ static void write_script(struct pareto *p)
     canvas_area(c, p->left, p->top, p->right, p->bottom);
     axis_script(&p->x, 'x', &c->script);
     axis_script(&p->y, 'y', &c->script);
-    canvas_titles(c, p->x_scale.label, p->y_scale.label, axis_text_width(&p->y));
+    draw_titles(p);
     strbuf_adds(&c->script, "set errorbars 0\n");
     draw_legend(p);
     pareto_labels(p);
@@ -353,6 +366,9 @@ static void summarize(struct pareto *p)
            worst_y = p->maximize_y ? p->y.low : p->y.high;
     strbuf_addf(s, ". Hypervolume %.4g against the reference point (%.4g, %.4g).",
                 front_hypervolume(f, worst_x, worst_y), worst_x, worst_y);
+    protocol_caption(p->data, p->x_name, s);
+    if (strncmp(p->x_name, "latency/", 8) != 0)
+        protocol_caption(p->data, p->y_name, s);
 }
 
 static int draw(struct plot_data *d, const struct figure_options *o, struct canvas *out,

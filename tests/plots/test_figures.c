@@ -427,19 +427,40 @@ static void test_nothing_to_draw(void **state)
     data_release(&d);
 }
 
-static void effects_say(int seeds, const char *expected)
+static void figure_says(const char *figure, const char *x, int seeds, const char *expected)
 {
     struct synthetic s = SYNTHETIC_INIT;
     struct canvas out = CANVAS_INIT;
-    struct figure_options none = {0};
+    struct figure_options options = {.x = x};
     struct plot_data d;
     struct error err = {0};
     s.seeds = seeds;
     synthetic_arrange(&d, &s, 0);
-    assert_int_equal(figure_find("effects", &err)->draw(&d, &none, &out, &err), 0);
-    assert_non_null(strstr(out.summary.text, expected));
+    assert_int_equal(figure_find(figure, &err)->draw(&d, &options, &out, &err), 0);
+    if (strstr(out.summary.text, expected) == NULL && strstr(out.script.text, expected) == NULL)
+        fail_msg("%s says: %s", figure, out.summary.text);
     canvas_release(&out);
     data_release(&d);
+}
+
+static void effects_say(int seeds, const char *expected)
+{
+    figure_says("effects", NULL, seeds, expected);
+}
+
+/* How many seeds and under what circumstances stands in the figure and below it. */
+static void test_says_how_measured(void **state)
+{
+    (void)state;
+    figure_says("effects", NULL, 3, "(%), mean and 95% interval over 3 seeds");
+    figure_says("heatmap", NULL, 3, "± 1 std, n = 3");
+    figure_says("heatmap", NULL, 3, "one standard deviation over seeds (n = 3)");
+    figure_says("interaction", NULL, 3, "bars: ± 1 std, n = 3");
+    figure_says("interaction", NULL, 3, "over seeds (n = 3).");
+    figure_says("interaction", NULL, 1, "others interact.");
+    figure_says("pareto", "latency/p50_ms", 3, "median latency (ms), batch 64, fp32, 1 thread'");
+    figure_says("pareto", "latency/p50_ms", 3, "Timed with batch 64, fp32, 1 thread, cpu.");
+    figure_says("memory", NULL, 3, "Peak memory of training of 12 cells;");
 }
 
 static void test_effects_caption(void **state)
@@ -464,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_missing_gnuplot),
         cmocka_unit_test(test_nothing_to_draw),
         cmocka_unit_test(test_effects_caption),
+        cmocka_unit_test(test_says_how_measured),
     };
     return cmocka_run_group_tests_name("figures", tests, set_up, tear_down);
 }
