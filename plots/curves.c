@@ -104,6 +104,8 @@ static void plot_panel(struct curves *c, int panel)
                             "($2-$3):($2+$3) with filledcurves fc rgb '%s' fs transparent solid "
                             "0.16 noborder",
                             ink);
+            else if (c->curves[i].n == 1) /* which no line shows */
+                strbuf_addf(s, "2:3 with yerrorbars pt 7 ps 0.9*scale lw 1.1 lc rgb '%s'", ink);
             else
                 strbuf_addf(s, "2 with lines lw 1.9 dt %s lc rgb '%s'",
                             c->facet < 0 ? style_dash(encode_shape(&c->encoding, cell_of(c, i)))
@@ -134,7 +136,7 @@ static int count_panels(const struct curves *c)
 static void draw_panels(struct curves *c)
 {
     char heading[96];
-    strbuf_adds(&c->out->script, "set multiplot\n");
+    strbuf_adds(&c->out->script, "set errorbars 0\nset multiplot\n");
     for (int i = 0; i < count_panels(c); i++) {
         if (c->facet >= 0)
             data_level_title(c->data, c->facet, i, heading, sizeof heading);
@@ -146,17 +148,22 @@ static void draw_panels(struct curves *c)
     strbuf_adds(&c->out->script, "unset multiplot\n");
 }
 
-static void draw_legend(struct curves *c)
+static size_t most_seeds(const struct curves *c)
 {
-    struct legend l = {c->out, c->panels.right + 22, c->panels.top + 8, TEXT};
-    encode_legend(&c->encoding, ENCODE_LINES, TEXT, &l);
     size_t n = 0;
     for (size_t i = 0; i < c->n; i++)
         for (size_t k = 0; k < c->curves[i].n; k++)
             n = c->curves[i].points[k].n > n ? c->curves[i].points[k].n : n;
+    return n;
+}
+
+static void draw_legend(struct curves *c)
+{
+    struct legend l = {c->out, c->panels.right + 22, c->panels.top + 8, TEXT};
+    encode_legend(&c->encoding, ENCODE_LINES, TEXT, &l);
     char note[64];
-    snprintf(note, sizeof note, "bands: ± 1 std, n = %zu", n);
-    legend_note(&l, n > 1 ? note : "one seed");
+    snprintf(note, sizeof note, "bands: ± 1 std, n = %zu", most_seeds(c));
+    legend_note(&l, most_seeds(c) > 1 ? note : "one seed");
 }
 
 static void layout(struct curves *c)
@@ -202,12 +209,12 @@ static void summarize(struct curves *c)
 {
     strbuf_addf(&c->out->summary, "%s over the %s of training for %zu %s", c->scale.label,
                 c->x_name, c->n, c->n == 1 ? "cell" : "cells");
-    if (c->n == 0)
-        return;
-    const struct curve_point *last = &c->curves[0].points[c->curves[0].n - 1];
-    strbuf_addf(&c->out->summary,
-                "; lines are means and bands one standard deviation over seeds (n = %zu).",
-                last->n);
+    if (most_seeds(c) > 1)
+        strbuf_addf(&c->out->summary,
+                    "; lines are means and bands one standard deviation over seeds (n = %zu).",
+                    most_seeds(c));
+    else
+        strbuf_adds(&c->out->summary, ", of one seed.");
 }
 
 /* Points within an epoch are told apart by their step. */

@@ -133,6 +133,7 @@ static void put_square(struct heatmap *h, int x, int y)
                 strtoul(style_contrast(color) + 1, NULL, 16));
     canvas_word(h->out, text);
     canvas_word(h->out, spread);
+    canvas_number(h->out, spread[0] != 0 ? -0.13 : 0); /* in the middle where it stands alone */
     strbuf_adds(&h->out->data, "\n");
 }
 
@@ -218,7 +219,7 @@ static void write_script(struct heatmap *h)
                 "plot data index 'squares' using 1:2:(0.485):(0.475):6 with boxxyerror fillstyle "
                 "solid 1 noborder "
                 "linecolor rgb variable, \\\n"
-                "     data index 'squares' using 1:($2-0.13):8:7 with labels font '%s,13' "
+                "     data index 'squares' using 1:($2+$10):8:7 with labels font '%s,13' "
                 "textcolor rgb variable, \\\n"
                 "     data index 'squares' using 1:($2+0.2):9:7 with labels font '%s,10' textcolor "
                 "rgb variable\n",
@@ -257,7 +258,7 @@ static int draw(struct plot_data *d, const struct figure_options *o, struct canv
         return -1;
     h.maximize = data_maximize(d, h.metric);
     collect(&h);
-    canvas_block(out, "squares", "column row mean std n color text_color text spread");
+    canvas_block(out, "squares", "column row mean std n color text_color text spread shift");
     for (int y = 0; y < h.rows; y++)
         for (int x = 0; x < h.columns; x++)
             put_square(&h, x, y);

@@ -460,6 +460,8 @@ static void test_says_how_measured(void **state)
     figure_says("interaction", NULL, 1, "others interact.");
     figure_says("pareto", "latency/p50_ms", 3, "median latency (ms), batch 64, fp32, 1 thread'");
     figure_says("pareto", "latency/p50_ms", 3, "Timed with batch 64, fp32, 1 thread, cpu.");
+    figure_says("curves", NULL, 3, "over seeds (n = 3).");
+    figure_says("curves", NULL, 1, "for 12 cells, of one seed.");
     figure_says("memory", NULL, 3, "Peak memory of training of 12 cells;");
 }
 
