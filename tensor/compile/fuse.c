@@ -20,6 +20,7 @@ struct pattern;
 struct fusing {
     struct graph *g;
     const struct capability *backend;
+    unsigned phase;                /* OP_BACKWARD: behind autograd; 0: before it */
     int *readers;                  /* by tensor id */
     const struct pattern **claims; /* by id of a node: what it becomes */
     struct node **partners;        /* by id of that node: the one it is joined with */
@@ -228,21 +229,43 @@ static int has(const struct capability *b, const struct op *op)
     return b->has(b->ctx, op) && (!op->gradient || b->has(b->ctx, op->gradient));
 }
 
+/* Patterns of gradients are looked for behind autograd, the others before it. */
+static int is_wanted(const struct fusing *f, const struct pattern *p)
+{
+    return (p->makes->flags & OP_BACKWARD) == f->phase && has(f->backend, p->makes);
+}
+
+static int wants_any(const struct fusing *f)
+{
+    for (int p = 0; p < N_PATTERNS; p++)
+        if (is_wanted(f, &patterns[p]))
+            return 1;
+    return 0;
+}
+
+static int claim_for(struct fusing *f, const struct pattern *p)
+{
+    int claimed = 0;
+    for (int i = 0; i < f->g->n_nodes; i++) {
+        struct node *n = f->g->nodes[i], *partner, *at = NULL;
+        if (n->op == p->of)
+            at = p->find(f, n, &partner);
+        if (!at)
+            continue;
+        f->claims[at->id] = p;
+        f->partners[at->id] = partner;
+        f->gone[partner->id] = (char)!p->keeps_partner;
+        claimed++;
+    }
+    return claimed;
+}
+
 static int claim(struct fusing *f)
 {
     int claimed = 0;
     for (int p = 0; p < N_PATTERNS; p++)
-        for (int i = 0; i < f->g->n_nodes && has(f->backend, patterns[p].makes); i++) {
-            struct node *n = f->g->nodes[i], *partner, *at = NULL;
-            if (n->op == patterns[p].of)
-                at = patterns[p].find(f, n, &partner);
-            if (!at)
-                continue;
-            f->claims[at->id] = &patterns[p];
-            f->partners[at->id] = partner;
-            f->gone[partner->id] = (char)!patterns[p].keeps_partner;
-            claimed++;
-        }
+        if (is_wanted(f, &patterns[p]))
+            claimed += claim_for(f, &patterns[p]);
     return claimed;
 }
 
@@ -258,15 +281,16 @@ static int fuse(void *ctx, struct rewrite *r, struct node *n, struct error *err)
     return p || f->gone[n->id];
 }
 
-int pass_fuse(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
-              struct error *err)
+static int fuse_phase(struct graph *g, const struct capability *backend, unsigned phase,
+                      struct tensor **keep, int n_keep, struct error *err)
 {
-    struct fusing f = {g,
-                       backend,
-                       mem_zalloc((size_t)g->n_tensors, sizeof *f.readers),
-                       mem_zalloc((size_t)g->n_nodes, sizeof *f.claims),
-                       mem_zalloc((size_t)g->n_nodes, sizeof *f.partners),
-                       mem_zalloc((size_t)g->n_nodes, sizeof *f.gone)};
+    struct fusing f = {.g = g, .backend = backend, .phase = phase};
+    if (!wants_any(&f))
+        return 0;
+    f.readers = mem_zalloc((size_t)g->n_tensors, sizeof *f.readers);
+    f.claims = mem_zalloc((size_t)g->n_nodes, sizeof *f.claims);
+    f.partners = mem_zalloc((size_t)g->n_nodes, sizeof *f.partners);
+    f.gone = mem_zalloc((size_t)g->n_nodes, sizeof *f.gone);
     count_readers(&f, keep, n_keep);
     int rc = claim(&f) ? graph_rewrite(g, keep, n_keep, fuse, &f, err) : 0;
     free(f.readers);
@@ -274,4 +298,15 @@ int pass_fuse(struct graph *g, const struct capability *backend, struct tensor *
     free(f.partners);
     free(f.gone);
     return rc < 0 ? -1 : 0;
+}
+
+int pass_fuse(struct graph *g, const struct capability *backend, struct error *err)
+{
+    return fuse_phase(g, backend, 0, NULL, 0, err);
+}
+
+int pass_fuse_gradients(struct graph *g, const struct capability *backend, struct tensor **keep,
+                        int n_keep, struct error *err)
+{
+    return fuse_phase(g, backend, OP_BACKWARD, keep, n_keep, err);
 }

@@ -4,8 +4,18 @@
 
 #include <stdlib.h>
 
+static int may_narrow(const struct graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->op->min_out)
+            return 1;
+    return 0;
+}
+
 void pass_narrow(struct graph *g, struct tensor *const *keep, int n_keep)
 {
+    if (!may_narrow(g))
+        return;
     char *read = mem_zalloc((size_t)g->n_tensors + 1, 1);
     for (int i = 0; i < g->n_outputs; i++)
         read[g->outputs[i]->id] = 1;

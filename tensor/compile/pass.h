@@ -11,9 +11,11 @@ int pass_lower(struct graph *g, const struct capability *backend, struct tensor 
                struct error *err);
 
 /* Joins neighbours for which the backend has one kernel. Before pass_autograd: the gradients are
- * then those of the joined ops; and behind it, with keep as pass_lower has it. */
-int pass_fuse(struct graph *g, const struct capability *backend, struct tensor **keep, int n_keep,
-              struct error *err);
+ * then those of the joined ops. Neighbours among the gradients are joined behind it, with keep as
+ * pass_lower has it. */
+int pass_fuse(struct graph *g, const struct capability *backend, struct error *err);
+int pass_fuse_gradients(struct graph *g, const struct capability *backend, struct tensor **keep,
+                        int n_keep, struct error *err);
 
 /* Appends the gradient of scale * loss. grads[id] is the gradient of each tensor that had one when
  * called (the caller's array, n entries, zeroed). */

@@ -143,7 +143,7 @@ static int differentiate(struct plan *p, const struct plan_options *o,
             name_gradients(p);
         rc = pass_lower(g, backend, p->grads, p->n_trained, err);
         if (!rc)
-            rc = pass_fuse(g, backend, p->grads, p->n_trained, err);
+            rc = pass_fuse_gradients(g, backend, p->grads, p->n_trained, err);
     }
     free(grads);
     return rc;
@@ -167,8 +167,7 @@ static int compile(struct plan *p, const struct plan_options *o, const struct ca
     if (graph_failed(g, err))
         return -1;
     graph_prune(g, NULL, 0);
-    if (pass_check(g, err) || pass_lower(g, backend, NULL, 0, err) ||
-        pass_fuse(g, backend, NULL, 0, err))
+    if (pass_check(g, err) || pass_lower(g, backend, NULL, 0, err) || pass_fuse(g, backend, err))
         return -1;
     if (o->loss && differentiate(p, o, backend, err))
         return -1;
