@@ -3,13 +3,14 @@
  * cuBLASLt offers several algorithms for a product. Each is timed once on this kind of device, and
  * the own kernel with them; the fastest is kept in a file of choices. Without a place for that file
  * the library's own first choice is taken, which is the same every time. What the library refuses
- * is the own kernel's. GELU, which the library has not exactly, is a second launch behind its
- * product, or part of the own kernel: timed and kept likewise. The library is opened for the first
- * product: many programs of a test have none. */
+ * is the own kernel's, and all with VITTM_CUDA_PRODUCTS=own. GELU, which the library has not
+ * exactly, is a second launch behind its product, or part of the own kernel: timed and kept
+ * likewise. The library is opened for the first product: many programs of a test have none. */
 #include "backend/cuda/products.h"
 
 #include "backend/cuda/choices.h"
 #include "backend/cuda/cublaslt.h"
+#include "backend/cuda/own_product.h"
 #include "backend/cuda/timing.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -95,49 +96,6 @@ static void describe(const struct vt_product *p, struct strbuf *key)
 
 /* ---- execution ------------------------------------------------------------------------------- */
 
-/* As many as the own kernel counts. */
-static int fits_own_kernel(const struct vt_product *p)
-{
-    enum { TILE = 64 };
-    int64_t down = (p->m + TILE - 1) / TILE, across = (p->n + TILE - 1) / TILE;
-    return p->m <= VT_GEMM_MOST && p->n <= VT_GEMM_MOST && p->k <= VT_GEMM_MOST &&
-           p->batch * down * across <= VT_GEMM_MOST;
-}
-
-static int by_own_kernel(const struct vt_product *p, const struct vt_operands *o,
-                         cudaStream_t stream)
-{
-    struct vt_gemm g = {
-        .a = o->a,
-        .b = o->b,
-        .bias = p->has_bias ? o->bias : NULL,
-        .residual = p->has_residual ? o->residual : NULL,
-        .c = o->c,
-        .pre = p->epilogue == VT_GELU_KEEP || p->epilogue == VT_GELU_SLOPE ? o->pre : NULL,
-        .sums = p->has_sums ? o->sums : NULL,
-        .m = p->m,
-        .n = p->n,
-        .k = p->k,
-        .lda = p->lda,
-        .ldb = p->ldb,
-        .ldc = p->ldc,
-        .batch = p->batch,
-        .stride_a = p->stride_a,
-        .stride_b = p->stride_b,
-        .stride_c = p->stride_c,
-        .trans_a = p->trans_a,
-        .trans_b = p->trans_b,
-        .half_c = p->type_c == VT_BF16,
-        .half_v = plain_of(p).type_c == VT_BF16,
-        .half_pre = p->type_pre == VT_BF16,
-        .scale = p->scale,
-        .epilogue = p->epilogue,
-    };
-    if (p->type_ab == VT_BF16)
-        return vt_gemm_bf16(&g, stream);
-    return p->math == VT_MATH_TF32 ? vt_gemm_tf32(&g, stream) : vt_gemm_fp32(&g, stream);
-}
-
 static int execute(const struct vt_products *all, const struct product *x,
                    const struct vt_operands *o, cudaStream_t stream);
 
@@ -163,7 +121,7 @@ static int execute(const struct vt_products *all, const struct product *x,
                    const struct vt_operands *o, cudaStream_t stream)
 {
     if (x->own)
-        return by_own_kernel(&x->plan, o, stream);
+        return own_product_execute(&x->plan, o, stream);
     if (x->in_turn)
         return in_turn(all, x, o, stream);
     return lt_execute(all->library, x->described, &x->algorithm, o, stream) ? cudaErrorUnknown : 0;
@@ -283,7 +241,7 @@ static int choose_algorithm(const struct vt_products *all, struct product *x, co
     int n = x->described ? lt_candidates(all->library, x->described, found) : 0;
     x->own = n < 1;
     if (x->own)
-        return x->plan.has_sums || !fits_own_kernel(&x->plan) ? -1 : 0;
+        return x->plan.has_sums || !own_product_fits(&x->plan) ? -1 : 0;
     x->algorithm = found[0];
     if (!all->path || n == 1)
         return 0;
@@ -370,11 +328,13 @@ int vt_product_prepare(struct vt_products *all, const struct vt_product *p, cuda
            (p->batch == 1 && !p->has_bias && p->type_c == VT_F32 && p->epilogue == VT_PLAIN));
     if (find(all, p))
         return 0;
-    if (open_library(all, err))
+    int own = own_product_decided(err);
+    if (own < 0 || (!own && open_library(all, err)))
         return -1;
     struct product *x = mem_zalloc(1, sizeof *x);
     x->plan = *p;
-    if (p->epilogue != VT_PLAIN) {
+    x->own = own;
+    if (!own && p->epilogue != VT_PLAIN) {
         struct vt_product plain = plain_of(p);
         if (vt_product_prepare(all, &plain, stream, err)) {
             free(x);
@@ -382,7 +342,7 @@ int vt_product_prepare(struct vt_products *all, const struct vt_product *p, cuda
         }
         x->in_turn = find(all, &plain);
     }
-    if (choose(all, x, stream)) {
+    if (own ? !own_product_fits(p) : choose(all, x, stream)) {
         product_free(x);
         return refuse(p, err);
     }

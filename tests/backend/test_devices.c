@@ -163,11 +163,17 @@ static int begins(const char *text, const char *with)
     return !strncmp(text, with, strlen(with));
 }
 
-/* Of the emulated device without algorithms of the library all. */
+static int variable_is(const char *name, const char *value)
+{
+    const char *set = getenv(name);
+    return set && !strcmp(set, value);
+}
+
+/* All where it was decided so, and of the emulated device without algorithms of the library. */
 static int has_own_products(const char *op)
 {
-    const char *algorithms = getenv("VT_SIM_ALGORITHMS");
-    if (algorithms && !strcmp(algorithms, "0") && !strcmp(device_name(), "sim"))
+    if (variable_is("VITTM_CUDA_PRODUCTS", "own") ||
+        (variable_is("VT_SIM_ALGORITHMS", "0") && !strcmp(device_name(), "sim")))
         return begins(op, "attention") || begins(op, "linear") || begins(op, "matmul");
     return begins(op, "attention") || begins(op, "linear_attention");
 }

@@ -51,7 +51,10 @@ bits_of_linear() { # of what both runs do
 }
 check "to the bits that it has by choice" test "$(bits_of_linear refused.bits)" = "$(bits_of_linear own)"
 check "of some results" test "$(bits_of_linear own | wc -l)" -gt 2
-check "nothing is measured where there is no choice" test "$(ls "$scratch/refused/vittm" | wc -l)" = 0
+check "and by decision" linear "$scratch/decided" VITTM_CUDA_PRODUCTS=own VITTM_TEST_BITS="$scratch/decided.bits"
+check "to the same bits" test "$(bits_of_linear decided.bits)" = "$(bits_of_linear own)"
+expect_text "it can be auto or own" "a decision that there is not" linear "$scratch/decided" VITTM_CUDA_PRODUCTS=mine
+check "nothing is measured where there is no choice" test "$(ls "$scratch/refused/vittm" "$scratch/decided/vittm" | grep -c cublaslt)" = 0
 
 # GELU in the own kernel's launch or behind the library's.
 check "GELU behind a product by time" linear "$scratch/gelu" VITTM_TEST_OP=linear_gelu
