@@ -48,11 +48,11 @@ static double cost_at(const struct sitter *all, size_t n, size_t i, size_t place
 }
 
 /* Any change is taken that costs less than the threshold, which falls to nothing. */
-static void wander(struct sitter *all, size_t n)
+static void wander(struct sitter *all, size_t n, int run)
 {
-    enum { SWEEPS = 1500, WORK = 10000000 };
+    enum { SWEEPS = 1500, WORK = 4000000 };
     struct rng r;
-    rng_init(&r, 0, "plots/place", 0, 0);
+    rng_init(&r, 0, "plots/place", (uint64_t)run, 0);
     size_t sweeps = WORK / (n * n);
     size_t steps = n * (sweeps < SWEEPS ? sweeps + 1 : SWEEPS);
     for (size_t step = 0; step < steps; step++) {
@@ -89,6 +89,36 @@ static void settle(struct sitter *all, size_t n)
     }
 }
 
+static double total(const struct sitter *all, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct sitter *s = &all[i];
+        double own = s->now < s->n ? s->seats[s->now].cost : s->out;
+        sum += (own + cost_at(all, n, i, s->now)) / 2; /* each pair is met twice */
+    }
+    return sum;
+}
+
+/* The best of some runs. */
+static void search(struct sitter *all, size_t n)
+{
+    enum { RUNS = 5 };
+    size_t *best = mem_alloc(n * sizeof *best);
+    double least = INFINITY;
+    for (int run = 0; run < RUNS; run++) {
+        wander(all, n, run);
+        settle(all, n);
+        double cost = total(all, n);
+        for (size_t i = 0; cost < least && i < n; i++)
+            best[i] = all[i].now;
+        least = fmin(least, cost);
+    }
+    for (size_t i = 0; i < n; i++)
+        all[i].now = best[i];
+    free(best);
+}
+
 void place_labels(struct placer *p, struct place_wish *wishes, size_t n, double height)
 {
     const double OUT = 4; /* a welcome label is left out rather than laid over a line */
@@ -101,8 +131,7 @@ void place_labels(struct placer *p, struct place_wish *wishes, size_t n, double 
         size_t found = place_seats(p, &wishes[i], height, mine);
         all[i] = (struct sitter){mine, found, found, OUT * wishes[i].weight};
     }
-    wander(all, n);
-    settle(all, n);
+    search(all, n);
     for (size_t i = 0; i < n; i++) {
         wishes[i].placed = all[i].now < all[i].n;
         if (wishes[i].placed)

@@ -59,19 +59,21 @@ static double in_the_way(const struct placer *p, const struct seat *s)
         if (touch(&s->spot.box, &o->box))
             sum += o->cost;
         else if (line_meets(&s->leader, &o->box))
-            sum += 0.125 * o->cost;
+            sum += (s->spot.leader ? 0.125 : 0.3) * o->cost;
     }
     return sum;
 }
 
-/* Of being taken for another point's, which is as near or lies on the leader. */
+/* Of being taken for another point's, which is as near or lies on the leader. From one that lies
+ * SAME pixels away, under its own, no place tells it. */
 static double doubt(const struct placer *p, const struct seat *s, double x, double y)
 {
+    const double SAME = 4.5;
     double own = distance_to(&s->spot.box, x, y), sum = 0;
     for (size_t i = 0; i < p->n_points; i++) {
         const struct place_box *q = &p->points[i];
         double x2 = (q->x0 + q->x1) / 2, y2 = (q->y0 + q->y1) / 2;
-        if (x2 == x && y2 == y)
+        if (hypot(x2 - x, y2 - y) < SAME)
             continue;
         double gap = distance_to(&s->spot.box, x2, y2);
         if (s->spot.leader)

@@ -85,9 +85,15 @@ static void add_levels(struct plot_data *d, const struct plot_cell *c, int place
     }
 }
 
+/* What an import calls a cell that has no label. */
+static int is_id(const struct plot_cell *c)
+{
+    return strlen(c->label) >= 8 && strncmp(c->id, c->label, strlen(c->label)) == 0;
+}
+
 int data_is_labelled(struct plot_data *d, const struct plot_cell *c)
 {
-    return c->label[0] != 0 && !is_made_of_values(d, c);
+    return c->label[0] != 0 && !is_id(c) && !is_made_of_values(d, c);
 }
 
 const char *data_cell_title(struct plot_data *d, const struct plot_cell *c)

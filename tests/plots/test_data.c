@@ -55,6 +55,7 @@ static void test_titles(void **state)
         {"linear2", "linear2"},
         {"ViT-S/16", "ViT-S/16"},
         {"", "linear · add erase"},
+        {"4a2b3c5b", "4a2b3c5b"}, /* no id of this cell */
     };
     struct synthetic s = SYNTHETIC_INIT;
     struct plot_data d;
@@ -63,6 +64,8 @@ static void test_titles(void **state)
         d.cells[11].label = cases[i].label;
         assert_string_equal(data_cell_title(&d, &d.cells[11]), cases[i].title);
     }
+    d.cells[11].label = arena_strndup(&d.arena, d.cells[11].id, 8); /* as an import calls it */
+    assert_string_equal(data_cell_title(&d, &d.cells[11]), "linear · add erase");
     data_release(&d);
 }
 
