@@ -38,7 +38,7 @@ void report_effects(struct report *r)
     effect_collect(&list, r->data, r->metric, 8);
     if (list.n == 0)
         return;
-    html_section(r->out, "effects", "Main effects");
+    html_section(r->out, "effects-table", "Main effects in numbers");
     html_table(r->out,
                list.balanced ? "Mean at each level of each key over all cells that have it. The "
                                "interval is Student's at 95% "

@@ -166,7 +166,7 @@ static void test_plain(void **state)
     assert_non_null(strstr(page.text, "vittm run experiments/quick.yaml"));
     assert_non_null(strstr(page.text, "vittm report quick -o r.html"));
     assert_null(strstr(page.text, "`")); /* code is marked up */
-    static const char *const sections[] = {"ablation",  "effects",       "cells",   "latency",
+    static const char *const sections[] = {"ablation",  "effects-table", "cells",   "latency",
                                            "published", "configuration", "compute", "environment",
                                            "checklist", "reproduce"};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {

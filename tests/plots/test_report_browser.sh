@@ -26,6 +26,7 @@ train: {epochs: 2, batch: 16}
 YAML
 check "four runs" "$vittm" run "$scratch/r.yaml" --db "$scratch/t.db" --out "$scratch/runs"
 check "their report" "$vittm" report r --db "$scratch/t.db" -o "$scratch/r.html"
+check "each id in it is one section's" test -z "$(grep -o ' id="[^"]*"' "$scratch/r.html" | sort | uniq -d)"
 
 # visit PAGE: what its console says into console, what it asks a network for into requests. What the browser asks for
 # itself, updates and the time, does not count.
