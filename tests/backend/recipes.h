@@ -72,6 +72,7 @@ static const struct recipe recipes[] = {
     {"attention", build_attention, NULL},
     {"attention_grad", build_attention_grad, NULL},
     {"linear_attention", build_linear_attention, NULL},
+    {"linear_attention", build_linear_attention, around_three},
     {"linear_attention_grad", build_linear_attention_grad, NULL},
     {"cross_entropy", build_cross_entropy, wide},
     {"cross_entropy_grad", build_cross_entropy_grad, wide},

@@ -21,7 +21,7 @@ template <int F, int V> struct linear_warps {
     linear_role role;
     int own; /* first column */
 
-    __device__ __forceinline__ linear_warps()
+    __device__ VT_INLINED linear_warps()
     {
         int warp = (int)threadIdx.x >> 5, other = warp - VALUES;
         role = other < 0 ? OWNS_VALUES : other < FEATURES ? OWNS_FEATURES : OWNS_QUERIES;
@@ -31,8 +31,8 @@ template <int F, int V> struct linear_warps {
 
 /* Rows `own` and on of kv, as a result has them; zeros beyond dim and value_dim. */
 template <int TILES>
-static __device__ __forceinline__ void load_sums(float (&sums)[TILES][4], const float *kv, int own,
-                                                 int dim, int value_dim)
+static __device__ VT_INLINED void load_sums(float (&sums)[TILES][4], const float *kv, int own,
+                                            int dim, int value_dim)
 {
 #pragma unroll
     for (int j = 0; j < TILES; j++)
@@ -46,9 +46,9 @@ static __device__ __forceinline__ void load_sums(float (&sums)[TILES][4], const 
 /* products (T, F) = dout kv^T, 16 columns of it; dots: this warp's part of its rows' products with
  * phi. Only the lane that writes a product will read it. */
 template <class E, int F, int V>
-static __device__ __forceinline__ void query_products(float *products, float *dots, const E *phi,
-                                                      const E *dout, const float (&kv)[V / 8][4],
-                                                      int n, int value_dim)
+static __device__ VT_INLINED void query_products(float *products, float *dots, const E *phi,
+                                                 const E *dout, const float (&kv)[V / 8][4], int n,
+                                                 int value_dim)
 {
     enum { PX = tile<E, F>::PITCH, PY = tile<E, V>::PITCH, PITCH = tile<float, F>::PITCH };
 #pragma unroll 1
@@ -69,7 +69,7 @@ static __device__ __forceinline__ void query_products(float *products, float *do
 }
 
 /* totals[0..15] += the sums of the lanes that hold the same columns. */
-static __device__ __forceinline__ void add_columns(float *totals, const float (&sums)[2][2])
+static __device__ VT_INLINED void add_columns(float *totals, const float (&sums)[2][2])
 {
 #pragma unroll
     for (int i = 0; i < 2; i++)
@@ -86,10 +86,10 @@ static __device__ __forceinline__ void add_columns(float *totals, const float (&
 
 /* dq of those columns; these rows go into dksum. */
 template <class E, int F, int T>
-static __device__ __forceinline__ void
-query_results(const result &dq, int64_t at, float *dksum, const float *products,
-              const float (*dots)[T], const float *z, const float *ksum, const E *phi,
-              const E *scaled, int own, int n, int dim)
+static __device__ VT_INLINED void query_results(const result &dq, int64_t at, float *dksum,
+                                                const float *products, const float (*dots)[T],
+                                                const float *z, const float *ksum, const E *phi,
+                                                const E *scaled, int own, int n, int dim)
 {
     enum { PX = tile<E, F>::PITCH, PITCH = tile<float, F>::PITCH };
     const float one[2] = {1, 1};
@@ -124,7 +124,7 @@ template <class E, int T> struct linear_tiles {
     linear_head h;
     int of_queries, all;
 
-    __device__ __forceinline__ explicit linear_tiles(const linear_backward<E> &backward)
+    __device__ VT_INLINED explicit linear_tiles(const linear_backward<E> &backward)
         : g(backward), h(backward.a)
     {
         of_queries = ((int)g.a.queries + T - 1) / T;
@@ -132,7 +132,7 @@ template <class E, int T> struct linear_tiles {
     }
 
     /* The first row of a tile among those of all batch elements; n: how many it has. */
-    __device__ __forceinline__ int64_t row(int tile, int &n) const
+    __device__ VT_INLINED int64_t row(int tile, int &n) const
     {
         bool query = tile < of_queries;
         int64_t rows = query ? g.a.queries : g.a.keys;
@@ -141,7 +141,7 @@ template <class E, int T> struct linear_tiles {
         return h.b * rows + first;
     }
 
-    __device__ __forceinline__ rows_from<E> x(int tile) const
+    __device__ VT_INLINED rows_from<E> x(int tile) const
     {
         int n;
         int64_t at = row(tile, n);
@@ -150,7 +150,7 @@ template <class E, int T> struct linear_tiles {
         return rows_from<E>{(query ? g.q : g.k) + at * ld + h.h * dim, ld, n, dim, g.wide};
     }
 
-    __device__ __forceinline__ rows_from<E> y(int tile) const
+    __device__ VT_INLINED rows_from<E> y(int tile) const
     {
         int n;
         int64_t at = row(tile, n);
@@ -162,7 +162,7 @@ template <class E, int T> struct linear_tiles {
 
 /* 16 columns of dk, features, or of dv in a tile of keys. */
 template <class E, int F, int V>
-static __device__ __forceinline__ void
+static __device__ VT_INLINED void
 key_results(const result &to, int64_t at, const float *dksum, const E *phi, const E *values,
             const float (&sums)[V / 8][4], bool features, int own, int dim, int value_dim)
 {

@@ -12,7 +12,7 @@
 /* The batch element and the head of a block. */
 struct linear_head {
     int b, h;
-    __device__ __forceinline__ explicit linear_head(const vt_attention_size &a)
+    __device__ VT_INLINED explicit linear_head(const vt_attention_size &a)
         : b((int)(blockIdx.x / (unsigned)a.heads)), h((int)(blockIdx.x % (unsigned)a.heads))
     {
     }
@@ -39,12 +39,12 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
     static_assert(ALL % 32 == 0 && PER_ROW <= 32, "whole warps take part, a row is one warp's");
     uint4 x[MINE];
 
-    static __device__ __forceinline__ int place(int p)
+    static __device__ VT_INLINED int place(int p)
     {
         return (int)threadIdx.x + p * THREADS;
     }
 
-    __device__ __forceinline__ void fetch(const rows_from<E> &from)
+    __device__ VT_INLINED void fetch(const rows_from<E> &from)
     {
 #pragma unroll
         for (int p = 0; p < MINE; p++) {
@@ -55,7 +55,7 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
         }
     }
 
-    static __device__ __forceinline__ uint4 gather(const rows_from<E> &from, int r, int c)
+    static __device__ VT_INLINED uint4 gather(const rows_from<E> &from, int r, int c)
     {
         const E *at = from.first + (int64_t)r * from.ld + c;
         float values[N];
@@ -66,7 +66,7 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
     }
 
     /* Calls f(piece, row, column) for a thread's pieces: for all lanes of a warp or none. */
-    template <class G> __device__ __forceinline__ void each(const rows_from<E> &from, G f) const
+    template <class G> __device__ VT_INLINED void each(const rows_from<E> &from, G f) const
     {
         if (from.wide) {
 #pragma unroll
@@ -80,7 +80,7 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
             f(gather(from, i / PER_ROW, i % PER_ROW * N), i / PER_ROW, i % PER_ROW * N);
     }
 
-    __device__ __forceinline__ void put(const rows_from<E> &from, E *to) const
+    __device__ VT_INLINED void put(const rows_from<E> &from, E *to) const
     {
         each(from, [&](uint4 piece, int r, int c) {
             *reinterpret_cast<uint4 *>(to + r * PITCH + c) = operand<E>::of(piece);
@@ -88,8 +88,8 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
     }
 
     /* phi of a piece, rounded; zeros beyond what there is. */
-    static __device__ __forceinline__ void phi_of(const rows_from<E> &from, float (&values)[N],
-                                                  uint4 piece, int r, int c)
+    static __device__ VT_INLINED void phi_of(const rows_from<E> &from, float (&values)[N],
+                                             uint4 piece, int r, int c)
     {
         operand<E>::open(values, piece);
 #pragma unroll
@@ -98,7 +98,7 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
                 r < from.rows && c + i < from.dim ? vt_mma<E>::rounded(vt_phi_of(values[i])) : 0;
     }
 
-    __device__ __forceinline__ void put_phi(const rows_from<E> &from, E *to) const
+    __device__ VT_INLINED void put_phi(const rows_from<E> &from, E *to) const
     {
         each(from, [&](uint4 piece, int r, int c) {
             float values[N];
@@ -108,8 +108,8 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
     }
 
     /* Of queries; with z of each row and, where `scaled` is there, z phi(q) in it. */
-    __device__ __forceinline__ void put_queries(const rows_from<E> &from, E *to, E *scaled,
-                                                float *z, const float *ksum, float eps) const
+    __device__ VT_INLINED void put_queries(const rows_from<E> &from, E *to, E *scaled, float *z,
+                                           const float *ksum, float eps) const
     {
         each(from, [&](uint4 piece, int r, int c) {
             float values[N], sum = 0;
@@ -136,8 +136,8 @@ template <class E, int W, int T, int THREADS> struct rows_ahead {
 
 /* T of `rows` rows, from row first on; none behind the last. */
 template <class E>
-static __device__ __forceinline__ rows_from<E> rows_of(rows_from<E> from, int64_t first,
-                                                       int64_t rows, int tile_rows)
+static __device__ VT_INLINED rows_from<E> rows_of(rows_from<E> from, int64_t first, int64_t rows,
+                                                  int tile_rows)
 {
     from.first += first * from.ld;
     from.rows = rows_left(first, rows, tile_rows);
@@ -149,8 +149,8 @@ static __device__ __forceinline__ rows_from<E> rows_of(rows_from<E> from, int64_
 /* sums (16, 8 TILES) += the transpose of x, 16 columns, times y; the first `width` columns of y,
  * and T tokens of both of which those from n on are zeros. */
 template <class E, int T, int PITCH_X, int PITCH_Y, int TILES, int ROOM>
-static __device__ __forceinline__ void add_tokens(float (&sums)[ROOM][4], const E *x, const E *y,
-                                                  int n, int width)
+static __device__ VT_INLINED void add_tokens(float (&sums)[ROOM][4], const E *x, const E *y, int n,
+                                             int width)
 {
     enum { DEPTH = vt_mma<E>::DEPTH };
 #pragma unroll 1
@@ -171,7 +171,7 @@ static __device__ __forceinline__ void add_tokens(float (&sums)[ROOM][4], const 
 
 /* The same for x = 1: sums of 16 columns of y, in each row of the result. */
 template <class E, int T, int PITCH>
-static __device__ __forceinline__ void add_ones(float (&sums)[2][4], const E *y, int n)
+static __device__ VT_INLINED void add_ones(float (&sums)[2][4], const E *y, int n)
 {
     enum { DEPTH = vt_mma<E>::DEPTH };
     float one[2][4] = {{1, 1, 1, 1}, {1, 1, 1, 1}};
@@ -186,8 +186,7 @@ static __device__ __forceinline__ void add_ones(float (&sums)[2][4], const E *y,
 }
 
 /* The sums of a warp become an operand: see in_two. */
-template <class E, int TILES>
-static __device__ __forceinline__ void split_sums(float (&sums)[TILES][4])
+template <class E, int TILES> static __device__ VT_INLINED void split_sums(float (&sums)[TILES][4])
 {
 #pragma unroll
     for (int j = 0; j < TILES; j++)
@@ -196,8 +195,8 @@ static __device__ __forceinline__ void split_sums(float (&sums)[TILES][4])
 
 /* d (16, 16) = 16 rows of x times the transpose of the split sums (16, 8 TILES). */
 template <class E, int PITCH, int TILES, int ROOM>
-static __device__ __forceinline__ void multiply_rows(float (&d)[2][4], const E *x,
-                                                     const float (&sums)[ROOM][4], int width)
+static __device__ VT_INLINED void multiply_rows(float (&d)[2][4], const E *x,
+                                                const float (&sums)[ROOM][4], int width)
 {
     enum { STEP = vt_mma<E>::DEPTH / 8 };
     clear(d);
@@ -216,7 +215,7 @@ static __device__ __forceinline__ void multiply_rows(float (&d)[2][4], const E *
 }
 
 /* Calls f(i, e, row, column) for the values of a result (16, 16): d[i][e]. */
-template <class G> static __device__ __forceinline__ void each_value(G f)
+template <class G> static __device__ VT_INLINED void each_value(G f)
 {
 #pragma unroll
     for (int i = 0; i < 2; i++)
