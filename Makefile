@@ -229,9 +229,10 @@ CXX         := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 SIM_LACKS   := $(CUDNN_C) $(CUDNN_NONE)
 SIM_SOURCES := $(filter-out $(SIM_LACKS),$(CUDA_C)) $(CUDA_CU) $(SIM_C)
 SIM_FLAGS   := -DVT_SIM -Ibackend/sim/include
+# Where variables of optimised code are, which debuggers alone ask, would take up to half of the compilers' time.
 SIM_CXXFLAGS := -std=c++17 -g $(filter-out -Wstrict-prototypes -Wmissing-prototypes,$(WARNINGS)) -Wno-unused-function -Wno-unknown-pragmas \
                -MMD -MP -ffp-contract=off -fno-strict-aliasing -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti \
-               -fno-threadsafe-statics $(EXTRA_CFLAGS)
+               -fno-threadsafe-statics -fno-var-tracking $(EXTRA_CFLAGS)
 SANITIZE_plain :=
 # Without what AddressSanitizer finds too, which would take a third of the compiler's time.
 SANITIZE_asan  := -O1 -fsanitize=address,undefined -fno-sanitize=null,pointer-overflow,object-size \
