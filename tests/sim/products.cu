@@ -4,6 +4,7 @@
  */
 #include "backend/cuda/kernels/launch.h"
 
+#include <initializer_list>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,6 +344,46 @@ static int check(const way &w, int number, cudaStream_t stream)
     return bad;
 }
 
+/* Long sums in single precision: the largest of 256 relative errors of sums of one sign, where
+ * adding one product after the other errs by 1.5e-6. */
+static int check_depth(cudaStream_t stream)
+{
+    enum { SIDE = 16, DEPTH = 6000 };
+    array a = array_new(SIDE * DEPTH, false, 0), b = array_new(SIDE * DEPTH, false, 0);
+    array c = array_new(SIDE * SIDE, false, 0);
+    double worst = 0;
+    for (const array *x : {&a, &b}) {
+        for (int64_t i = 0; i < x->count; i++)
+            x->host[i] = fabsf(x->host[i]);
+        send(*x);
+    }
+    vt_gemm g = {};
+    g.a = a.device();
+    g.b = b.device();
+    g.c = c.device();
+    g.m = g.n = g.ldc = SIDE;
+    g.k = g.lda = g.ldb = DEPTH;
+    g.batch = g.trans_b = 1;
+    g.scale = 1;
+    int code = vt_gemm_fp32(&g, stream);
+    cudaStreamSynchronize(stream);
+    float *got = fetched(c);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        double sum = 0;
+        for (int k = 0; k < DEPTH; k++)
+            sum += (double)a.host[i / SIDE * DEPTH + k] * (double)b.host[i % SIDE * DEPTH + k];
+        worst = fmax(worst, fabs((double)got[i] - sum) / sum);
+    }
+    int bad = code || !(worst < 6e-7);
+    if (bad)
+        printf("fp32, %d deep: relative error %.2g\n", (int)DEPTH, worst);
+    free(got);
+    array_free(&a);
+    array_free(&b);
+    array_free(&c);
+    return bad;
+}
+
 /* products PARTS PART: every PARTS-th case from case PART on. */
 int main(int argc, char **argv)
 {
@@ -352,6 +393,8 @@ int main(int argc, char **argv)
     for (const way &w : ways)
         for (int i = part; i < CASES; i += parts)
             bad += check(w, i, stream);
+    if (part == 0)
+        bad += check_depth(stream);
     cudaStreamDestroy(stream);
     return bad != 0;
 }
