@@ -10,11 +10,11 @@ if [ ! -x "$folder/test_devices" ]; then
     finish
 fi
 export VITTM_BACKEND_DIR="$folder" VT_SIM_STRICT=1
-run() { # run ORDER STREAMS
-    check "threads $1, streams $2" env VT_SIM_ORDER="$1" VT_SIM_STREAMS="$2" VITTM_TEST_BITS="$scratch/$1" \
+run() { # run ORDER STREAMS [VARIABLE=VALUE]
+    check "threads $1, streams $2" env VT_SIM_ORDER="$1" VT_SIM_STREAMS="$2" VITTM_TEST_BITS="$scratch/$1" ${3:+"$3"} \
         "$folder/test_devices"
 }
-run forward eager
+run forward eager VITTM_TEST_ONCE=1
 run reverse lazy
 run random random
 check "the bits of results were compared" test -s "$scratch/forward"

@@ -359,36 +359,34 @@ template <int W, int R> static int backward(const operands &o)
                      o.bias, o.given_lse, o.dout, o.delta, o.a, tiles, o.fours);
 }
 
-/* Kernels by width of a head (16, 32, 64, 128, 256) and rows of a tile (1, 2 or 4 times 16): tiles
- * of wide heads are shorter, so that they fit the shared memory of every device. */
+/* Kernels by width of a head (32, 64, 128, 256), for sequences of up to 32 tokens and longer ones:
+ * tiles of wide heads are shorter, so that they fit the shared memory of every device. */
 typedef int launcher(const operands &o);
-enum { N_WIDTHS = 5, N_TILES = 3 };
+enum { N_WIDTHS = 4, NARROWEST = 32, SHORT = 2 * TILE_SIDE };
 
-static launcher *const forwards[N_WIDTHS][N_TILES] = {
-    {forward<16, 1>, forward<16, 2>, forward<16, 4>},
-    {forward<32, 1>, forward<32, 2>, forward<32, 4>},
-    {forward<64, 1>, forward<64, 2>, forward<64, 4>},
-    {forward<128, 1>, forward<128, 2>, forward<128, 4>},
-    {forward<256, 1>, forward<256, 2>, forward<256, 2>},
+static launcher *const forwards[N_WIDTHS][2] = {
+    {forward<32, 2>, forward<32, 4>},
+    {forward<64, 2>, forward<64, 4>},
+    {forward<128, 2>, forward<128, 4>},
+    {forward<256, 2>, forward<256, 2>},
 };
 
-static launcher *const backwards[N_WIDTHS][N_TILES] = {
-    {backward<16, 1>, backward<16, 2>, backward<16, 4>},
-    {backward<32, 1>, backward<32, 2>, backward<32, 4>},
-    {backward<64, 1>, backward<64, 2>, backward<64, 4>},
-    {backward<128, 1>, backward<128, 2>, backward<128, 2>},
-    {backward<256, 1>, backward<256, 1>, backward<256, 1>},
+static launcher *const backwards[N_WIDTHS][2] = {
+    {backward<32, 2>, backward<32, 4>},
+    {backward<64, 2>, backward<64, 4>},
+    {backward<128, 2>, backward<128, 2>},
+    {backward<256, 1>, backward<256, 1>},
 };
 
-static int launch(launcher *const table[N_WIDTHS][N_TILES], const operands &o)
+static int launch(launcher *const table[N_WIDTHS][2], const operands &o)
 {
     int64_t wide = vt_max_of(o.a.dim, o.a.value_dim), longest = vt_max_of(o.a.queries, o.a.keys);
-    int width = 0, rows = tile_rows_for(longest);
+    int width = 0;
     if (wide > VT_ATTENTION_WIDEST)
         return cudaErrorInvalidValue;
-    while ((int64_t)TILE_SIDE << width < wide)
+    while ((int64_t)NARROWEST << width < wide)
         width++;
-    return table[width][rows == 1 ? 0 : rows == 2 ? 1 : 2](o);
+    return table[width][longest > SHORT](o);
 }
 
 static bool rows_are_aligned(const operands &o, const vt_attention_size &a)
