@@ -363,6 +363,8 @@ bench: all $(BENCH_X)
 # ---- lint --------------------------------------------------------------------------------------------------
 
 LINT_C := $(SOURCES) $(SUPPORT) $(TEST_C) $(BENCH_C) $(BENCH_SUPPORT)
+FORMATTED := $(LINT_C) $(HEADERS) $(CUDA_C) $(CUDA_CU) $(CUDA_H) $(SIM_C) $(SIM_H) \
+             $(sort $(wildcard tests/sim/*.cu tests/sim/*.h tests/sim/*.inc tests/cuda/*.c))
 
 lint:
 	@tools/setup lint
@@ -376,7 +378,7 @@ lint-forbidden:
 	@tools/lint-forbidden $(SOURCES) $(HEADERS)
 
 lint-format:
-	@clang-format --dry-run -Werror $(LINT_C) $(HEADERS) && echo "format: $(words $(LINT_C) $(HEADERS)) files"
+	@clang-format --dry-run -Werror $(FORMATTED) && echo "format: $(words $(FORMATTED)) files"
 
 lint-headers: $(BUILD)/generated/build_facts.h $(BUILD)/generated/plugin_abi.h
 	@for h in $(HEADERS); do \
@@ -385,7 +387,7 @@ lint-headers: $(BUILD)/generated/build_facts.h $(BUILD)/generated/plugin_abi.h
 	done; echo "headers: $(words $(HEADERS)) compile alone"
 
 format:
-	@clang-format -i $(LINT_C) $(HEADERS)
+	@clang-format -i $(FORMATTED)
 
 # ---- demo, install, clean ----------------------------------------------------------------------------------
 

@@ -45,8 +45,8 @@ const struct cuda_kernel *cuda_kernel_find(const struct op *op)
     return NULL;
 }
 
-/* Runs the smallest kernel there is: a build for other architectures, a device that somebody has for
- * himself and one that has failed show here, in one line, and not in the middle of a run. */
+/* Runs the smallest kernel there is: a build for other architectures, a device that somebody has
+ * for himself and one that has failed show here, in one line, and not in the middle of a run. */
 static int try_kernel(void)
 {
     void *at = NULL;
@@ -86,7 +86,8 @@ static int cuda_probe(const struct backend_options *o, char *device, size_t size
         cudaGetLastError();
         if (code != cudaErrorNoKernelImageForDevice)
             return error_env(err, "%s runs no kernel: %s", prop.name, cudaGetErrorString(code));
-        return error_env(err, "%s does not run the kernels of this build: %s (make CUDA_ARCHS=%d%d)",
+        return error_env(err,
+                         "%s does not run the kernels of this build: %s (make CUDA_ARCHS=%d%d)",
                          prop.name, cudaGetErrorString(code), prop.major, prop.minor);
     }
     snprintf(device, size, "%s, sm_%d%d", prop.name, prop.major, prop.minor);

@@ -177,7 +177,7 @@ static int64_t offers(struct dnn_graph *g, cudnnBackendDescriptor_t graph,
     if (!failed(g))
         check(g,
               g->lib->cudnnBackendGetAttribute(d, CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, OFFERS, &n, list),
+                                               CUDNN_TYPE_BACKEND_DESCRIPTOR, OFFERS, &n, list),
               "the list of engines");
     return failed(g) ? 0 : n;
 }
@@ -207,12 +207,12 @@ static int compile(struct dnn_plan *p, cudnnBackendDescriptor_t offer, cudnnHand
     if (p->lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &d))
         return -1;
     if (p->lib->cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
-                                 &handle) ||
+                                         &handle) ||
         p->lib->cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &offer) ||
+                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &offer) ||
         p->lib->cudnnBackendFinalize(d) ||
-        p->lib->cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
-                                 &n, &p->workspace_bytes)) {
+        p->lib->cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                         CUDNN_TYPE_INT64, 1, &n, &p->workspace_bytes)) {
         p->lib->cudnnBackendDestroyDescriptor(d);
         return -1;
     }
@@ -246,17 +246,18 @@ int dnn_plan_execute(const struct dnn_plan *p, cudnnHandle_t handle, int n, cons
                      void *const *addresses, void *workspace)
 {
     cudnnBackendDescriptor_t pack;
-    cudnnStatus_t s = p->lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
+    cudnnStatus_t s =
+        p->lib->cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
     if (s)
         return (int)s;
-    s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n,
-                                 uids);
+    s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64,
+                                         n, uids);
     if (!s)
         s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
-                                     CUDNN_TYPE_VOID_PTR, n, addresses);
+                                             CUDNN_TYPE_VOID_PTR, n, addresses);
     if (!s)
-        s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR,
-                                     1, &workspace);
+        s = p->lib->cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
+                                             CUDNN_TYPE_VOID_PTR, 1, &workspace);
     if (!s)
         s = p->lib->cudnnBackendFinalize(pack);
     if (!s)

@@ -202,8 +202,10 @@ static int trusted(const struct vt_sdpa *s, const struct vt_attention_size *a,
     if (version >= BROKEN_FROM && version <= BROKEN_TO)
         return error_env(err, "cuDNN %zu computes attention wrongly", version);
     if (pass == VT_SDPA_BACKWARD && version <= MASKS_TO && a->keys % TILE)
-        return error_env(err, "cuDNN %zu computes gradients of %lld keys wrongly: of multiples of "
-                              "%d alone rightly", version, (long long)a->keys, TILE);
+        return error_env(err,
+                         "cuDNN %zu computes gradients of %lld keys wrongly: of multiples of "
+                         "%d alone rightly",
+                         version, (long long)a->keys, TILE);
     return 0;
 }
 

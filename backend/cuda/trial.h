@@ -1,4 +1,4 @@
-/* Trials: two ways to compute a node, of which the faster one on this device is taken ever after. */
+/* Trials: of two ways to compute a node the faster one on this device is taken ever after. */
 #ifndef BACKEND_CUDA_TRIAL_H
 #define BACKEND_CUDA_TRIAL_H
 

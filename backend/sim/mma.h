@@ -66,7 +66,8 @@ static inline void vt_load_turned(uint32_t (&r)[4], const __nv_bfloat16 *row, SI
     sim_rows s = sim_rows_of(row, file, line);
     int lane = static_cast<int>(threadIdx.x) % SIM_WARP, group = lane / 4, pair = lane % 4;
     for (int i = 0; i < 4; i++)
-        r[i] = sim_pair(sim_row(s, 8 * i + 2 * pair)[group], sim_row(s, 8 * i + 2 * pair + 1)[group]);
+        r[i] =
+            sim_pair(sim_row(s, 8 * i + 2 * pair)[group], sim_row(s, 8 * i + 2 * pair + 1)[group]);
 }
 
 static inline uint32_t vt_pair_of(float low, float high)

@@ -10,9 +10,9 @@
  *   VT_SIM_DEVICES  how many there are, 0 to 8
  *   VT_SIM_ALGORITHMS  how many ways to compute a product cuBLASLt proposes, 0 to 8
  *   VT_SIM_SUMS     0: cuBLASLt has no way to add up an operand beside a product (1)
- *   VT_SIM_GRIDS    how many grids run before the device fails: of the next one and everything after
- *                   comes cudaErrorIllegalAddress, as late as a stream is late. 0: the device is of
- *                   an architecture that the kernels were not built for
+ *   VT_SIM_GRIDS    how many grids run before the device fails: of all that follows comes
+ *                   cudaErrorIllegalAddress, as late as a stream is late. 0: the device is of an
+ *                   architecture that the kernels were not built for
  * A word that is none of these ends the process. */
 #ifndef BACKEND_SIM_OPTIONS_H
 #define BACKEND_SIM_OPTIONS_H

@@ -1,6 +1,6 @@
 /* What the lanes of a warp do as one: the operations behind shuffles, votes and tensor cores, for
- * sim_collective (core.h). Each takes what the lanes brought, a struct a lane, and leaves the result
- * there. They are no thread's own accesses, so they are compiled without sanitizers. */
+ * sim_collective (core.h). Each takes what the lanes brought, a struct a lane, and leaves the
+ * result there. They are no thread's own accesses, so they are compiled without sanitizers. */
 #ifndef BACKEND_SIM_WARP_H
 #define BACKEND_SIM_WARP_H
 
@@ -29,7 +29,7 @@ struct sim_vote {
 sim_combine sim_combine_votes;
 
 /* d += a b, with operands in the registers that the PTX ISA names (backend/cuda/kernels/mma.h);
- * products of bf16 and tf32 are exact in float, sums are made in float in the order of the depth. */
+ * products of bf16 and tf32 are exact in float, sums are in float in the order of the depth. */
 struct sim_product {
     const uint32_t *a, *b;
     float *d;

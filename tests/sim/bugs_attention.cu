@@ -3,8 +3,8 @@
 #include "backend/cuda/kernels/mma_tile.h"
 #include "tests/sim/bugs.h"
 
-/* One case of attention that fills no tile: two heads, 37 queries and 23 keys, heads 24 and 16 wide.
- * Values are multiples of 1/8, exact in every type. */
+/* One case of attention that fills no tile: two heads, 37 queries and 23 keys, heads 24 and 16
+ * wide. Values are multiples of 1/8, exact in every type. */
 enum {
     QUERIES = 37,
     KEYS = 23,

@@ -22,9 +22,8 @@
 /* Scores of a tile of n keys to powers of two; the products of what was summed before with shrink.
  * bias: of the first key, or NULL. */
 template <int TILES>
-static __device__ VT_INLINED void powers(float (&s)[TILES][4], float (&top)[2],
-                                              float (&sum)[2], float (&shrink)[2],
-                                              const float *bias, int n, float scale)
+static __device__ VT_INLINED void powers(float (&s)[TILES][4], float (&top)[2], float (&sum)[2],
+                                         float (&shrink)[2], const float *bias, int n, float scale)
 {
     float most[2] = {top[0], top[1]}, part[2] = {0, 0};
 #pragma unroll
@@ -128,9 +127,9 @@ template <class E> struct backward {
 /* s becomes p = exp(score - lse) and ds the gradient of the product behind the score; row and
  * column are those of this lane's first value, rows and columns how many there are. */
 template <bool KEYS, int TILES>
-static __device__ VT_INLINED void
-score_gradients(float (&s)[TILES][4], float (&ds)[TILES][4], int rows, int columns, int row,
-                const float *bias, const float *lse, const float *delta, float scale)
+static __device__ VT_INLINED void score_gradients(float (&s)[TILES][4], float (&ds)[TILES][4],
+                                                  int rows, int columns, int row, const float *bias,
+                                                  const float *lse, const float *delta, float scale)
 {
 #pragma unroll
     for (int j = 0; j < TILES; j++)

@@ -5,8 +5,8 @@
  *   vt_copy_async(to, from, bytes)   sixteen bytes, both addresses multiples of 16: `bytes` of them
  *                                    are read, the others become 0; with 0 nothing is read, but
  *                                    from is a multiple of 16 all the same
- *   vt_copies_close()                what this thread has ordered since the last call is a group; it
- *                                    may be empty
+ *   vt_copies_close()                what this thread has ordered since the last call, maybe
+ *                                    nothing, is a group
  *   vt_copies_wait<N>()              until at most the N last groups of this thread are under way
  *
  * A wait is for the thread's own copies: other threads see them behind the barrier that comes after

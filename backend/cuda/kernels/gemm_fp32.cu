@@ -1,5 +1,5 @@
-/* Products in single precision: a thread has four rows and four columns of a tile. Depth is summed in
- * parts, which are then added: a sum of parts loses less than one that goes on and on. */
+/* Products in single precision: a thread has four rows and four columns of a tile. Depth is summed
+ * in parts, which are then added: a sum of parts loses less than one that goes on and on. */
 #include "backend/cuda/kernels/gemm.h"
 #include "backend/cuda/kernels/tile.h"
 

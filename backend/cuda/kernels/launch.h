@@ -144,7 +144,7 @@ struct vt_gemm {
     float *sums; /* or NULL: m values, op(a[0]) added up along k */
     int64_t m, n, k, lda, ldb, ldc, batch, stride_a, stride_b, stride_c;
     int trans_a, trans_b, half_c, half_v, half_pre;
-    int tile; /* of so many rows and columns: 64, 128 (not in fp32); 0: by the sizes; the same bits */
+    int tile; /* rows and columns: 64, 128 (not in fp32); 0: by the sizes; the same bits */
     float scale;
     enum vt_epilogue epilogue;
 };

@@ -177,7 +177,8 @@ static int layer_norm(const norm_of &n, T *y, const X *x, cudaStream_t stream)
 }
 
 template <int FOURS, class T, class M>
-static int add_layer_norm(const norm_of &n, T *y, const float *x, const M *more, cudaStream_t stream)
+static int add_layer_norm(const norm_of &n, T *y, const float *x, const M *more,
+                          cudaStream_t stream)
 {
     return VT_LAUNCH((add_layer_norm_kernel<FOURS, T, M>), vt_grid(32 * n.rows), dim3(VT_THREADS),
                      0, stream, n.sum, y, n.copy, n.mean, n.rstd, x, more, n.gamma, n.beta, n.rows,

@@ -81,7 +81,8 @@ static __device__ __forceinline__ int column_of(int quarter)
     return 4 * (((int)threadIdx.x & 31) + 32 * quarter);
 }
 
-template <class X> static __device__ __forceinline__ float4 quarter_of(const X *row, int i, int width)
+template <class X>
+static __device__ __forceinline__ float4 quarter_of(const X *row, int i, int width)
 {
     return i < width ? vt_io<X>::ld4(row + i) : make_float4(0, 0, 0, 0);
 }

@@ -109,9 +109,9 @@ static __global__ void layer_norm_grad_held_kernel(float *dx, vt_bf16 *copy, flo
             float4 c = vt_io<float>::ld4(gamma + i), h = xhat[j], d = g[j];
             float4 in_gamma = vt_io<float>::ld4(dgamma + i), in_beta = vt_io<float>::ld4(dbeta + i);
             h = make_float4((h.x - m) * s, (h.y - m) * s, (h.z - m) * s, (h.w - m) * s);
-            vt_io<float>::st4(dgamma + i, make_float4(in_gamma.x + d.x * h.x, in_gamma.y + d.y * h.y,
-                                                      in_gamma.z + d.z * h.z,
-                                                      in_gamma.w + d.w * h.w));
+            vt_io<float>::st4(dgamma + i,
+                              make_float4(in_gamma.x + d.x * h.x, in_gamma.y + d.y * h.y,
+                                          in_gamma.z + d.z * h.z, in_gamma.w + d.w * h.w));
             vt_io<float>::st4(dbeta + i, columns<4>::add(in_beta, d));
             d = make_float4(d.x * c.x, d.y * c.y, d.z * c.z, d.w * c.w);
             shift += columns<4>::sum(d);

@@ -79,8 +79,8 @@ template <class E, int W> struct tile {
 
 /* to[T][W] = rows of a matrix; zeros beyond `rows` and `dim`. wide: rows begin at 16 bytes. */
 template <class E, int W, int T>
-static __device__ VT_INLINED void load_operand(E *to, const E *from, int64_t ld, int rows,
-                                                    int dim, bool wide)
+static __device__ VT_INLINED void load_operand(E *to, const E *from, int64_t ld, int rows, int dim,
+                                               bool wide)
 {
     enum { PITCH = tile<E, W>::PITCH, N = vt_mma<E>::LOADED };
     if (wide) {
@@ -123,7 +123,7 @@ template <int N> static __device__ __forceinline__ void clear(float (&x)[N][4])
  * `limit` rows. */
 template <class E, int W, int TILES>
 static __device__ VT_INLINED void scores(float (&s)[TILES][4], const E *own, const E *other,
-                                              int depth, int limit)
+                                         int depth, int limit)
 {
     enum { PITCH = tile<E, W>::PITCH, DEPTH = vt_mma<E>::DEPTH };
     clear(s);
@@ -144,8 +144,8 @@ static __device__ VT_INLINED void scores(float (&s)[TILES][4], const E *own, con
 /* sums (16, 8 COLS) += p (16, 8 TILES) times other (8 TILES, 8 COLS), for its first `limit` rows.
  */
 template <class E, int W, int TILES, int COLS>
-static __device__ VT_INLINED void
-add_weighted(float (&sums)[COLS][4], const float (&p)[TILES][4], const E *other, int limit)
+static __device__ VT_INLINED void add_weighted(float (&sums)[COLS][4], const float (&p)[TILES][4],
+                                               const E *other, int limit)
 {
     enum { PITCH = tile<E, W>::PITCH, STEP = vt_mma<E>::DEPTH / 8 };
 #pragma unroll
@@ -198,8 +198,8 @@ __device__ __forceinline__ void put_pair(vt_bf16 *to, float x, float y, bool pai
 /* Rows row + group and row + group + 8 of a result from column col on, each scaled. */
 template <int COLS>
 static __device__ VT_INLINED void store_sums(const result &r, int64_t at,
-                                                  const float (&sums)[COLS][4], int row, int col,
-                                                  const float (&scale)[2])
+                                             const float (&sums)[COLS][4], int row, int col,
+                                             const float (&scale)[2])
 {
 #pragma unroll
     for (int i = 0; i < 2; i++) {

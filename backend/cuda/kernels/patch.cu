@@ -10,8 +10,8 @@ template <class I> struct grid_of {
 
 template <class I> static grid_of<I> grid_from(const vt_patches &p)
 {
-    return grid_of<I>{(I)p.channels, (I)p.height,           (I)p.width,
-                      (I)p.patch,    (I)(p.height / p.patch), (I)(p.width / p.patch)};
+    return grid_of<I>{(I)p.channels,           (I)p.height,           (I)p.width, (I)p.patch,
+                      (I)(p.height / p.patch), (I)(p.width / p.patch)};
 }
 
 /* Where value i of the tokens lies in the image; the values that follow up to the end of a patch's
@@ -63,8 +63,8 @@ template <int N> struct number {
     enum { value = N };
 };
 
-/* Calls f(an index, 1 or 4 as a type) as sizes allow. Lines of an image are then as aligned as those
- * of a patch, as its width is a multiple of them. */
+/* Calls f(an index, 1 or 4 as a type) as sizes allow. Lines of an image are then as aligned as
+ * those of a patch, as its width is a multiple of them. */
 template <class F> static int sized(const vt_patches &p, F f)
 {
     bool fours = p.patch % 4 == 0;

@@ -1,8 +1,8 @@
 /* Ways to compute attention on a device. The own kernels take everything: fp32 in single precision,
- * tf32 and bf16 on tensor cores. cuDNN takes bf16 without a key bias. Which one computes a shape is chosen while a program is
- * loaded: with VITTM_CUDA_ATTENTION=auto, the default, both are timed where the device has compute
- * capability 9.0 or more, the faster one is printed and kept in a file of choices, and elsewhere
- * the own kernel is taken; =own and =cudnn decide it. */
+ * tf32 and bf16 on tensor cores. cuDNN takes bf16 without a key bias. Which one computes a shape is
+ * chosen while a program is loaded: with VITTM_CUDA_ATTENTION=auto, the default, both are timed
+ * where the device has compute capability 9.0 or more, the faster one is printed and kept in a file
+ * of choices, and elsewhere the own kernel is taken; =own and =cudnn decide it. */
 #ifndef BACKEND_CUDA_OPS_ATTENTION_H
 #define BACKEND_CUDA_OPS_ATTENTION_H
 

@@ -22,7 +22,8 @@ extern "C" {
     E(ErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version") \
     E(ErrorNoDevice, 100, "no CUDA-capable device is detected")                                    \
     E(ErrorInvalidDevice, 101, "invalid device ordinal")                                           \
-    E(ErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device") \
+    E(ErrorNoKernelImageForDevice, 209,                                                            \
+      "no kernel image is available for execution on the device")                                  \
     E(ErrorInvalidResourceHandle, 400, "invalid resource handle")                                  \
     E(ErrorNotReady, 600, "device not ready")                                                      \
     E(ErrorIllegalAddress, 700, "an illegal memory access was encountered")                        \
