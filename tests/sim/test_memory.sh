@@ -15,7 +15,7 @@ run() { # run ORDER STREAMS [VARIABLE=VALUE]
         "$folder/test_devices"
 }
 run forward eager VITTM_TEST_ONCE=1
-run reverse lazy
+run reverse lazy VITTM_TEST_ONCE=1
 run random random
 check "the bits of results were compared" test -s "$scratch/forward"
 check "in reverse: the same bits" cmp "$scratch/forward" "$scratch/reverse"
