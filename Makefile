@@ -362,8 +362,8 @@ bench: all $(BENCH_X)
 
 # ---- lint --------------------------------------------------------------------------------------------------
 
-LINT_C := $(SOURCES) $(SUPPORT) $(TEST_C) $(BENCH_C) $(BENCH_SUPPORT)
-FORMATTED := $(LINT_C) $(HEADERS) $(CUDA_C) $(CUDA_CU) $(CUDA_H) $(SIM_C) $(SIM_H) \
+FORMATTED := $(SOURCES) $(SUPPORT) $(TEST_C) $(BENCH_C) $(BENCH_SUPPORT) $(HEADERS) \
+             $(CUDA_C) $(CUDA_CU) $(CUDA_H) $(SIM_C) $(SIM_H) \
              $(sort $(wildcard tests/sim/*.cu tests/sim/*.h tests/sim/*.inc tests/cuda/*.c))
 
 lint:

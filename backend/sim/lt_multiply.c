@@ -1,5 +1,6 @@
 /* The arithmetic of cuBLASLt's products: operands widened and rounded, multiplied, finished, added
  * up. */
+#include "backend/sim/bf16.h"
 #include "backend/sim/lt_internal.h"
 
 #include "base/memory.h"
@@ -7,21 +8,6 @@
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
-
-static float from_bf16(uint16_t bits)
-{
-    uint32_t u = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static uint16_t to_bf16(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return x != x ? 0x7fff : (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
-}
 
 /* To ten bits of mantissa, to even. */
 static float to_tf32(float x)
@@ -36,14 +22,14 @@ static float to_tf32(float x)
 
 static float load(const char *p, cudaDataType_t type, int64_t i)
 {
-    return type == CUDA_R_16BF ? from_bf16(((const uint16_t *)(const void *)p)[i])
+    return type == CUDA_R_16BF ? widen(((const bf16 *)(const void *)p)[i])
                                : ((const float *)(const void *)p)[i];
 }
 
 static void store(char *p, cudaDataType_t type, int64_t i, float x)
 {
     if (type == CUDA_R_16BF)
-        ((uint16_t *)(void *)p)[i] = to_bf16(x);
+        ((bf16 *)(void *)p)[i] = narrow(x);
     else
         ((float *)(void *)p)[i] = x;
 }

@@ -3,6 +3,7 @@
  * probabilities and score gradients that enter products: those are rounded, as cuDNN does. */
 #include "backend/cuda/sdpa.h"
 
+#include "backend/sim/bf16.h"
 #include "backend/sim/launch.h"
 #include "base/memory.h"
 
@@ -40,23 +41,6 @@ int vt_sdpa_prepare(struct vt_sdpa *s, const struct vt_attention_size *a, enum v
 }
 
 /* ---- loops ----------------------------------------------------------------------------------- */
-
-typedef uint16_t bf16;
-
-static float widen(bf16 bits)
-{
-    uint32_t u = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static bf16 narrow(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return x != x ? 0x7fff : (bf16)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
-}
 
 static float rounded(float x)
 {

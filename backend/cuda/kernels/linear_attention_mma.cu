@@ -2,6 +2,23 @@
  * KB. */
 #include "backend/cuda/kernels/linear_attention_mma.h"
 
+/* What both passes have. */
+template <class E>
+static linear_call<E> call_of(const void *q, const void *k, const void *v,
+                              const vt_attention_size &a, float eps, unsigned half,
+                              cudaStream_t stream)
+{
+    linear_call<E> c = {};
+    c.q = (const E *)q;
+    c.k = (const E *)k;
+    c.v = (const E *)v;
+    c.a = a;
+    c.eps = eps;
+    c.half = half;
+    c.stream = stream;
+    return c;
+}
+
 template <class E>
 static int forward(void *out, float *kv, float *ksum, const void *q, const void *k, const void *v,
                    const vt_attention_size &a, float eps, unsigned half, cudaStream_t stream)
@@ -12,17 +29,10 @@ static int forward(void *out, float *kv, float *ksum, const void *q, const void 
         linear_forward<E, 64, 64, ROWS / 2>,
         linear_forward<E, 32, 128, ROWS / 2>,
     };
-    linear_call<E> c = {};
+    linear_call<E> c = call_of<E>(q, k, v, a, eps, half, stream);
     c.out = out;
     c.kv = kv;
     c.ksum = ksum;
-    c.q = (const E *)q;
-    c.k = (const E *)k;
-    c.v = (const E *)v;
-    c.a = a;
-    c.eps = eps;
-    c.half = half;
-    c.stream = stream;
     c.wide = linear_rows_are_wide(c);
     return linear_launch(table, c);
 }
@@ -38,20 +48,13 @@ static int gradients(void *dq, void *dk, void *dv, const void *q, const void *k,
         linear_gradients<E, 64, 64, 32>,
         linear_gradients<E, 32, 128, 32>,
     };
-    linear_call<E> c = {};
+    linear_call<E> c = call_of<E>(q, k, v, a, eps, half, stream);
     c.dq = dq;
     c.dk = dk;
     c.dv = dv;
-    c.q = (const E *)q;
-    c.k = (const E *)k;
-    c.v = (const E *)v;
     c.given_kv = kv;
     c.given_ksum = ksum;
     c.dout = (const E *)dout;
-    c.a = a;
-    c.eps = eps;
-    c.half = half;
-    c.stream = stream;
     c.wide = linear_rows_are_wide(c);
     return linear_launch(table, c);
 }

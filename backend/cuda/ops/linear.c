@@ -1,35 +1,16 @@
 /* linear: y = x w^T + b, and the same plus a residual, which the product begins with. */
 #include "backend/cuda/ops/product.h"
 
-static struct vt_product plan_of(const struct node *n, enum precision precision, unsigned half_out)
-{
-    int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
-    struct vt_product p = {
-        .m = shape_rows(n->in[0]->shape),
-        .n = out,
-        .k = in,
-        .trans_b = 1,
-        .lda = in,
-        .ldb = in,
-        .ldc = out,
-        .batch = 1,
-        .has_bias = n->n_in == 3,
-        .scale = 1,
-    };
-    product_types(&p, precision, half_out);
-    return p;
-}
-
 static int set_up(struct cuda_setup *s, const struct node *n, int adds, struct error *err)
 {
-    struct vt_product p = plan_of(n, s->precision, s->half_out);
+    struct vt_product p = product_of_linear(n, s->precision, s->half_out);
     p.has_residual = adds;
     return vt_product_prepare(s->products, &p, s->stream, err);
 }
 
 static int multiply(const struct cuda_call *c, const struct node *n, const void *residual)
 {
-    struct vt_product p = plan_of(n, c->precision, c->half_out);
+    struct vt_product p = product_of_linear(n, c->precision, c->half_out);
     p.has_residual = residual != NULL;
     struct vt_operands o = {.a = c->in[0],
                             .b = c->in[1],

@@ -11,22 +11,10 @@ static enum vt_type type_of(unsigned half, int i)
 static struct vt_product forward_of(const struct node *n, enum precision precision,
                                     unsigned half_out)
 {
-    int64_t in = shape_last(n->in[0]->shape), out = shape_last(n->out[0]->shape);
-    struct vt_product p = {
-        .m = shape_rows(n->in[0]->shape),
-        .n = out,
-        .k = in,
-        .trans_b = 1,
-        .lda = in,
-        .ldb = in,
-        .ldc = out,
-        .batch = 1,
-        .has_bias = n->n_in == 3,
-        .scale = 1,
-        .epilogue = n->n_out == 2 ? VT_GELU_KEEP : VT_GELU,
-        .type_pre = n->n_out == 2 ? type_of(half_out, 1) : VT_F32,
-    };
-    product_types(&p, precision, half_out);
+    struct vt_product p = product_of_linear(n, precision, half_out);
+    int keeps = n->n_out == 2;
+    p.epilogue = keeps ? VT_GELU_KEEP : VT_GELU;
+    p.type_pre = keeps ? type_of(half_out, 1) : VT_F32;
     return p;
 }
 

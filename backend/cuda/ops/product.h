@@ -9,4 +9,8 @@
  * in bf16. */
 void product_types(struct vt_product *p, enum precision precision, unsigned half_out);
 
+/* x w^T, plus the bias where n has three inputs: n's are x, w and maybe a bias. */
+struct vt_product product_of_linear(const struct node *n, enum precision precision,
+                                    unsigned half_out);
+
 #endif
